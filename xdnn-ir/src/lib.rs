@@ -1,1 +1,34 @@
-//! ir
+//! The networks of xdnn as data, without dependencies.
+//!
+//! A [`NetworkSpec`] lists the nodes of a declared network in order of evaluation. Each node is a
+//! [`Layer`](layer::Layer) or a [`Combine`] of earlier values, with the [`Shape`] and the [`Degree`] of its result. The
+//! rules that find those, and that refuse what is not homogeneous, are `const fn`s: the macro, the compiler's const
+//! evaluation and the runtime all call the same ones.
+#![forbid(unsafe_code)]
+
+/// Unwraps an `Ok` inside a `const fn`, where `?` is not available.
+macro_rules! tri {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(fault) => return Err(fault),
+        }
+    };
+}
+
+mod argument;
+mod combine;
+mod degree;
+mod fault;
+pub mod layer;
+mod shape;
+mod spec;
+mod window;
+
+pub use argument::{Argument, Choice, Parameter, ParameterKind, Signature};
+pub use combine::Combine;
+pub use degree::Degree;
+pub use fault::Fault;
+pub use layer::Layer;
+pub use shape::{MAX_RANK, Shape};
+pub use spec::{Input, NetworkSpec, Node, Operand, Operation, Weight};

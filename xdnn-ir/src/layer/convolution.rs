@@ -1,0 +1,139 @@
+//! Convolutions (cross-correlations, as in PyTorch) without bias.
+
+use super::Weights;
+use crate::window::Window;
+use crate::{Fault, Shape};
+
+layer! {
+    /// A 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
+    ///
+    /// Weight `[out, in / groups, kernel]`.
+    Conv1d {
+        /// The number of output channels.
+        out_channels: usize,
+        /// The size of the kernel.
+        kernel: usize,
+        /// The step between windows.
+        stride: usize = 1,
+        /// Zeros on each side.
+        padding: usize = 0,
+        /// The distance between the kernel's elements.
+        dilation: usize = 1,
+        /// The number of groups of channels that do not see each other.
+        groups: usize = 1,
+    }
+}
+
+layer! {
+    /// A 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
+    ///
+    /// Weight `[out, in / groups, kernel height, kernel width]`.
+    Conv2d {
+        /// The number of output channels.
+        out_channels: usize,
+        /// The size of the kernel.
+        kernel: [usize; 2],
+        /// The step between windows.
+        stride: [usize; 2] = [1, 1],
+        /// Zeros on each side.
+        padding: [usize; 2] = [0, 0],
+        /// The distance between the kernel's elements.
+        dilation: [usize; 2] = [1, 1],
+        /// The number of groups of channels that do not see each other.
+        groups: usize = 1,
+    }
+}
+
+keeps_degree!(Conv1d, Conv2d);
+
+impl Conv1d {
+    /// The shape of the result.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        tri!(channels(self.out_channels, self.groups, input.dim(0)));
+        let window = Window {
+            kernel: [self.kernel],
+            stride: [self.stride],
+            padding: [self.padding],
+            dilation: [self.dilation],
+            ceil_mode: false,
+        };
+        window.output(input, self.out_channels, "[channels, length]")
+    }
+
+    /// The weights: `[out, in / groups, kernel]`.
+    pub const fn weights(&self, input: Shape) -> Weights {
+        Weights::one(Shape::new([
+            self.out_channels,
+            group(input, self.groups),
+            self.kernel,
+        ]))
+    }
+}
+
+impl Conv2d {
+    /// The shape of the result.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        tri!(channels(self.out_channels, self.groups, input.dim(0)));
+        let window = Window {
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            ceil_mode: false,
+        };
+        window.output(input, self.out_channels, "[channels, height, width]")
+    }
+
+    /// The weights: `[out, in / groups, kernel height, kernel width]`.
+    pub const fn weights(&self, input: Shape) -> Weights {
+        let [height, width] = self.kernel;
+        Weights::one(Shape::new([
+            self.out_channels,
+            group(input, self.groups),
+            height,
+            width,
+        ]))
+    }
+}
+
+const fn group(input: Shape, groups: usize) -> usize {
+    if groups == 0 {
+        input.dim(0)
+    } else {
+        input.dim(0) / groups
+    }
+}
+
+const fn channels(out_channels: usize, groups: usize, in_channels: usize) -> Result<(), Fault> {
+    if out_channels == 0 {
+        return Err(Fault::Argument {
+            name: "out_channels",
+            expected: "at least 1",
+        });
+    }
+    if groups == 0 {
+        return Err(Fault::Argument {
+            name: "groups",
+            expected: "at least 1",
+        });
+    }
+    if in_channels % groups != 0 {
+        let what = "input channels";
+        return Err(Fault::Indivisible {
+            argument: "groups",
+            what,
+            size: in_channels,
+            divisor: groups,
+        });
+    }
+    if out_channels % groups != 0 {
+        let what = "output channels";
+        return Err(Fault::Indivisible {
+            argument: "groups",
+            what,
+            size: out_channels,
+            divisor: groups,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! The layers of the language, one family a file.
+//!
+//! A layer is a plain struct whose fields are its arguments: the same declaration makes the struct, the signature that
+//! the language parses and the conversion between the two. Beside it stand three rules, each a `const fn`:
+//! `output(input shape)`, `degree(input degree)` and `weights(input shape)`. To add a layer, write them in a file and
+//! name the struct in [`layers!`] below.
+
+use crate::{Argument, Degree, Fault, Shape, Signature};
+
+/// Declares a layer: a struct whose fields are the arguments, each with a default where it has `= …`.
+macro_rules! layer {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty $(= $default:expr)?),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $ty),* }
+
+        impl $name {
+            /// The name and the parameters in the language.
+            pub const SIGNATURE: $crate::Signature = $crate::Signature {
+                name: stringify!($name),
+                parameters: &[$($crate::Parameter {
+                    name: stringify!($field),
+                    kind: <$ty as $crate::argument::Field>::KIND,
+                    optional: <$ty as $crate::argument::Field>::OPTIONAL $(|| { let _: $ty = $default; true })?,
+                }),*],
+            };
+
+            /// The layer of these arguments, one for each parameter; `None` where one is missing or of the wrong kind.
+            #[allow(unused_mut, unused_variables)]
+            pub fn from_arguments(arguments: &[Option<$crate::Argument>]) -> Option<Self> {
+                let mut arguments = arguments.iter().copied();
+                $(
+                    #[allow(unused_mut)]
+                    let mut $field = arguments.next()?;
+                    $(
+                        if $field.is_none() {
+                            let default: $ty = $default;
+                            $field = $crate::argument::Field::to_argument(&default);
+                        }
+                    )?
+                    let $field = <$ty as $crate::argument::Field>::from_argument($field)?;
+                )*
+                Some(Self { $($field),* })
+            }
+
+            /// The arguments, one for each parameter; `None` for an optional one that is not given.
+            pub fn arguments(&self) -> Vec<Option<$crate::Argument>> {
+                vec![$($crate::argument::Field::to_argument(&self.$field)),*]
+            }
+        }
+    };
+}
+
+/// Gives layers whose degree is that of their input the rule that says so.
+macro_rules! keeps_degree {
+    ($($layer:ident),*) => {$(
+        impl $layer {
+            /// The degree of the result: that of the input.
+            pub const fn degree(&self, input: $crate::Degree) -> Result<$crate::Degree, $crate::Fault> {
+                Ok(input)
+            }
+        }
+    )*};
+}
+
+/// Gives layers without weights the rule that says so.
+macro_rules! no_weights {
+    ($($layer:ident),*) => {$(
+        impl $layer {
+            /// The weights: none.
+            pub const fn weights(&self, _: $crate::Shape) -> $crate::layer::Weights {
+                $crate::layer::Weights::NONE
+            }
+        }
+    )*};
+}
+
+mod activation;
+mod adaptive;
+mod convolution;
+mod linear;
+mod pool;
+mod regularization;
+mod resize;
+mod view;
+
+pub use activation::{Abs, LeakyRelu, PRelu, Relu};
+pub use adaptive::{AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool};
+pub use convolution::{Conv1d, Conv2d};
+pub use linear::{Linear, Scale};
+pub use pool::{AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
+pub use regularization::Dropout;
+pub use resize::{Interpolation, PixelShuffle, Upsample, ZeroPad2d};
+pub use view::{Flatten, Reshape};
+
+/// The names and shapes of a layer's weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    list: [(&'static str, Shape); Self::MAX],
+    len: usize,
+}
+
+impl Weights {
+    const MAX: usize = 4;
+    /// No weights.
+    pub const NONE: Self = Self {
+        list: [("", Shape::new([])); Self::MAX],
+        len: 0,
+    };
+
+    /// A single tensor of the name `weight`.
+    pub const fn one(shape: Shape) -> Self {
+        let mut weights = Self::NONE;
+        weights.list[0] = ("weight", shape);
+        weights.len = 1;
+        weights
+    }
+
+    /// The names and shapes.
+    pub const fn as_slice(&self) -> &[(&'static str, Shape)] {
+        self.list.split_at(self.len).0
+    }
+}
+
+/// Lists the layers: one line each is all that the language needs to know them.
+macro_rules! layers {
+    ($($name:ident),* $(,)?) => {
+        /// A layer with its arguments.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Layer { $(#[doc = concat!("[`", stringify!($name), "`].")] $name($name)),* }
+
+        impl Layer {
+            /// The name and the parameters of every layer.
+            pub const SIGNATURES: &'static [Signature] = &[$($name::SIGNATURE),*];
+
+            /// The layer of that name and these arguments, one for each parameter of its signature.
+            ///
+            /// `None` where there is no such layer, or where an argument is missing or of the wrong kind.
+            pub fn from_arguments(name: &str, arguments: &[Option<Argument>]) -> Option<Self> {
+                match name {
+                    $(stringify!($name) => $name::from_arguments(arguments).map(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The arguments, one for each parameter of the signature.
+            pub fn arguments(&self) -> Vec<Option<Argument>> {
+                match self { $(Self::$name(layer) => layer.arguments()),* }
+            }
+
+            /// The name and the parameters.
+            pub const fn signature(&self) -> Signature {
+                match self { $(Self::$name(_) => $name::SIGNATURE),* }
+            }
+
+            /// The shape of the result for one sample of this shape.
+            pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+                let output = tri!(match self { $(Self::$name(layer) => layer.output(input)),* });
+                if output.elements() > isize::MAX as usize / 8 { Err(Fault::TooLarge) } else { Ok(output) }
+            }
+
+            /// The degree of the result for an input of this degree.
+            pub const fn degree(&self, input: Degree) -> Result<Degree, Fault> {
+                match self { $(Self::$name(layer) => layer.degree(input)),* }
+            }
+
+            /// The weights for an input of this shape.
+            pub const fn weights(&self, input: Shape) -> Weights {
+                match self { $(Self::$name(layer) => layer.weights(input)),* }
+            }
+        }
+
+        $(impl From<$name> for Layer {
+            fn from(layer: $name) -> Self {
+                Self::$name(layer)
+            }
+        })*
+    };
+}
+
+layers! {
+    Linear, Scale,
+    Conv1d, Conv2d,
+    Relu, LeakyRelu, PRelu, Abs,
+    MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d,
+    AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool,
+    Flatten, Reshape,
+    Dropout,
+    Upsample, PixelShuffle, ZeroPad2d,
+}
+
+impl Layer {
+    /// The name in the language.
+    pub const fn name(&self) -> &'static str {
+        self.signature().name
+    }
+}

@@ -1,0 +1,98 @@
+//! Sliding windows: the geometry that convolutions and pools share.
+
+use crate::{Fault, Shape};
+
+/// The arguments of a sliding window over `R` spatial axes.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<const R: usize> {
+    pub kernel: [usize; R],
+    pub stride: [usize; R],
+    pub padding: [usize; R],
+    pub dilation: [usize; R],
+    pub ceil_mode: bool,
+}
+
+impl<const R: usize> Window<R> {
+    /// The shape `[channels, …]` of what the window reads from `input` writes.
+    ///
+    /// Each axis has `⌊(n + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` positions; with `ceil_mode` the
+    /// quotient is rounded up, and a last window that would start beyond the input and its left padding is dropped.
+    pub(crate) const fn output(
+        &self,
+        input: Shape,
+        channels: usize,
+        expected: &'static str,
+    ) -> Result<Shape, Fault> {
+        if input.rank() != R + 1 {
+            return Err(Fault::Rank {
+                expected,
+                found: input,
+            });
+        }
+        let mut output = input.with_dim(0, channels);
+        let mut i = 0;
+        while i < R {
+            let size = tri!(self.positions(i, input.dim(i + 1)));
+            output = output.with_dim(i + 1, size);
+            i += 1;
+        }
+        Ok(output)
+    }
+
+    const fn positions(&self, axis: usize, input: usize) -> Result<usize, Fault> {
+        let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
+        let (padding, dilation) = (self.padding[axis], self.dilation[axis]);
+        if kernel == 0 {
+            return Err(Fault::Argument {
+                name: "kernel",
+                expected: "at least 1",
+            });
+        }
+        if stride == 0 {
+            return Err(Fault::Argument {
+                name: "stride",
+                expected: "at least 1",
+            });
+        }
+        if dilation == 0 {
+            return Err(Fault::Argument {
+                name: "dilation",
+                expected: "at least 1",
+            });
+        }
+        let extent = (kernel - 1).saturating_mul(dilation).saturating_add(1);
+        let padded = input.saturating_add(padding.saturating_mul(2));
+        if extent > padded {
+            return Err(Fault::KernelTooLarge {
+                kernel: extent,
+                input,
+                padding,
+            });
+        }
+        let free = padded - extent;
+        if !self.ceil_mode {
+            return Ok(free / stride + 1);
+        }
+        let size = free.div_ceil(stride) + 1;
+        if (size - 1) * stride >= input + padding {
+            Ok(size - 1)
+        } else {
+            Ok(size)
+        }
+    }
+
+    /// Pools forbid windows that hold nothing but padding, as PyTorch does.
+    pub(crate) const fn pool(&self, input: Shape, expected: &'static str) -> Result<Shape, Fault> {
+        let mut i = 0;
+        while i < R {
+            if self.padding[i] > self.kernel[i] / 2 {
+                return Err(Fault::PaddingTooLarge {
+                    padding: self.padding[i],
+                    kernel: self.kernel[i],
+                });
+            }
+            i += 1;
+        }
+        self.output(input, input.dim(0), expected)
+    }
+}
