@@ -117,7 +117,7 @@ const fn channels(out_channels: usize, groups: usize, in_channels: usize) -> Res
             expected: "at least 1",
         });
     }
-    if in_channels % groups != 0 {
+    if !in_channels.is_multiple_of(groups) {
         let what = "input channels";
         return Err(Fault::Indivisible {
             argument: "groups",
@@ -126,7 +126,7 @@ const fn channels(out_channels: usize, groups: usize, in_channels: usize) -> Res
             divisor: groups,
         });
     }
-    if out_channels % groups != 0 {
+    if !out_channels.is_multiple_of(groups) {
         let what = "output channels";
         return Err(Fault::Indivisible {
             argument: "groups",

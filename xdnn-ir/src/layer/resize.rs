@@ -94,7 +94,7 @@ impl PixelShuffle {
             });
         }
         let (channels, square) = (input.dim(0), r.saturating_mul(r));
-        if channels % square != 0 {
+        if !channels.is_multiple_of(square) {
             return Err(Fault::Indivisible {
                 argument,
                 what: "input channels",
