@@ -96,11 +96,11 @@ impl Conv2d {
     }
 }
 
+/// Group counts that do not divide have been refused by then.
 const fn group(input: Shape, groups: usize) -> usize {
-    if groups == 0 {
-        input.dim(0)
-    } else {
-        input.dim(0) / groups
+    match input.dim(0).checked_div(groups) {
+        Some(channels) => channels,
+        None => input.dim(0),
     }
 }
 
