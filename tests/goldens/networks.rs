@@ -1,0 +1,155 @@
+//! The networks of the golden files. `generate.py` states the same ones in PyTorch; a change here needs one there.
+
+use xdnn::prelude::*;
+
+network! {
+    /// The piecewise linear activations between fully connected layers.
+    pub struct Mlp(x: [1, 8, 8]) -> [10] {
+        Flatten;
+        fc1: Linear(32) -> Relu;
+        fc2: Linear(24) -> LeakyRelu(0.1);
+        fc3: Linear(16) -> act: PRelu(16);
+        head: Linear(10);
+    }
+}
+
+network! {
+    /// X-AlexNet at 1/16 of its width. The map in front of the adaptive pool is 2 × 1.
+    pub struct XAlexNet(image: [3, 95, 63]) -> [10] {
+        conv1: Conv2d(4, kernel = 11, stride = 4, padding = 2) -> Relu -> MaxPool2d(3, stride = 2);
+        conv2: Conv2d(12, kernel = 5, padding = 2) -> Relu -> MaxPool2d(3, stride = 2);
+        conv3: Conv2d(24, kernel = 3, padding = 1) -> Relu;
+        conv4: Conv2d(16, kernel = 3, padding = 1) -> Relu;
+        conv5: Conv2d(16, kernel = 3, padding = 1) -> Relu -> MaxPool2d(3, stride = 2);
+        AdaptiveAvgPool2d(6, 6) -> Flatten;
+        Dropout(0.5) -> fc6: Linear(64) -> Relu;
+        Dropout(0.5) -> fc7: Linear(64) -> Relu;
+        fc8: Linear(10);
+    }
+}
+
+network! {
+    /// X-VGG16 at 1/16 to 1/32 of its width.
+    pub struct XVgg(image: [3, 32, 32]) -> [10] {
+        block stage(n, width) {
+            repeat n { conv: Conv2d(width, kernel = 3, padding = 1) -> Relu; }
+            MaxPool2d(2);
+        }
+        s1: stage(2, 4);
+        s2: stage(2, 8);
+        s3: stage(3, 8);
+        s4: stage(3, 16);
+        s5: stage(3, 16);
+        AdaptiveAvgPool2d(2, 2) -> Flatten;
+        fc1: Linear(32) -> Relu -> Dropout(0.5);
+        fc2: Linear(32) -> Relu -> Dropout(0.5);
+        head: Linear(10);
+    }
+}
+
+network! {
+    /// X-ResNet-50 with two bottlenecks in each stage, at 1/16 to 1/32 of its width.
+    pub struct XResNet(image: [3, 32, 32]) -> [10] {
+        block bottleneck(width, stride = 1) {
+            conv1: Conv2d(width, kernel = 1) -> Relu;
+            conv2: Conv2d(width, kernel = 3, stride = stride, padding = 1) -> Relu;
+            conv3: Conv2d(4 * width, kernel = 1);
+        }
+        block stage(n, width, stride = 2) {
+            down: residual { bottleneck(width, stride = stride) }
+                  skip { downsample: Conv2d(4 * width, kernel = 1, stride = stride) } -> Relu;
+            rest: repeat n - 1 { residual { bottleneck(width) } -> Relu; }
+        }
+        conv1: Conv2d(4, kernel = 7, stride = 2, padding = 3) -> Relu -> MaxPool2d(3, stride = 2, padding = 1);
+        layer1: stage(2, 4, stride = 1);
+        layer2: stage(2, 8);
+        layer3: stage(2, 8);
+        layer4: stage(2, 16);
+        GlobalAvgPool -> Flatten;
+        fc: Linear(10);
+    }
+}
+
+network! {
+    /// f = head(relu(A x) · |B x|): degree 2.
+    pub struct Gated(x: [16]) -> [5] {
+        product(a: Linear(12) -> Relu, b: Linear(12) -> Abs);
+        head: Linear(5);
+    }
+}
+
+network! {
+    /// Two maxima and minima of flows in a row.
+    pub struct Lattice(x: [16]) -> [4] {
+        max(a: Linear(12), b: Linear(12));
+        min(c: Linear(8), d: Linear(8) -> Abs);
+        head: Linear(4);
+    }
+}
+
+network! {
+    /// Two inputs.
+    pub struct Fusion(image: [3, 16, 16], audio: [1, 20, 12]) -> [5] {
+        let v = image -> conv_v: Conv2d(8, kernel = 3) -> Relu -> GlobalAvgPool -> Flatten;
+        let a = audio -> conv_a: Conv2d(6, kernel = 5) -> Relu -> GlobalAvgPool -> Flatten;
+        concat(v, a) -> head: Linear(5);
+    }
+}
+
+network! {
+    /// Super-resolution on a nearest neighbour base; the target is one pixel of the output.
+    pub struct SuperRes(low: [1, 8, 8]) -> [1, 16, 16] {
+        const WIDTH: usize = 6;
+        let base = low -> Upsample(2);
+        let detail = low
+            -> conv1: Conv2d(WIDTH, kernel = 5, padding = 2) -> Relu
+            -> body: repeat 4 {
+                residual { conv1: Conv2d(WIDTH, kernel = 3, padding = 1) -> Relu -> conv2: Conv2d(WIDTH, kernel = 3, padding = 1) }
+            }
+            -> up: Conv2d(4, kernel = 3, padding = 1) -> PixelShuffle(2);
+        sum(base, detail);
+    }
+}
+
+network! {
+    /// Super-resolution on a bilinear base; the target is one pixel of the output.
+    pub struct SuperResBilinear(low: [1, 8, 8]) -> [1, 16, 16] {
+        const WIDTH: usize = 6;
+        let base = low -> Upsample(2, mode = bilinear);
+        let detail = low
+            -> conv1: Conv2d(WIDTH, kernel = 5, padding = 2) -> Relu
+            -> body: repeat 4 {
+                residual { conv1: Conv2d(WIDTH, kernel = 3, padding = 1) -> Relu -> conv2: Conv2d(WIDTH, kernel = 3, padding = 1) }
+            }
+            -> up: Conv2d(4, kernel = 3, padding = 1) -> PixelShuffle(2);
+        sum(base, detail);
+    }
+}
+
+network! {
+    /// Uneven padding, groups, dilation, and every way in which a pooling window can leave its map.
+    pub struct Pools(image: [4, 21, 18]) -> [6] {
+        let map = image -> ZeroPad2d((1, 2, 0, 3))
+            -> conv1: Conv2d(8, kernel = (3, 5), stride = (1, 2), padding = (1, 2), groups = 2) -> Abs
+            -> gain: Scale(1)
+            -> AvgPool2d(3, stride = 2, padding = 1, ceil_mode = true, count_include_pad = false)
+            -> conv2: Conv2d(12, kernel = 3, padding = 2, dilation = 2, groups = 4) -> act: PRelu(12)
+            -> gains: Scale(12)
+            -> MaxPool2d(3, stride = 2, padding = 1, dilation = 2, ceil_mode = true);
+        let peak = map -> GlobalMaxPool -> Flatten;
+        let mean = map -> AvgPool2d(3, stride = 2, padding = 1, ceil_mode = true) -> AdaptiveAvgPool2d(3, 3) -> Flatten;
+        concat(peak, mean) -> head: Linear(6);
+    }
+}
+
+network! {
+    /// The same in one dimension.
+    pub struct Sequence(signal: [3, 37]) -> [5] {
+        conv1: Conv1d(8, kernel = 5, stride = 2, padding = 2) -> LeakyRelu(0.2);
+        MaxPool1d(4, stride = 2, padding = 1, ceil_mode = true);
+        conv2: Conv1d(12, kernel = 3, padding = 2, dilation = 2, groups = 4) -> Relu;
+        AvgPool1d(4, stride = 3, padding = 1, ceil_mode = true, count_include_pad = false);
+        Reshape(4, 12) -> conv3: Conv1d(5, kernel = 3) -> MaxPool1d(2) -> Flatten;
+        head: Linear(5);
+    }
+}
