@@ -1,1 +1,4 @@
 //! The runtime.
+
+#[cfg(feature = "plot")]
+pub mod plot;

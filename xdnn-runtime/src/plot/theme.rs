@@ -1,0 +1,6 @@
+use super::colour::Rgb;
+
+pub(super) const INK: Rgb = [0x1a, 0x1c, 0x20];
+pub(super) const SOFT_INK: Rgb = [0x3a, 0x3f, 0x47];
+pub(super) const FAINT_INK: Rgb = [0x6b, 0x72, 0x7c];
+pub(super) const HAIRLINE: Rgb = [0xc9, 0xcd, 0xd2];
