@@ -54,6 +54,30 @@ pub struct Signature {
     pub parameters: &'static [Parameter],
 }
 
+/// The value of a layer's field as Rust source spells it, for code that writes a layer as a constant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// A `usize`.
+    Int(usize),
+    /// An `f64`.
+    Float(f64),
+    /// A `bool`.
+    Bool(bool),
+    /// A `[usize; N]`.
+    Ints(Vec<usize>),
+    /// A [`Shape`].
+    Shape(Shape),
+    /// A variant of an enum of [`layer`](crate::layer).
+    Variant {
+        /// The enum's name.
+        of: &'static str,
+        /// The variant's name.
+        variant: &'static str,
+    },
+    /// An `Option`.
+    Option(Option<Box<Literal>>),
+}
+
 /// A named choice, such as the mode of an interpolation.
 pub trait Choice: Copy + Sized + 'static {
     /// The names of the choices in the language.
@@ -72,6 +96,7 @@ pub(crate) trait Field: Sized {
     fn from_argument(argument: Option<Argument>) -> Option<Self>;
     /// `None` when the field says nothing that its default does not.
     fn to_argument(&self) -> Option<Argument>;
+    fn to_literal(&self) -> Literal;
 }
 
 impl Field for usize {
@@ -84,6 +109,9 @@ impl Field for usize {
     }
     fn to_argument(&self) -> Option<Argument> {
         Some(Argument::Int(*self))
+    }
+    fn to_literal(&self) -> Literal {
+        Literal::Int(*self)
     }
 }
 
@@ -99,6 +127,9 @@ impl<const N: usize> Field for [usize; N] {
     fn to_argument(&self) -> Option<Argument> {
         Shape::from_slice(self).map(Argument::Ints)
     }
+    fn to_literal(&self) -> Literal {
+        Literal::Ints(self.to_vec())
+    }
 }
 
 impl Field for f64 {
@@ -113,6 +144,9 @@ impl Field for f64 {
     fn to_argument(&self) -> Option<Argument> {
         Some(Argument::Float(*self))
     }
+    fn to_literal(&self) -> Literal {
+        Literal::Float(*self)
+    }
 }
 
 impl Field for bool {
@@ -125,6 +159,9 @@ impl Field for bool {
     }
     fn to_argument(&self) -> Option<Argument> {
         Some(Argument::Bool(*self))
+    }
+    fn to_literal(&self) -> Literal {
+        Literal::Bool(*self)
     }
 }
 
@@ -140,6 +177,9 @@ impl Field for Shape {
     fn to_argument(&self) -> Option<Argument> {
         Some(Argument::Ints(*self))
     }
+    fn to_literal(&self) -> Literal {
+        Literal::Shape(*self)
+    }
 }
 
 impl<F: Field> Field for Option<F> {
@@ -153,6 +193,9 @@ impl<F: Field> Field for Option<F> {
     }
     fn to_argument(&self) -> Option<Argument> {
         self.as_ref().and_then(F::to_argument)
+    }
+    fn to_literal(&self) -> Literal {
+        Literal::Option(self.as_ref().map(|value| Box::new(value.to_literal())))
     }
 }
 
@@ -181,6 +224,10 @@ macro_rules! choice {
             }
             fn to_argument(&self) -> Option<$crate::Argument> {
                 Some($crate::Argument::Word($crate::Choice::name(*self)))
+            }
+            fn to_literal(&self) -> $crate::Literal {
+                let variant = match self { $(Self::$variant => stringify!($variant)),* };
+                $crate::Literal::Variant { of: stringify!($name), variant }
             }
         }
     };

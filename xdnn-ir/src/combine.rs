@@ -55,6 +55,9 @@ impl Combine {
             }
             i += 1;
         }
+        if !output.is_computable() {
+            return Err(Fault::TooLarge);
+        }
         Ok(output)
     }
 

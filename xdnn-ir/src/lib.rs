@@ -3,7 +3,7 @@
 //! A [`NetworkSpec`] lists the nodes of a declared network in order of evaluation. Each node is a
 //! [`Layer`](layer::Layer) or a [`Combine`] of earlier values, with the [`Shape`] and the [`Degree`] of its result. The
 //! rules that find those, and that refuse what is not homogeneous, are `const fn`s: the macro, the compiler's const
-//! evaluation and the runtime all call the same ones.
+//! evaluation and the runtime all call the same ones. [`message`] holds the words with which a network is refused.
 #![forbid(unsafe_code)]
 
 /// Unwraps an `Ok` inside a `const fn`, where `?` is not available.
@@ -19,13 +19,15 @@ macro_rules! tri {
 mod argument;
 mod combine;
 mod degree;
+mod display;
 mod fault;
 pub mod layer;
+pub mod message;
 mod shape;
 mod spec;
 mod window;
 
-pub use argument::{Argument, Choice, Parameter, ParameterKind, Signature};
+pub use argument::{Argument, Choice, Literal, Parameter, ParameterKind, Signature};
 pub use combine::Combine;
 pub use degree::Degree;
 pub use fault::Fault;

@@ -81,6 +81,12 @@ impl Shape {
         product
     }
 
+    /// Whether a batch of values of this shape can be computed with: there is room for the batch dimension, and the
+    /// bytes of one sample can be counted.
+    pub const fn is_computable(&self) -> bool {
+        self.rank < MAX_RANK && self.elements() <= isize::MAX as usize / 8
+    }
+
     /// The shape with a dimension of `size` in front, or `None` when there is no room for it.
     pub const fn batched(&self, size: usize) -> Option<Self> {
         if self.rank == MAX_RANK {

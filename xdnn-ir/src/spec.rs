@@ -100,9 +100,9 @@ impl NetworkSpec {
 
     /// The number of weights in all tensors together.
     pub const fn parameters(&self) -> usize {
-        let (weights, mut sum, mut i) = (self.weights(), 0, 0);
+        let (weights, mut sum, mut i) = (self.weights(), 0_usize, 0);
         while i < weights.len() {
-            sum += weights[i].shape.elements();
+            sum = sum.saturating_add(weights[i].shape.elements());
             i += 1;
         }
         sum

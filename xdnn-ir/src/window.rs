@@ -71,10 +71,10 @@ impl<const R: usize> Window<R> {
         }
         let free = padded - extent;
         if !self.ceil_mode {
-            return Ok(free / stride + 1);
+            return Ok((free / stride).saturating_add(1));
         }
-        let size = free.div_ceil(stride) + 1;
-        if (size - 1) * stride >= input + padding {
+        let size = free.div_ceil(stride).saturating_add(1);
+        if (size - 1).saturating_mul(stride) >= input.saturating_add(padding) {
             Ok(size - 1)
         } else {
             Ok(size)

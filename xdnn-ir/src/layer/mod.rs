@@ -5,7 +5,7 @@
 //! `output(input shape)`, `degree(input degree)` and `weights(input shape)`. To add a layer, write them in a file and
 //! name the struct in [`layers!`] below.
 
-use crate::{Argument, Degree, Fault, Shape, Signature};
+use crate::{Argument, Degree, Fault, Literal, Shape, Signature};
 
 /// Declares a layer: a struct whose fields are the arguments, each with a default where it has `= …`.
 macro_rules! layer {
@@ -46,6 +46,11 @@ macro_rules! layer {
             /// The arguments, one for each parameter; `None` for an optional one that is not given.
             pub fn arguments(&self) -> Vec<Option<$crate::Argument>> {
                 vec![$($crate::argument::Field::to_argument(&self.$field)),*]
+            }
+
+            /// The names and values of the fields.
+            pub fn fields(&self) -> Vec<(&'static str, $crate::Literal)> {
+                vec![$((stringify!($field), $crate::argument::Field::to_literal(&self.$field))),*]
             }
         }
     };
@@ -149,6 +154,11 @@ macro_rules! layers {
                 match self { $(Self::$name(layer) => layer.arguments()),* }
             }
 
+            /// The names and values of the fields.
+            pub fn fields(&self) -> Vec<(&'static str, Literal)> {
+                match self { $(Self::$name(layer) => layer.fields()),* }
+            }
+
             /// The name and the parameters.
             pub const fn signature(&self) -> Signature {
                 match self { $(Self::$name(_) => $name::SIGNATURE),* }
@@ -157,7 +167,13 @@ macro_rules! layers {
             /// The shape of the result for one sample of this shape.
             pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
                 let output = tri!(match self { $(Self::$name(layer) => layer.output(input)),* });
-                if output.elements() > isize::MAX as usize / 8 { Err(Fault::TooLarge) } else { Ok(output) }
+                let mut i = 0;
+                let weights = self.weights(input);
+                while i < weights.as_slice().len() {
+                    if !weights.as_slice()[i].1.is_computable() { return Err(Fault::TooLarge) }
+                    i += 1;
+                }
+                if output.is_computable() { Ok(output) } else { Err(Fault::TooLarge) }
             }
 
             /// The degree of the result for an input of this degree.

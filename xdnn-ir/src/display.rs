@@ -1,0 +1,134 @@
+//! Networks and layers as text, in the language's own spelling.
+
+use std::fmt;
+
+use crate::{Argument, Layer, NetworkSpec, Operand, Operation, ParameterKind};
+
+/// `Conv2d(64, kernel = 11, stride = 4)`: the shortest call that makes this layer.
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (signature, given) = (self.signature(), self.arguments());
+        let parameters = signature.parameters;
+        let required = parameters.iter().zip(&given);
+        let least: Vec<_> = required
+            .map(|(parameter, argument)| argument.filter(|_| !parameter.optional))
+            .collect();
+        let defaults = Self::from_arguments(signature.name, &least).map(|layer| layer.arguments());
+        f.write_str(signature.name)?;
+        let mut separator = "(";
+        for (i, (parameter, argument)) in parameters.iter().zip(&given).enumerate() {
+            let default = defaults.as_ref().and_then(|list| *list.get(i)?);
+            let Some(argument) = argument.filter(|given| Some(*given) != default) else {
+                continue;
+            };
+            f.write_str(separator)?;
+            if i > 0 {
+                write!(f, "{} = ", parameter.name)?;
+            }
+            write_argument(f, parameter.kind, argument)?;
+            separator = ", ";
+        }
+        f.write_str(if separator == "(" { "" } else { ")" })
+    }
+}
+
+fn write_argument(
+    f: &mut fmt::Formatter<'_>,
+    kind: ParameterKind,
+    argument: Argument,
+) -> fmt::Result {
+    match argument {
+        Argument::Int(value) => write!(f, "{value}"),
+        Argument::Float(value) => write!(f, "{value:?}"),
+        Argument::Bool(value) => write!(f, "{value}"),
+        Argument::Word(word) => f.write_str(word),
+        Argument::Ints(values) => match (kind, values.dims()) {
+            (ParameterKind::Ints(_), [first, rest @ ..]) if rest.iter().all(|v| v == first) => {
+                write!(f, "{first}")
+            }
+            (kind, dims) => {
+                let list: Vec<_> = dims.iter().map(usize::to_string).collect();
+                let list = list.join(", ");
+                match kind {
+                    ParameterKind::Dims => f.write_str(&list),
+                    _ => write!(f, "({list})"),
+                }
+            }
+        },
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layer(layer) => layer.fmt(f),
+            Self::Combine(combine) => f.write_str(combine.name()),
+        }
+    }
+}
+
+/// One line for the network, one for each node, and one for the output:
+///
+/// ```text
+/// Net(image: [1, 28, 28]) -> [10], degree 1, 7840 weights
+/// %0 = Flatten(image) -> [784], degree 1
+/// %1 = Linear(10)(%0) -> [10], degree 1; fc.weight [10, 784]
+/// return %1
+/// ```
+impl fmt::Display for NetworkSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inputs: Vec<_> = self
+            .inputs()
+            .iter()
+            .map(|i| format!("{}: {}", i.name, i.shape))
+            .collect();
+        writeln!(
+            f,
+            "{}({}) -> {}, degree {}, {} weights",
+            self.name,
+            inputs.join(", "),
+            self.output_shape(),
+            self.degree(),
+            self.parameters(),
+        )?;
+        for (i, node) in self.nodes().iter().enumerate() {
+            let operands: Vec<_> = node
+                .operands
+                .iter()
+                .map(|o| self.operand_name(*o))
+                .collect();
+            let operation = &node.operation;
+            write!(
+                f,
+                "%{i} = {operation}({}) -> {}, degree {}",
+                operands.join(", "),
+                node.shape,
+                node.degree
+            )?;
+            for (n, weight) in self
+                .weights()
+                .get(node.weights.clone())
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+            {
+                let separator = if n == 0 { ";" } else { "," };
+                write!(f, "{separator} {} {}", weight.name, weight.shape)?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "return {}", self.operand_name(self.output))
+    }
+}
+
+impl NetworkSpec {
+    fn operand_name(&self, operand: Operand) -> String {
+        match operand {
+            Operand::Input(i) => self
+                .inputs()
+                .get(i)
+                .map_or_else(|| format!("input {i}"), |input| input.name.to_string()),
+            Operand::Node(i) => format!("%{i}"),
+        }
+    }
+}

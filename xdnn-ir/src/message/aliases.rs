@@ -1,0 +1,286 @@
+//! Names that users of other frameworks will try.
+
+use super::same_name;
+use crate::{Combine, Layer};
+
+/// Other names for layers, and the layer's name in the language. Case and underscores do not matter.
+pub const LAYERS: &[(&str, &str)] = &[
+    ("Dense", "Linear"),
+    ("FullyConnected", "Linear"),
+    ("Fc", "Linear"),
+    ("InnerProduct", "Linear"),
+    ("LazyLinear", "Linear"),
+    ("Convolution1d", "Conv1d"),
+    ("LazyConv1d", "Conv1d"),
+    ("Conv", "Conv2d"),
+    ("Convolution", "Conv2d"),
+    ("Convolution2d", "Conv2d"),
+    ("LazyConv2d", "Conv2d"),
+    ("Rectifier", "Relu"),
+    ("ParametricRelu", "PRelu"),
+    ("Absolute", "Abs"),
+    ("MaxPooling1d", "MaxPool1d"),
+    ("MaxPool", "MaxPool2d"),
+    ("MaxPooling", "MaxPool2d"),
+    ("MaxPooling2d", "MaxPool2d"),
+    ("AveragePooling1d", "AvgPool1d"),
+    ("AveragePool1d", "AvgPool1d"),
+    ("AvgPool", "AvgPool2d"),
+    ("AveragePooling", "AvgPool2d"),
+    ("AveragePooling2d", "AvgPool2d"),
+    ("AveragePool2d", "AvgPool2d"),
+    ("AdaptiveAveragePool2d", "AdaptiveAvgPool2d"),
+    ("GlobalAveragePool", "GlobalAvgPool"),
+    ("GlobalAveragePooling1d", "GlobalAvgPool"),
+    ("GlobalAveragePooling2d", "GlobalAvgPool"),
+    ("GlobalAvgPool1d", "GlobalAvgPool"),
+    ("GlobalAvgPool2d", "GlobalAvgPool"),
+    ("GlobalMaxPooling1d", "GlobalMaxPool"),
+    ("GlobalMaxPooling2d", "GlobalMaxPool"),
+    ("GlobalMaxPool1d", "GlobalMaxPool"),
+    ("GlobalMaxPool2d", "GlobalMaxPool"),
+    ("View", "Reshape"),
+    ("Unflatten", "Reshape"),
+    ("Interpolate", "Upsample"),
+    ("Upsampling2d", "Upsample"),
+    ("UpsamplingNearest2d", "Upsample"),
+    ("UpsamplingBilinear2d", "Upsample"),
+    ("Resize", "Upsample"),
+    ("DepthToSpace", "PixelShuffle"),
+    ("ZeroPadding2d", "ZeroPad2d"),
+    ("LayerScale", "Scale"),
+];
+
+/// Other names for combinations.
+pub const COMBINATIONS: &[(&str, Combine)] = &[
+    ("Add", Combine::Sum),
+    ("Plus", Combine::Sum),
+    ("Mul", Combine::Product),
+    ("Multiply", Combine::Product),
+    ("Cat", Combine::Concat),
+    ("Concatenate", Combine::Concat),
+    ("Maximum", Combine::Max),
+    ("Minimum", Combine::Min),
+];
+
+/// Layers that are homogeneous but that the language does not have yet.
+pub const LATER: &[&str] = &[
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool3d",
+    "Bilinear",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "CRelu",
+    "Crop",
+    "Cube",
+    "Div",
+    "DropBlock2d",
+    "DropPath",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureDropout",
+    "Fold",
+    "FractionalMaxPool2d",
+    "FrozenScale",
+    "GeM",
+    "GroupSort",
+    "Identity",
+    "LpPool1d",
+    "LpPool2d",
+    "MatMul",
+    "MaxMin",
+    "Maxout",
+    "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MedianPool2d",
+    "MinPool1d",
+    "MinPool2d",
+    "MinPool3d",
+    "Neg",
+    "Negate",
+    "Permute",
+    "PixelUnshuffle",
+    "Power",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReGlu",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "Rnn",
+    "RnnCell",
+    "RRelu",
+    "SeparableConv2d",
+    "DepthwiseConv2d",
+    "Sign",
+    "Sqrt",
+    "Square",
+    "SquaredRelu",
+    "StochasticDepth",
+    "Subtract",
+    "TopK",
+    "Transpose",
+    "Unfold",
+    "ZeroPad1d",
+    "ZeroPad3d",
+];
+
+/// Other names for parameters of layers. The first that the layer has is meant.
+pub const PARAMETERS: &[(&str, &str)] = &[
+    ("kernel_size", "kernel"),
+    ("ksize", "kernel"),
+    ("pool_size", "kernel"),
+    ("window", "kernel"),
+    ("size", "kernel"),
+    ("size", "scale_factor"),
+    ("k", "kernel"),
+    ("strides", "stride"),
+    ("step", "stride"),
+    ("pad", "padding"),
+    ("pads", "padding"),
+    ("dilation_rate", "dilation"),
+    ("dilations", "dilation"),
+    ("group", "groups"),
+    ("filters", "out_channels"),
+    ("channels", "out_channels"),
+    ("out", "out_channels"),
+    ("out", "out_features"),
+    ("output", "out_features"),
+    ("units", "out_features"),
+    ("features", "out_features"),
+    ("num_outputs", "out_features"),
+    ("slope", "negative_slope"),
+    ("alpha", "negative_slope"),
+    ("leak", "negative_slope"),
+    ("rate", "p"),
+    ("prob", "p"),
+    ("probability", "p"),
+    ("scale", "scale_factor"),
+    ("factor", "scale_factor"),
+    ("factor", "upscale_factor"),
+    ("interpolation", "mode"),
+    ("output_size", "height"),
+    ("dims", "shape"),
+    ("channels", "num_parameters"),
+];
+
+/// Parameters of other frameworks that layers of the language do without, and why.
+pub const NEEDLESS: &[(&str, &str)] = &[
+    (
+        "in_channels",
+        "leave it out: the number of input channels is inferred",
+    ),
+    (
+        "in_features",
+        "leave it out: the number of input features is inferred",
+    ),
+    (
+        "input_shape",
+        "leave it out: shapes are inferred from the network's inputs",
+    ),
+    (
+        "inplace",
+        "leave it out: the compiler decides where values are stored",
+    ),
+    ("padding_mode", "leave it out: the padding is with zeros"),
+    (
+        "return_indices",
+        "leave it out: the compiler keeps the indices where it needs them",
+    ),
+    (
+        "device",
+        "leave it out: the device is chosen when the network is compiled to run",
+    ),
+    ("dtype", "leave it out: weights are `f32`"),
+    (
+        "activation",
+        "write the activation as the next step: `-> Relu`",
+    ),
+    (
+        "name",
+        "write the name in front of the layer, as a label: `name: Layer(…)`",
+    ),
+    (
+        "start_dim",
+        "leave it out: everything but the batch is flattened; `Reshape` does the rest",
+    ),
+    (
+        "end_dim",
+        "leave it out: everything but the batch is flattened; `Reshape` does the rest",
+    ),
+    (
+        "divisor_override",
+        "leave it out, and multiply by a `Scale` instead",
+    ),
+];
+
+/// The layer that is meant by another framework's name or another case.
+pub fn layer(name: &str) -> Option<&'static str> {
+    let own = Layer::SIGNATURES.iter().map(|signature| signature.name);
+    own.map(|own| (own, own))
+        .chain(LAYERS.iter().copied())
+        .find_map(|(other, own)| same_name(other, name).then_some(own))
+}
+
+/// The combination that is meant by another framework's name or another case.
+pub fn combination(name: &str) -> Option<Combine> {
+    let own = Combine::ALL
+        .iter()
+        .map(|combine| (combine.name(), *combine));
+    own.chain(COMBINATIONS.iter().copied())
+        .find_map(|(other, combine)| same_name(other, name).then_some(combine))
+}
+
+/// The name of a layer that is homogeneous but that the language does not have yet.
+pub fn later(name: &str) -> Option<&'static str> {
+    LATER.iter().copied().find(|later| same_name(later, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LATER, LAYERS, PARAMETERS, combination, layer};
+    use crate::{Combine, Layer};
+
+    #[test]
+    fn aliases_lead_to_layers() {
+        assert_eq!(layer("ReLU"), Some("Relu"));
+        assert_eq!(layer("Conv2D"), Some("Conv2d"));
+        assert_eq!(layer("MaxPooling2D"), Some("MaxPool2d"));
+        assert_eq!(combination("Concatenate"), Some(Combine::Concat));
+        for (alias, own) in LAYERS {
+            let is_layer = |name: &str| {
+                Layer::SIGNATURES
+                    .iter()
+                    .any(|signature| signature.name == name)
+            };
+            assert!(is_layer(own) && !is_layer(alias), "{alias}");
+        }
+    }
+
+    #[test]
+    fn aliases_lead_to_parameters() {
+        for (_, own) in PARAMETERS {
+            let mut parameters = Layer::SIGNATURES
+                .iter()
+                .flat_map(|signature| signature.parameters);
+            assert!(parameters.any(|parameter| parameter.name == *own), "{own}");
+        }
+    }
+
+    #[test]
+    fn what_comes_later_is_not_here_yet() {
+        for later in LATER {
+            assert_eq!(layer(later), None, "{later}");
+        }
+    }
+}
