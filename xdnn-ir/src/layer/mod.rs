@@ -132,7 +132,6 @@ macro_rules! layers {
     ($($name:ident),* $(,)?) => {
         /// A layer with its arguments.
         #[derive(Clone, Copy, Debug, PartialEq)]
-        #[non_exhaustive]
         pub enum Layer { $(#[doc = concat!("[`", stringify!($name), "`].")] $name($name)),* }
 
         impl Layer {

@@ -1,0 +1,1 @@
+//! The CPU backend: one program for the whole graph.

@@ -1,0 +1,68 @@
+//! What executes graphs.
+//!
+//! A backend turns a [`Graph`](crate::graph::Graph) into a [`Program`], which any thread may run.
+
+use xdnn_ir::Shape;
+
+use crate::error::{Result, invalid};
+use crate::graph::Graph;
+use crate::ops::{Leaf, Real};
+
+pub mod cpu;
+pub mod reference;
+
+/// A compiled graph.
+pub trait Program<T: Real>: Send + Sync {
+    /// The leaves that the graph reads, with their shapes, in the order in which [`Program::run`] takes them.
+    fn leaves(&self) -> &[(Leaf, Shape)];
+
+    /// The shapes of the outputs, in order.
+    fn outputs(&self) -> &[Shape];
+
+    /// Computes the outputs from the leaves, all of them row-major, in the order and of the shapes stated.
+    fn run(&self, leaves: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()>;
+}
+
+/// The leaves and the outputs of a graph, as a program states them.
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub leaves: Vec<(Leaf, Shape)>,
+    pub outputs: Vec<Shape>,
+}
+
+impl Interface {
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let leaves = graph
+            .leaves()
+            .into_iter()
+            .map(|(leaf, value)| (leaf, value.shape()))
+            .collect();
+        let outputs = graph
+            .outputs()
+            .iter()
+            .map(|output| output.shape())
+            .collect();
+        Self { leaves, outputs }
+    }
+
+    /// Checks what [`Program::run`] is given.
+    pub(crate) fn check<T>(&self, leaves: &[&[T]], outputs: &[&mut [T]]) -> Result<()> {
+        let leaves_fit = leaves.len() == self.leaves.len()
+            && leaves
+                .iter()
+                .zip(&self.leaves)
+                .all(|(data, (_, shape))| data.len() == shape.elements());
+        let outputs_fit = outputs.len() == self.outputs.len()
+            && outputs
+                .iter()
+                .zip(&self.outputs)
+                .all(|(data, shape)| data.len() == shape.elements());
+        if leaves_fit && outputs_fit {
+            Ok(())
+        } else {
+            Err(invalid(
+                "a program was given leaves or outputs of other sizes than it states".to_owned(),
+            ))
+        }
+    }
+}

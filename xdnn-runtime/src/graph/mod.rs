@@ -1,0 +1,364 @@
+//! Computation graphs: luminal's graph, holding operators of the dialect, in a safe wrapper.
+//!
+//! luminal's handles point into the graph they were made for, so it must never move: it lives in a `Box` and is not
+//! given out by value. Handles here are plain indices.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use luminal::prelude::petgraph::visit::EdgeRef;
+use luminal::prelude::petgraph::{Direction, algo};
+use luminal::prelude::{Compiler, Data, NodeIndex, ShapeTracker};
+use xdnn_ir::Shape;
+
+use crate::error::{Result, invalid};
+use crate::ops::{
+    Add, Axes, Broadcast, Constant, Dialect, Leaf, Map, MatMul, Mul, Op, Reshape, Sum,
+};
+
+mod build;
+mod task;
+pub mod verify;
+
+pub use task::{Loss, Task};
+
+/// The numbers of a tensor as luminal passes them along: `f32` or `f64`.
+#[derive(Clone, Debug)]
+pub struct Buffer<T>(pub Vec<T>);
+
+impl<T: Clone + fmt::Debug + 'static> Data for Buffer<T> {
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
+        self
+    }
+}
+
+/// A value in a [`Graph`]: the result of one of its operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Value {
+    id: NodeIndex,
+    shape: Shape,
+}
+
+impl Value {
+    /// The shape.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The node of luminal's graph that computes it.
+    pub fn id(&self) -> NodeIndex {
+        self.id
+    }
+}
+
+/// An operator in a graph, with what it reads.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    /// What it computes.
+    pub value: Value,
+    /// The operator.
+    pub op: &'a Op,
+    /// What it reads, in order.
+    pub operands: Vec<Value>,
+}
+
+/// A graph of operators of the dialect, with its leaves and its outputs.
+///
+/// Not `Send`: luminal's operators are not. Build a graph on the thread that uses it; what backends make of it moves.
+pub struct Graph {
+    inner: Box<luminal::prelude::Graph>,
+    outputs: Vec<Value>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self {
+            inner: Box::new(luminal::prelude::Graph::new()),
+            outputs: Vec::new(),
+        }
+    }
+
+    /// The value of a leaf. The same leaf is the same value; asking for it with another shape is an error.
+    pub fn leaf(&mut self, leaf: Leaf, shape: Shape) -> Result<Value> {
+        if let Some(value) = self.find_leaf(leaf) {
+            let same = value.shape == shape;
+            let error = || {
+                invalid(format!(
+                    "leaf `{leaf:?}` has the shape {}, not {shape}",
+                    value.shape
+                ))
+            };
+            return same.then_some(value).ok_or_else(error);
+        }
+        let id = self
+            .inner
+            .add_op(Dialect {
+                op: leaf.into(),
+                shape,
+            })
+            .finish();
+        Ok(Value { id, shape })
+    }
+
+    /// The result of an operator. Where the same operator already reads the same operands, its value is returned.
+    pub fn apply(&mut self, op: impl Into<Op>, operands: &[Value]) -> Result<Value> {
+        let op = op.into();
+        if let Some(value) = self.find(&op, operands) {
+            return Ok(value);
+        }
+        let shapes: Vec<Shape> = operands.iter().map(Value::shape).collect();
+        let shape = op.shape(&shapes)?;
+        if operands.len() > usize::from(u8::MAX) {
+            return Err(invalid(format!(
+                "`{}` reads {} operands, at most 255 are possible",
+                op.name(),
+                operands.len()
+            )));
+        }
+        let mut node = self.inner.add_op(Dialect { op, shape });
+        for operand in operands {
+            node = node.input(operand.id, 0, tracker(operand.shape));
+        }
+        let id = node.finish();
+        Ok(Value { id, shape })
+    }
+
+    /// Declares what the graph computes, in order, and removes what does not contribute to it.
+    pub fn set_outputs(&mut self, outputs: Vec<Value>) {
+        self.outputs = outputs;
+        self.inner.no_delete = self.outputs.iter().map(Value::id).collect();
+        self.inner.to_retrieve = self.inner.no_delete.clone();
+        self.prune();
+    }
+
+    /// What the graph computes, in order.
+    pub fn outputs(&self) -> &[Value] {
+        &self.outputs
+    }
+
+    /// The operators in an order in which each comes after what it reads.
+    ///
+    /// Operators that are not of the dialect, which a compiler of someone else may have put there, are left out.
+    pub fn nodes(&self) -> Result<Vec<Node<'_>>> {
+        let order = algo::toposort(&self.inner.graph, None)
+            .map_err(|_| invalid("it has a cycle".to_owned()))?;
+        Ok(order.into_iter().filter_map(|id| self.node(id)).collect())
+    }
+
+    /// The leaves, in their own order, with their values.
+    pub fn leaves(&self) -> Vec<(Leaf, Value)> {
+        let values = self.inner.graph.node_indices().filter_map(|id| {
+            let node = self.dialect(id)?;
+            let Op::Leaf(leaf) = node.op else { return None };
+            Some((
+                leaf,
+                Value {
+                    id,
+                    shape: node.shape,
+                },
+            ))
+        });
+        let mut leaves: Vec<_> = values.collect();
+        leaves.sort_by_key(|(leaf, _)| *leaf);
+        leaves
+    }
+
+    /// Runs a luminal compiler on the graph: a pass of ours, or anyone's.
+    pub fn compile_with(&mut self, compiler: impl Compiler) -> Result<()> {
+        let mut ids: Vec<NodeIndex> = self.outputs.iter().map(Value::id).collect();
+        let remap: Vec<&mut NodeIndex> = ids.iter_mut().collect();
+        self.inner.compile(compiler, remap);
+        for (output, id) in self.outputs.iter_mut().zip(ids) {
+            output.id = id;
+        }
+        Ok(())
+    }
+
+    /// luminal's own graph, to inspect.
+    pub fn as_luminal(&self) -> &luminal::prelude::Graph {
+        &self.inner
+    }
+
+    pub(crate) fn as_luminal_mut(&mut self) -> &mut luminal::prelude::Graph {
+        &mut self.inner
+    }
+
+    /// A constant, everywhere the same.
+    pub fn constant(&mut self, value: f64, shape: Shape) -> Result<Value> {
+        self.apply(Constant { value, shape }, &[])
+    }
+
+    /// `a + b`.
+    pub fn add(&mut self, a: Value, b: Value) -> Result<Value> {
+        self.apply(Add, &[a, b])
+    }
+
+    /// `a · b`, elementwise.
+    pub fn mul(&mut self, a: Value, b: Value) -> Result<Value> {
+        self.apply(Mul, &[a, b])
+    }
+
+    /// A function of each element.
+    pub fn map(&mut self, map: Map, x: Value) -> Result<Value> {
+        self.apply(map, &[x])
+    }
+
+    /// `c · x`; a factor of 1 is the value itself.
+    pub fn scale(&mut self, x: Value, factor: f64) -> Result<Value> {
+        if factor == 1.0 {
+            Ok(x)
+        } else {
+            self.map(Map::Scale(factor), x)
+        }
+    }
+
+    /// The same elements under other dimensions; the same dimensions are the value itself.
+    pub fn reshape(&mut self, x: Value, shape: Shape) -> Result<Value> {
+        if x.shape == shape {
+            Ok(x)
+        } else {
+            self.apply(Reshape { shape }, &[x])
+        }
+    }
+
+    /// The sum over axes, which disappear.
+    pub fn sum(&mut self, x: Value, axes: impl IntoIterator<Item = usize>) -> Result<Value> {
+        self.apply(
+            Sum {
+                axes: Axes::new(axes),
+            },
+            &[x],
+        )
+    }
+
+    /// Repetition along the axes of `shape` that `x` does not have.
+    pub fn broadcast(
+        &mut self,
+        x: Value,
+        axes: impl IntoIterator<Item = usize>,
+        shape: Shape,
+    ) -> Result<Value> {
+        self.apply(
+            Broadcast {
+                axes: Axes::new(axes),
+                shape,
+            },
+            &[x],
+        )
+    }
+
+    /// `a · bᵀ` of the last two axes.
+    pub fn matmul_transposed(&mut self, a: Value, b: Value) -> Result<Value> {
+        self.apply(
+            MatMul {
+                transpose_a: false,
+                transpose_b: true,
+            },
+            &[a, b],
+        )
+    }
+
+    fn dialect(&self, id: NodeIndex) -> Option<&Dialect> {
+        self.inner.graph.node_weight(id)?.as_any().downcast_ref()
+    }
+
+    fn node(&self, id: NodeIndex) -> Option<Node<'_>> {
+        let node = self.dialect(id)?;
+        Some(Node {
+            value: Value {
+                id,
+                shape: node.shape,
+            },
+            op: &node.op,
+            operands: self.operands(id),
+        })
+    }
+
+    fn operands(&self, id: NodeIndex) -> Vec<Value> {
+        let sources = self.inner.get_sources(id).into_iter();
+        sources
+            .filter_map(|(id, _, _)| {
+                Some(Value {
+                    id,
+                    shape: self.dialect(id)?.shape,
+                })
+            })
+            .collect()
+    }
+
+    fn find_leaf(&self, leaf: Leaf) -> Option<Value> {
+        self.leaves()
+            .into_iter()
+            .find(|(other, _)| *other == leaf)
+            .map(|(_, value)| value)
+    }
+
+    /// The value of the same operator on the same operands, looked for among the readers of the first one.
+    fn find(&self, op: &Op, operands: &[Value]) -> Option<Value> {
+        let first = operands.first()?;
+        self.inner
+            .graph
+            .edges_directed(first.id, Direction::Outgoing)
+            .filter_map(|edge| self.node(edge.target()))
+            .find(|node| node.op == op && node.operands == operands)
+            .map(|node| node.value)
+    }
+
+    fn prune(&mut self) {
+        let mut live = HashSet::new();
+        let mut stack: Vec<NodeIndex> = self.outputs.iter().map(Value::id).collect();
+        while let Some(id) = stack.pop() {
+            if live.insert(id) {
+                stack.extend(self.inner.graph.neighbors_directed(id, Direction::Incoming));
+            }
+        }
+        self.inner.graph.retain_nodes(|_, id| live.contains(&id));
+    }
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One line for each operator: `%4 = MatMul %0 %1 -> [2, 10]`, numbered in order of evaluation, and the outputs last.
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = self.nodes().map_err(|_| fmt::Error)?;
+        let number = |value: &Value| nodes.iter().position(|node| node.value.id == value.id);
+        let write = |f: &mut fmt::Formatter<'_>, value: &Value| match number(value) {
+            Some(number) => write!(f, " %{number}"),
+            None => write!(f, " %?"),
+        };
+        for (i, node) in nodes.iter().enumerate() {
+            write!(f, "%{i} = {:?}", node.op)?;
+            node.operands
+                .iter()
+                .try_for_each(|operand| write(f, operand))?;
+            writeln!(f, " -> {}", node.value.shape)?;
+        }
+        f.write_str("return")?;
+        self.outputs
+            .iter()
+            .try_for_each(|output| write(f, output))?;
+        writeln!(f)
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// luminal's description of a contiguous tensor.
+fn tracker(shape: Shape) -> ShapeTracker {
+    let dims: Vec<_> = shape.dims().iter().map(|dim| (*dim).into()).collect();
+    ShapeTracker::new(&dims)
+}

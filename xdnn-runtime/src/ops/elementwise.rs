@@ -1,0 +1,245 @@
+//! Elementwise operators.
+
+use xdnn_ir::Shape;
+
+use super::{Applied, Operation, Real, TensorView, accumulate, misfit};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+
+/// `a + b`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Add;
+
+/// `a · b`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mul;
+
+/// One slope for each sign of `x`. Which slope holds at the kink is the convention that parity with other frameworks
+/// needs: ReLU'(0) = 0, |·|'(0) = 0, and the negative slope for leaky ReLU and PReLU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slopes {
+    /// For `x > 0`.
+    pub positive: f64,
+    /// For `x = 0`.
+    pub zero: f64,
+    /// For `x < 0`.
+    pub negative: f64,
+}
+
+/// A function of each element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Map {
+    /// `c·x`.
+    Scale(f64),
+    /// The slope at `x`: constant between kinks, so its own derivative is 0.
+    Slope(Slopes),
+    /// `slope(x)·x`: ReLU, leaky ReLU, absolute value.
+    PiecewiseLinear(Slopes),
+    /// `eˣ`.
+    Exp,
+    /// `ln x`.
+    Ln,
+    /// `1/x`.
+    Recip,
+    /// `√x`.
+    Sqrt,
+}
+
+impl Slopes {
+    /// `max(x, 0)`.
+    pub const RELU: Self = Self {
+        positive: 1.0,
+        zero: 0.0,
+        negative: 0.0,
+    };
+    /// `|x|`.
+    pub const ABS: Self = Self {
+        positive: 1.0,
+        zero: 0.0,
+        negative: -1.0,
+    };
+    /// `min(x, 0)`, with the slope 1 at 0: what PReLU multiplies by its weight.
+    pub const NEGATIVE_PART: Self = Self {
+        positive: 0.0,
+        zero: 1.0,
+        negative: 1.0,
+    };
+
+    /// `x` for `x > 0`, `slope·x` otherwise.
+    pub const fn leaky(slope: f64) -> Self {
+        Self {
+            positive: 1.0,
+            zero: slope,
+            negative: slope,
+        }
+    }
+
+    /// The slope at `x`.
+    pub fn at<T: Real>(self, x: T) -> T {
+        T::of(if x > T::zero() {
+            self.positive
+        } else if x < T::zero() {
+            self.negative
+        } else {
+            self.zero
+        })
+    }
+}
+
+impl Map {
+    /// The value at `x`.
+    pub fn apply<T: Real>(self, x: T) -> T {
+        match self {
+            Self::Scale(factor) => T::of(factor) * x,
+            Self::Slope(slopes) => slopes.at(x),
+            Self::PiecewiseLinear(slopes) => match slopes.at(x) {
+                // A slope of 0 cuts off whatever stands there, infinities included.
+                slope if slope.is_zero() && !x.is_nan() => T::zero(),
+                slope => slope * x,
+            },
+            Self::Exp => x.exp(),
+            Self::Ln => x.ln(),
+            Self::Recip => x.recip(),
+            Self::Sqrt => x.sqrt(),
+        }
+    }
+
+    /// `f'(x) · t`, given `y = f(x)`; `None` is zero. The same rule serves both modes, as the Jacobian is diagonal.
+    fn differential(
+        self,
+        graph: &mut Graph,
+        x: Value,
+        y: Value,
+        t: Value,
+    ) -> Result<Option<Value>> {
+        let product = match self {
+            Self::Scale(factor) => graph.scale(t, factor)?, // d(cx) = c dx
+            Self::Slope(_) => return Ok(None),              // constant between kinks
+            Self::PiecewiseLinear(slopes) => {
+                let slope = graph.map(Self::Slope(slopes), x)?;
+                graph.mul(t, slope)? // d(s(x)·x) = s(x) dx
+            }
+            Self::Exp => graph.mul(t, y)?, // d eˣ = eˣ dx
+            Self::Ln => {
+                let recip = graph.map(Self::Recip, x)?;
+                graph.mul(t, recip)? // d ln x = dx / x
+            }
+            Self::Recip => {
+                let square = graph.mul(y, y)?;
+                let product = graph.mul(t, square)?;
+                graph.scale(product, -1.0)? // d x⁻¹ = −x⁻² dx
+            }
+            Self::Sqrt => {
+                let recip = graph.map(Self::Recip, y)?;
+                let product = graph.mul(t, recip)?;
+                graph.scale(product, 0.5)? // d √x = dx / 2√x
+            }
+        };
+        Ok(Some(product))
+    }
+}
+
+impl Operation for Map {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        match operands {
+            [x] => Ok(*x),
+            _ => Err(misfit(self, operands)),
+        }
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
+        for (y, x) in output.iter_mut().zip(operands[0].data) {
+            *y = self.apply(*x);
+        }
+    }
+
+    fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+        Ok(vec![self.differential(
+            graph,
+            at.operands[0],
+            at.output,
+            g,
+        )?])
+    }
+
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        at: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>> {
+        let Some(t) = tangents[0] else {
+            return Ok(None);
+        };
+        self.differential(graph, at.operands[0], at.output, t)
+    }
+}
+
+impl Operation for Add {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        same(self, operands)
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
+        for ((y, a), b) in output
+            .iter_mut()
+            .zip(operands[0].data)
+            .zip(operands[1].data)
+        {
+            *y = *a + *b;
+        }
+    }
+
+    fn vjp(&self, _: &mut Graph, _: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+        Ok(vec![Some(g), Some(g)]) // d(a+b) = da + db
+    }
+
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        _: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>> {
+        accumulate(graph, tangents[0], tangents[1])
+    }
+}
+
+impl Operation for Mul {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        same(self, operands)
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
+        for ((y, a), b) in output
+            .iter_mut()
+            .zip(operands[0].data)
+            .zip(operands[1].data)
+        {
+            *y = *a * *b;
+        }
+    }
+
+    fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+        let [a, b] = [at.operands[0], at.operands[1]];
+        Ok(vec![Some(graph.mul(g, b)?), Some(graph.mul(g, a)?)]) // d(ab) = b da + a db
+    }
+
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        at: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>> {
+        let [a, b] = [at.operands[0], at.operands[1]];
+        let da = tangents[0].map(|t| graph.mul(t, b)).transpose()?;
+        let db = tangents[1].map(|t| graph.mul(a, t)).transpose()?;
+        accumulate(graph, da, db)
+    }
+}
+
+fn same(op: &impl std::fmt::Debug, operands: &[Shape]) -> Result<Shape> {
+    match operands {
+        [a, b] if a == b => Ok(*a),
+        _ => Err(misfit(op, operands)),
+    }
+}

@@ -1,0 +1,214 @@
+//! The dialect: the operators that graphs are made of, one file a family.
+//!
+//! Each operator has, in one place, its shape rule, its exact evaluation (the oracle of every backend), and its two
+//! derivatives as graphs of the same operators. The set is closed under differentiation, so second derivatives need no
+//! further rules. To add an operator, write [`Operation`] for it and name it in [`operations!`] below.
+
+use std::fmt::Debug;
+
+use luminal::op::{InputTensor, Operator};
+use luminal::prelude::{ShapeTracker, Tensor};
+use num_traits::{Float, FromPrimitive};
+use xdnn_ir::Shape;
+
+use crate::error::{Error, Result, invalid};
+use crate::graph::{Buffer, Graph, Value};
+
+mod axis_map;
+mod broadcast;
+mod concat;
+mod convolution;
+mod elementwise;
+mod index;
+mod leaf;
+mod matmul;
+mod one_hot;
+mod pool;
+mod view;
+
+pub use axis_map::{AxisMap, SparseMap};
+pub use broadcast::{Axes, Broadcast, Sum};
+pub use concat::{Concat, Place, Slice};
+pub use convolution::{Convolution, Role};
+pub use elementwise::{Add, Map, Mul, Slopes};
+pub use index::Spatial;
+pub use leaf::{Constant, Leaf};
+pub use matmul::MatMul;
+pub use one_hot::OneHot;
+pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
+pub use view::{Permute, Reshape};
+
+/// A number that graphs compute with: `f32` or `f64`.
+pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {
+    /// The nearest number of this type.
+    fn of(value: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn of(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Real for f64 {
+    fn of(value: f64) -> Self {
+        value
+    }
+}
+
+/// A tensor in row-major order.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorView<'a, T> {
+    /// The elements.
+    pub data: &'a [T],
+    /// The dimensions; their product is the number of elements.
+    pub shape: Shape,
+}
+
+/// Where an operator stands in a graph: what it reads and what it has written.
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    /// What it reads.
+    pub operands: &'a [Value],
+    /// What it has written.
+    pub output: Value,
+}
+
+/// An operator of the dialect.
+pub trait Operation: Clone + Debug + PartialEq + Into<Op> {
+    /// The shape of the result, or why operands of these shapes do not fit.
+    fn shape(&self, operands: &[Shape]) -> Result<Shape>;
+
+    /// Writes the result for `operands`, whose shapes have passed [`Operation::shape`], into `output`, which has the
+    /// shape that it returned and holds zeros.
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]);
+
+    /// The vector-Jacobian products: for a cotangent `g` of the result, the cotangent of each operand; `None` is zero.
+    fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>>;
+
+    /// The Jacobian-vector product: for tangents of the operands, the tangent of the result; `None` is zero.
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        at: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>>;
+}
+
+macro_rules! operations {
+    ($($name:ident),* $(,)?) => {
+        /// An operator of the dialect.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Op { $(#[doc = concat!("[`", stringify!($name), "`].")] $name($name)),* }
+
+        $(impl From<$name> for Op {
+            fn from(op: $name) -> Self {
+                Self::$name(op)
+            }
+        })*
+
+        impl Op {
+            /// The operator's name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($name)),* }
+            }
+
+            pub(crate) fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+                match self { $(Self::$name(op) => op.shape(operands)),* }
+            }
+
+            pub(crate) fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
+                match self { $(Self::$name(op) => op.eval(operands, shape, output)),* }
+            }
+
+            pub(crate) fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+                match self { $(Self::$name(op) => op.vjp(graph, at, g)),* }
+            }
+
+            pub(crate) fn jvp(
+                &self,
+                graph: &mut Graph,
+                at: Applied<'_>,
+                tangents: &[Option<Value>],
+            ) -> Result<Option<Value>> {
+                match self { $(Self::$name(op) => op.jvp(graph, at, tangents)),* }
+            }
+        }
+    };
+}
+
+operations! {
+    Leaf, Constant,
+    Add, Mul, Map,
+    Sum, Broadcast,
+    Reshape, Permute,
+    Concat, Slice, Place,
+    AxisMap,
+    MatMul, Convolution,
+    PoolWinner, PoolGather, PoolScatter,
+    OneHot,
+}
+
+/// An operator of the dialect as luminal's graph holds it, with the shape of its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dialect {
+    /// The operator.
+    pub op: Op,
+    /// The shape of its result.
+    pub shape: Shape,
+}
+
+impl Operator for Dialect {
+    fn process(&mut self, operands: Vec<(InputTensor, ShapeTracker)>) -> Vec<Tensor> {
+        let evaluated = self
+            .process_as::<f32>(&operands)
+            .or_else(|| self.process_as::<f64>(&operands));
+        evaluated.into_iter().collect()
+    }
+}
+
+impl Dialect {
+    /// `None` where some operand holds numbers of another type.
+    fn process_as<T: Real>(&self, operands: &[(InputTensor, ShapeTracker)]) -> Option<Tensor> {
+        let tensors: Option<Vec<_>> = operands
+            .iter()
+            .map(|(tensor, tracker)| view::<T>(tensor, tracker))
+            .collect();
+        let mut output = vec![T::zero(); self.shape.elements()];
+        self.op.eval(&tensors?, self.shape, &mut output);
+        Some(Tensor::new(Buffer(output)))
+    }
+}
+
+fn view<'a, T: Real>(tensor: &'a InputTensor, tracker: &ShapeTracker) -> Option<TensorView<'a, T>> {
+    let buffer = tensor
+        .borrowed()
+        .data
+        .as_any()
+        .downcast_ref::<Buffer<T>>()?;
+    let dims: Option<Vec<usize>> = tracker.dims.iter().map(|dim| dim.to_usize()).collect();
+    Some(TensorView {
+        data: &buffer.0,
+        shape: Shape::from_slice(&dims?)?,
+    })
+}
+
+/// The error of operands that an operator cannot take.
+pub(crate) fn misfit(op: &impl Debug, operands: &[Shape]) -> Error {
+    invalid(format!(
+        "`{op:?}` does not take operands of the shapes {operands:?}"
+    ))
+}
+
+/// The sum of two tangents or cotangents, either of which may be zero.
+pub(crate) fn accumulate(
+    graph: &mut Graph,
+    a: Option<Value>,
+    b: Option<Value>,
+) -> Result<Option<Value>> {
+    match (a, b) {
+        (Some(a), Some(b)) => graph.add(a, b).map(Some),
+        (a, b) => Ok(a.or(b)),
+    }
+}

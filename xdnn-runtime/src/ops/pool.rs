@@ -1,0 +1,267 @@
+//! Pools that select: which element of each window wins, what it is, and where it came from.
+//!
+//! Maximum pooling is `PoolGather(x, PoolWinner(x))`. The winner is constant between ties, so it has no derivative; the
+//! two others are linear in their first operand and transposes of each other.
+
+use xdnn_ir::Shape;
+
+use super::index::Spatial;
+use super::{Applied, Operation, Real, TensorView, misfit};
+use crate::error::Result;
+use crate::graph::{Graph, Value};
+
+/// Sliding windows over the spatial axes (depth, height, width) of `(N, C, …)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolWindow {
+    /// Size of the window.
+    pub kernel: [usize; 3],
+    /// Step between windows.
+    pub stride: [usize; 3],
+    /// Elements on each side that never win.
+    pub padding: [usize; 3],
+    /// Distance between the window's elements.
+    pub dilation: [usize; 3],
+    /// Number of windows along each axis.
+    pub output: [usize; 3],
+}
+
+/// Which element of a window wins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Winner {
+    /// The largest; the first of several in row-major order.
+    Max,
+    /// The smallest; the first of several in row-major order.
+    Min,
+}
+
+/// The position of each window's winner, counted in row-major order within the window; −1 where a window holds nothing
+/// but padding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolWinner {
+    /// The windows.
+    pub window: PoolWindow,
+    /// Who wins.
+    pub winner: Winner,
+}
+
+/// The element of each window that the second operand names, 0 where it names none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolGather {
+    /// The windows.
+    pub window: PoolWindow,
+}
+
+/// Each element of the first operand added where the second operand says that its winner came from: the transpose of
+/// [`PoolGather`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoolScatter {
+    /// The windows.
+    pub window: PoolWindow,
+    /// The shape of the result.
+    pub shape: Shape,
+}
+
+impl PoolWindow {
+    /// One window over all of a plane.
+    pub fn global(size: [usize; 3]) -> Self {
+        Self {
+            kernel: size,
+            stride: [1; 3],
+            padding: [0; 3],
+            dilation: [1; 3],
+            output: [1; 3],
+        }
+    }
+
+    fn pooled(&self, input: Shape) -> Option<Shape> {
+        let spatial = Spatial::of(input)?;
+        let absent = 5 - input.rank();
+        let flat = self.output[..absent].iter().all(|size| *size == 1);
+        let steps = self.kernel.iter().chain(&self.stride).all(|n| *n > 0);
+        (flat && steps).then(|| {
+            Spatial {
+                size: self.output,
+                ..spatial
+            }
+            .shape(input)
+        })
+    }
+
+    /// The position in the plane of element `tap` of the window at `(d, h, w)`; `None` in the padding.
+    pub(crate) fn position(
+        &self,
+        size: [usize; 3],
+        window: [usize; 3],
+        tap: usize,
+    ) -> Option<usize> {
+        let [_, height, width] = self.kernel;
+        let tap = [tap / (height * width), tap / width % height, tap % width];
+        let mut position = 0;
+        for axis in 0..3 {
+            let padded = window[axis] * self.stride[axis] + tap[axis] * self.dilation[axis];
+            let i = padded
+                .checked_sub(self.padding[axis])
+                .filter(|i| *i < size[axis])?;
+            position = position * size[axis] + i;
+        }
+        Some(position)
+    }
+
+    /// The number of elements of a window.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
+    /// Calls `visit(plane, output position, window)` for each window of each of `planes` planes.
+    fn windows(&self, planes: usize, mut visit: impl FnMut(usize, usize, [usize; 3])) {
+        let [depth, height, width] = self.output;
+        let each = depth * height * width;
+        for plane in 0..planes {
+            for i in 0..each {
+                visit(
+                    plane,
+                    plane * each + i,
+                    [i / (height * width), i / width % height, i % width],
+                );
+            }
+        }
+    }
+}
+
+impl Winner {
+    /// Whether `candidate` beats the winner so far.
+    pub(crate) fn beats<T: Real>(self, candidate: T, best: T) -> bool {
+        match self {
+            Self::Max => candidate > best || (candidate.is_nan() && !best.is_nan()),
+            Self::Min => candidate < best || (candidate.is_nan() && !best.is_nan()),
+        }
+    }
+}
+
+/// The tap that a winner names, or `None` for −1.
+pub(crate) fn tap_of<T: Real>(winner: T) -> Option<usize> {
+    winner.to_usize()
+}
+
+impl Operation for PoolWinner {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        let [x] = operands else {
+            return Err(misfit(self, operands));
+        };
+        self.window.pooled(*x).ok_or_else(|| misfit(self, operands))
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
+        let Some(spatial) = Spatial::of(operands[0].shape) else {
+            return;
+        };
+        self.window
+            .windows(spatial.batch * spatial.channels, |plane, at, window| {
+                let x = &operands[0].data[plane * spatial.plane()..];
+                let mut best: Option<(usize, T)> = None;
+                for tap in 0..self.window.taps() {
+                    let Some(i) = self.window.position(spatial.size, window, tap) else {
+                        continue;
+                    };
+                    if best.is_none_or(|(_, value)| self.winner.beats(x[i], value)) {
+                        best = Some((tap, x[i]));
+                    }
+                }
+                output[at] = best.map_or(T::of(-1.0), |(tap, _)| T::of(tap as f64));
+            });
+    }
+
+    fn vjp(&self, _: &mut Graph, _: Applied<'_>, _: Value) -> Result<Vec<Option<Value>>> {
+        Ok(vec![None]) // constant between ties
+    }
+
+    fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
+        Ok(None)
+    }
+}
+
+impl Operation for PoolGather {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        match operands {
+            [x, winner] if self.window.pooled(*x) == Some(*winner) => Ok(*winner),
+            _ => Err(misfit(self, operands)),
+        }
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
+        let Some(spatial) = Spatial::of(operands[0].shape) else {
+            return;
+        };
+        self.window
+            .windows(spatial.batch * spatial.channels, |plane, at, window| {
+                let x = &operands[0].data[plane * spatial.plane()..];
+                let tap = tap_of(operands[1].data[at]);
+                let from = tap.and_then(|tap| self.window.position(spatial.size, window, tap));
+                output[at] = from.map_or(T::zero(), |i| x[i]);
+            });
+    }
+
+    fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+        let [x, winner] = [at.operands[0], at.operands[1]];
+        let scatter = PoolScatter {
+            window: self.window,
+            shape: x.shape(),
+        };
+        Ok(vec![Some(graph.apply(scatter, &[g, winner])?), None]) // yᵢ = x[winnerᵢ]
+    }
+
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        at: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>> {
+        tangents[0]
+            .map(|t| graph.apply(*self, &[t, at.operands[1]]))
+            .transpose()
+    }
+}
+
+impl Operation for PoolScatter {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        match operands {
+            [g, winner] if g == winner && self.window.pooled(self.shape) == Some(*g) => {
+                Ok(self.shape)
+            }
+            _ => Err(misfit(self, operands)),
+        }
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
+        let Some(spatial) = Spatial::of(shape) else {
+            return;
+        };
+        self.window
+            .windows(spatial.batch * spatial.channels, |plane, at, window| {
+                let x = &mut output[plane * spatial.plane()..];
+                let tap = tap_of(operands[1].data[at]);
+                if let Some(i) = tap.and_then(|tap| self.window.position(spatial.size, window, tap))
+                {
+                    x[i] = x[i] + operands[0].data[at];
+                }
+            });
+    }
+
+    fn vjp(&self, graph: &mut Graph, at: Applied<'_>, g: Value) -> Result<Vec<Option<Value>>> {
+        let gather = PoolGather {
+            window: self.window,
+        };
+        Ok(vec![Some(graph.apply(gather, &[g, at.operands[1]])?), None])
+    }
+
+    fn jvp(
+        &self,
+        graph: &mut Graph,
+        at: Applied<'_>,
+        tangents: &[Option<Value>],
+    ) -> Result<Option<Value>> {
+        tangents[0]
+            .map(|t| graph.apply(*self, &[t, at.operands[1]]))
+            .transpose()
+    }
+}
