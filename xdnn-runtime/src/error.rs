@@ -1,11 +1,220 @@
 //! The one error of the runtime.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
 
-/// What can go wrong.
+use xdnn_ir::{Fault, Shape};
+
+use crate::weights::WeightFault;
+
+/// What can go wrong between a declared network and its results.
+///
+/// Every text says what was expected, what was found and what to do. Nothing has been changed or written when one of
+/// these comes back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A network was given the wrong number of inputs.
+    #[error(
+        "expected {} ({}), found {found}; give one array per declared input, in order of declaration",
+        count(names.len(), "input"), quoted(names)
+    )]
+    InputCount {
+        /// The names of the declared inputs.
+        names: Vec<Cow<'static, str>>,
+        /// The number of arrays given.
+        found: usize,
+    },
+
+    /// An input has the wrong number of dimensions or the wrong sizes.
+    #[error(
+        "input `{name}` must have the shape `{}`, found `{}`{}",
+        Batched(expected),
+        Tuple(found),
+        batch_hint(expected, found)
+    )]
+    InputShape {
+        /// The name of the input.
+        name: Cow<'static, str>,
+        /// The declared shape of one sample; the array has the batch dimension in front.
+        expected: Shape,
+        /// The shape of the array given.
+        found: Vec<usize>,
+    },
+
+    /// The inputs of a network with several of them hold different numbers of samples.
+    #[error(
+        "input `{name}` holds {}, but input `{first}` holds {expected}; give every input the same number of samples",
+        count(*found, "sample")
+    )]
+    BatchesDiffer {
+        /// The first input.
+        first: Cow<'static, str>,
+        /// The number of samples in the first input.
+        expected: usize,
+        /// The input that differs.
+        name: Cow<'static, str>,
+        /// The number of samples in it.
+        found: usize,
+    },
+
+    /// An input holds no samples.
+    #[error("input `{name}` holds no samples; give at least one")]
+    EmptyBatch {
+        /// The name of the input.
+        name: Cow<'static, str>,
+    },
+
+    /// An input holds a NaN or an infinity.
+    #[error(
+        "input `{name}` is {value} at index `{}`; replace missing values by finite numbers",
+        Tuple(index)
+    )]
+    NonFiniteInput {
+        /// The name of the input.
+        name: Cow<'static, str>,
+        /// The position of the first such value, the batch dimension included.
+        index: Vec<usize>,
+        /// The value.
+        value: f32,
+    },
+
+    /// A weight is NaN or infinite.
+    #[error(
+        "weight `{name}` is {value} at index `{}`; weights must be finite",
+        Tuple(index)
+    )]
+    NonFiniteWeight {
+        /// The name of the weight.
+        name: Cow<'static, str>,
+        /// The position of the first such value.
+        index: Vec<usize>,
+        /// The value.
+        value: f32,
+    },
+
+    /// An array assigned to a weight has another shape.
+    #[error(
+        "weight `{name}` has the shape `{}`, found `{}`; a weight keeps its shape",
+        Tuple(expected),
+        Tuple(found)
+    )]
+    WeightShape {
+        /// The name of the weight.
+        name: Cow<'static, str>,
+        /// Its shape.
+        expected: Vec<usize>,
+        /// The shape of the array given.
+        found: Vec<usize>,
+    },
+
+    /// The weights that a file or a caller offers do not fit the network. All faults are listed.
+    #[error("{source_name} does not fit the network: {}{}", count(faults.len(), "fault"), Lines(faults))]
+    Weights {
+        /// Where the weights come from, such as a path in backquotes.
+        source_name: String,
+        /// What does not fit, in the order of the network's weights, then by name.
+        faults: Vec<WeightFault>,
+    },
+
+    /// A class is not among those of the network.
+    #[error("class {class} is out of range: the network has {}, from 0", count(*classes, "class"))]
+    ClassOutOfRange {
+        /// The class asked for.
+        class: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+
+    /// An index is not inside of the output.
+    #[error("index `{}` is outside of the output, whose shape is `{}`", Tuple(index), Tuple(output.dims()))]
+    OutputIndex {
+        /// The index asked for.
+        index: Vec<usize>,
+        /// The shape of one sample of the output.
+        output: Shape,
+    },
+
+    /// There are more or fewer targets than samples.
+    #[error("expected {}, one for each sample, found {found}", count(*batch, "target"))]
+    TargetCount {
+        /// The number of samples.
+        batch: usize,
+        /// The number of targets.
+        found: usize,
+    },
+
+    /// A class was asked for, but the output is no vector of classes.
+    #[error(
+        "the output has the shape `{}`, which is no vector of classes; choose one number of it by its index",
+        Batched(output)
+    )]
+    NotClasses {
+        /// The shape of one sample of the output.
+        output: Shape,
+    },
+
+    /// A file could not be opened, read, written or put in place.
+    #[error("cannot {action} `{}`: {cause}", path.display())]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+
+    /// A file is damaged, or of a format that is not read.
+    #[error("`{}` is no readable weight file: {cause}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        cause: Cow<'static, str>,
+    },
+
+    /// A device is not there, or not usable.
+    #[error("no device `{device}`: {cause}")]
+    Device {
+        /// The device asked for.
+        device: Cow<'static, str>,
+        /// Why, and what to do.
+        cause: Cow<'static, str>,
+    },
+
+    /// There is not enough memory.
+    #[error("out of memory: {what} needs {bytes} bytes; use a smaller batch")]
+    OutOfMemory {
+        /// What the memory is for.
+        what: Cow<'static, str>,
+        /// Its size in bytes.
+        bytes: usize,
+    },
+
+    /// An option is outside of its range.
+    #[error("option `{name}` must be {expected}, found {found}")]
+    Option {
+        /// The option, such as `steps`.
+        name: &'static str,
+        /// Its range, such as `at least 1`.
+        expected: &'static str,
+        /// Its value.
+        found: String,
+    },
+
+    /// A rule of shapes or degrees refuses a node of a network that was built at run time.
+    #[error("{node}: {fault}")]
+    Rule {
+        /// The node's path, or its layer's name where it has no label.
+        node: Cow<'static, str>,
+        /// The rule's finding.
+        fault: Box<Fault>,
+    },
+
     /// A graph breaks an invariant. This is a fault of the library or of a compiler pass, never of the data.
     #[error("invalid graph: {0}; this is a fault of the library or of a compiler pass")]
     Graph(Cow<'static, str>),
@@ -17,4 +226,128 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The error of a graph that breaks an invariant.
 pub(crate) fn invalid(text: impl Into<Cow<'static, str>>) -> Error {
     Error::Graph(text.into())
+}
+
+impl Error {
+    /// An option that is outside of its range.
+    pub(crate) fn option(
+        name: &'static str,
+        expected: &'static str,
+        found: impl fmt::Display,
+    ) -> Self {
+        Self::Option {
+            name,
+            expected,
+            found: found.to_string(),
+        }
+    }
+}
+
+/// `(2, 1, 8, 8)`.
+pub(crate) struct Tuple<'a>(pub &'a [usize]);
+
+impl fmt::Display for Tuple<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(")?;
+        for (i, dim) in self.0.iter().enumerate() {
+            write!(f, "{}{dim}", if i > 0 { ", " } else { "" })?;
+        }
+        f.write_str(if self.0.len() == 1 { ",)" } else { ")" })
+    }
+}
+
+/// `(N, 1, 8, 8)`.
+struct Batched<'a>(&'a Shape);
+
+impl fmt::Display for Batched<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(N")?;
+        for dim in self.0.dims() {
+            write!(f, ", {dim}")?;
+        }
+        f.write_str(if self.0.rank() == 0 { ",)" } else { ")" })
+    }
+}
+
+/// Each item on a line of its own.
+struct Lines<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Lines<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|item| write!(f, "\n  {item}"))
+    }
+}
+
+/// `1 sample`, `2 samples`.
+fn count(number: usize, noun: &str) -> String {
+    match (number, noun.ends_with('s')) {
+        (1, _) => format!("{number} {noun}"),
+        (_, true) => format!("{number} {noun}es"),
+        (_, false) => format!("{number} {noun}s"),
+    }
+}
+
+fn quoted(names: &[Cow<'static, str>]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn batch_hint(expected: &Shape, found: &[usize]) -> &'static str {
+    if found == expected.dims() {
+        "; put the batch dimension in front, as in `image.insert_axis(Axis(0))`"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+    use xdnn_ir::Shape;
+
+    #[test]
+    fn an_error_crosses_threads_and_stays_small() {
+        fn crosses<T: Send + Sync + 'static>() {}
+        crosses::<Error>();
+        assert!(size_of::<Error>() <= 120, "{}", size_of::<Error>());
+    }
+
+    #[test]
+    fn texts_say_what_was_expected_and_found() {
+        let shape = Error::InputShape {
+            name: "image".into(),
+            expected: Shape::new([1, 8, 8]),
+            found: vec![1, 8, 8],
+        };
+        assert_eq!(
+            shape.to_string(),
+            "input `image` must have the shape `(N, 1, 8, 8)`, found `(1, 8, 8)`; put the batch dimension in front, \
+             as in `image.insert_axis(Axis(0))`"
+        );
+        let count = Error::InputCount {
+            names: vec!["image".into(), "audio".into()],
+            found: 1,
+        };
+        assert_eq!(
+            count.to_string(),
+            "expected 2 inputs (`image`, `audio`), found 1; give one array per declared input, in order of declaration"
+        );
+        let class = Error::ClassOutOfRange {
+            class: 10,
+            classes: 10,
+        };
+        assert_eq!(
+            class.to_string(),
+            "class 10 is out of range: the network has 10 classes, from 0"
+        );
+        let index = Error::NonFiniteInput {
+            name: "x".into(),
+            index: vec![2, 0, 1, 3],
+            value: f32::NAN,
+        };
+        assert_eq!(
+            index.to_string(),
+            "input `x` is NaN at index `(2, 0, 1, 3)`; replace missing values by finite numbers"
+        );
+    }
 }

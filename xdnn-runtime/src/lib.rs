@@ -1,9 +1,34 @@
-//! The runtime of xdnn: graphs, their derivatives, and what executes them.
+//! The runtime of xdnn: networks with their weights, graphs, differentiation, backends, attribution and training.
 
 pub mod autodiff;
 pub mod backend;
 mod error;
+mod finite;
 pub mod graph;
+mod inputs;
+pub mod layers;
+mod network;
 pub mod ops;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod seed;
+pub mod weights;
+
+pub use error::{Error, Result};
+pub use inputs::Inputs;
+pub use network::{Network, Parameters, XNetwork};
+pub use seed::Seed;
+pub use weights::{Weight, WeightFault, WeightReader, WeightView, WeightViewMut};
+
+pub use ndarray;
+pub use xdnn_ir as ir;
+
+/// What the expansions of the macros name. No part of the contract.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::{
+        Error, Inputs, Network, Parameters, Result, Seed, Weight, WeightReader, WeightView,
+        WeightViewMut, XNetwork, ir, layers, ndarray,
+    };
+    pub use std::borrow::Cow;
+}

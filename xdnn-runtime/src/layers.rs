@@ -1,0 +1,130 @@
+//! The layers that have weights, as the fields of a network.
+//!
+//! A layer holds nothing but its tensors: its arguments (stride, padding …) are in the network's
+//! [`SPEC`](crate::Network::SPEC), and the network as a whole computes.
+
+use ndarray::{Ix1, Ix2, Ix3, Ix4};
+
+use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
+use crate::{Parameters, Result};
+
+/// Declares layers and how their tensors are read and visited, in the order of the fields.
+macro_rules! layers {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $rank:ty),* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub struct $name { $($(#[$field_doc])* pub $field: Weight<$rank>),* }
+
+        impl Parameters for $name {
+            fn read(reader: &mut WeightReader) -> Result<Self> {
+                Ok(Self { $($field: Parameters::read(reader)?),* })
+            }
+
+            fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
+                $(self.$field.visit(visitor);)*
+            }
+
+            fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
+                $(self.$field.visit_mut(visitor);)*
+            }
+        }
+    )*};
+}
+
+layers! {
+    /// A linear map of features without a bias: `Linear(out_features)`.
+    ///
+    /// `y = W·x` over the last dimension, `y_o = Σ_i W_oi·x_i`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in)` or `(N, sequence, in)`; an image wants `Flatten` first |
+    /// | output | `(N, out)` or `(N, sequence, out)` |
+    /// | weight | `[out, in]` |
+    /// | degree | that of the input: `W·(a·x) = a·(W·x)` |
+    /// | PyTorch | `nn.Linear(in, out, bias=False)` |
+    ///
+    /// Source: Hesse, Schaub-Meyer and Roth, "Fast Axiomatic Attribution for Neural Networks", NeurIPS 2021,
+    /// section 3: without its bias a linear layer is nonnegatively homogeneous.
+    Linear {
+        /// `W`, of shape `[out, in]`.
+        weight: Ix2
+    }
+
+    /// A learned factor, one for the whole value or one a channel: `Scale(num_parameters = 1)`.
+    ///
+    /// `y_c = w_c·x_c`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)` |
+    /// | output | that of the input |
+    /// | weight | `[1]` or `[C]` |
+    /// | degree | that of the input: `w·(a·x) = a·(w·x)` |
+    ///
+    /// Source: Zhang, Dauphin and Ma, "Fixup Initialization: Residual Learning Without Normalization", ICLR 2019,
+    /// section 4: the multiplier of a residual branch. Its companions there, scalar biases, are not homogeneous.
+    Scale {
+        /// `w`, of shape `[1]` or `[C]`.
+        weight: Ix1
+    }
+
+    /// A 1-d convolution without a bias:
+    /// `Conv1d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`.
+    ///
+    /// `y_ol = Σ_ik W_oik · x_i[stride·l + dilation·k − padding]`, zeros outside (a cross-correlation, as in PyTorch).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, L)` |
+    /// | output | `(N, out, L')`, `L' = ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` |
+    /// | weight | `[out, in / groups, kernel]` |
+    /// | degree | that of the input: linear, and zero padding stays zero |
+    /// | PyTorch | `nn.Conv1d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
+    Conv1d {
+        /// `W`, of shape `[out, in / groups, kernel]`.
+        weight: Ix3
+    }
+
+    /// A 2-d convolution without a bias:
+    /// `Conv2d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`; pairs are `(height, width)`.
+    ///
+    /// `y_ohw = Σ_ikl W_oikl · x_i[stride·h + dilation·k − padding, stride·w + dilation·l − padding]`, zeros outside
+    /// (a cross-correlation, as in PyTorch).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, H, W)` |
+    /// | output | `(N, out, H', W')`, `H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `W'` likewise |
+    /// | weight | `[out, in / groups, kernel height, kernel width]` |
+    /// | degree | that of the input: linear, and zero padding stays zero |
+    /// | PyTorch | `nn.Conv2d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
+    Conv2d {
+        /// `W`, of shape `[out, in / groups, kernel height, kernel width]`.
+        weight: Ix4
+    }
+
+    /// A ReLU with a learned slope below 0, one for the whole value or one a channel: `PRelu(num_parameters = 1)`.
+    ///
+    /// `y_c = x_c` where `x_c > 0`, `w_c·x_c` elsewhere; the derivative at 0 is `w_c`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)` |
+    /// | output | that of the input |
+    /// | weight | `[1]` or `[C]` |
+    /// | degree | that of the input: piecewise linear with its kink at 0 |
+    /// | PyTorch | `nn.PReLU(num_parameters)` |
+    ///
+    /// Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015, equation 1; homogeneous by Hesse,
+    /// Schaub-Meyer and Roth, NeurIPS 2021, proposition 3.8.
+    PRelu {
+        /// `w`, of shape `[1]` or `[C]`.
+        weight: Ix1
+    }
+}

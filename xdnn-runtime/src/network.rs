@@ -1,0 +1,169 @@
+//! Declared networks: their weights as fields, and what all of them can do.
+//!
+//! `network!` turns a declaration into a struct that holds the weights and nothing else. Labels make the fields, blocks
+//! make structs of their own, `repeat` makes a `Vec`. From
+//!
+//! ```text
+//! network! {
+//!     pub struct DigitNet(image: [1, 8, 8]) -> [10] {
+//!         block unit(width) { conv: Conv2d(width, kernel = 3, padding = 1) -> Relu; }
+//!         stem: unit(16);
+//!         body: repeat 2 { unit(16); }
+//!         GlobalAvgPool -> Flatten;
+//!         head: Linear(10);
+//!     }
+//! }
+//! ```
+//!
+//! come, in essence,
+//!
+//! ```text
+//! pub struct DigitNet {
+//!     pub stem: Stem,                 // pub struct Stem { pub conv: layers::Conv2d }
+//!     pub body: Vec<Body>,            // pub struct Body { pub conv: layers::Conv2d }, twice
+//!     pub head: layers::Linear,
+//! }
+//! impl Parameters for DigitNet { … }  // field by field, in the order of the declaration
+//! impl Network for DigitNet { const SPEC: &'static NetworkSpec = &NetworkSpec { … }; }
+//! impl XNetwork for DigitNet {}       // because its degree is proved
+//! ```
+//!
+//! so that `net.body[1].conv.weight` is the tensor `body.1.conv.weight` of the weight file.
+
+use std::path::Path;
+
+use xdnn_ir::{Degree, Input, NetworkSpec, Shape};
+
+use crate::error::invalid;
+use crate::weights::{self, WeightReader, WeightView, WeightViewMut};
+use crate::{Error, Result, Seed};
+
+/// Whatever holds weights: a tensor, a layer, a block, a network.
+///
+/// The three methods go through the tensors in the same order, which is that of the network's
+/// [`SPEC`](Network::SPEC).
+pub trait Parameters: Sized {
+    /// Takes what it needs from `reader`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`WeightReader::weight`].
+    fn read(reader: &mut WeightReader) -> Result<Self>;
+
+    /// Shows each tensor to `visitor`.
+    fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>));
+
+    /// Shows each tensor to `visitor`, to be changed.
+    fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>));
+}
+
+/// A list of equal parts, as `repeat` makes it.
+impl<T: Parameters> Parameters for Vec<T> {
+    /// Takes all that is left; [`WeightReader::list`] takes a stated number of items.
+    fn read(reader: &mut WeightReader) -> Result<Self> {
+        let mut list = Self::new();
+        let mut remaining = reader.remaining();
+        while remaining > 0 {
+            list.push(T::read(reader)?);
+            if reader.remaining() == remaining {
+                return Err(invalid("a list of parts without weights has no length"));
+            }
+            remaining = reader.remaining();
+        }
+        Ok(list)
+    }
+
+    fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
+        self.iter().for_each(|item| item.visit(visitor));
+    }
+
+    fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
+        self.iter_mut().for_each(|item| item.visit_mut(visitor));
+    }
+}
+
+/// A network that was declared with `network!` or `#[xdnn]`.
+///
+/// The struct is its weights: draw them with [`init`](Self::init) or read them with [`load`](Self::load), change them
+/// through its fields, write them with [`save`](Self::save).
+pub trait Network: Parameters + Clone + Send + Sync + 'static {
+    /// The network as data.
+    const SPEC: &'static NetworkSpec;
+
+    /// The degree of homogeneity of the output in the inputs.
+    const DEGREE: Degree = Self::SPEC.degree();
+
+    /// The inputs, in order of declaration, with the shape of one sample.
+    const INPUTS: &'static [Input] = Self::SPEC.inputs();
+
+    /// The shape of one sample of the output.
+    const OUTPUT: Shape = Self::SPEC.output_shape();
+
+    /// The names and shapes of the weights, in order of declaration.
+    const WEIGHTS: &'static [xdnn_ir::Weight] = Self::SPEC.weights();
+
+    /// The network with freshly drawn weights. The same seed gives the same weights everywhere.
+    ///
+    /// Linear layers and convolutions are drawn after He et al. (2015), those in residual branches after Fixup (Zhang
+    /// et al. 2019); see [`weights::initial`] for the rules.
+    ///
+    /// # Panics
+    ///
+    /// Never for a declared network. A hand-written [`Parameters`] that reads other weights than its `SPEC` lists is a
+    /// programming error and panics.
+    fn init(seed: Seed) -> Self {
+        let mut reader = WeightReader::of(Self::SPEC, weights::initial(Self::SPEC, seed));
+        match Self::read(&mut reader).and_then(|network| reader.finish().map(|()| network)) {
+            Ok(network) => network,
+            Err(error) => contradicts_spec(Self::SPEC, &error),
+        }
+    }
+
+    /// The network with the weights of a file in the [safetensors](weights::safetensors) format.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] when the file cannot be read, [`Error::Format`] when it is damaged or of another format, and
+    /// [`Error::Weights`] with everything in it that does not fit the network.
+    fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let arrays = weights::safetensors::load(Self::SPEC, path.as_ref())?;
+        let mut reader = WeightReader::of(Self::SPEC, arrays);
+        let network = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(network)
+    }
+
+    /// Writes the weights to a file in the [safetensors](weights::safetensors) format.
+    ///
+    /// The file appears complete or not at all; one that was there before is replaced in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NonFiniteWeight`] for weights that could not be loaded again, [`Error::File`] when the file cannot be
+    /// written.
+    fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        weights::safetensors::save(self, path.as_ref())
+    }
+}
+
+#[cold]
+#[allow(clippy::panic)]
+fn contradicts_spec(spec: &NetworkSpec, error: &Error) -> ! {
+    panic!(
+        "`Parameters` of `{}` contradicts its `SPEC`: {error}",
+        spec.name
+    )
+}
+
+/// A network whose output is homogeneous in its inputs of a proved degree above 0: `F(a·x) = a^k·F(x)` for all `a > 0`.
+///
+/// Such a network, and no other, has an exact attribution in one forward and one backward pass, `x·∂F/k` (Hesse,
+/// Schaub-Meyer and Roth, NeurIPS 2021). `network!` implements the trait where it can prove the degree; do not
+/// implement it by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not proved to be homogeneous, so it has no one-pass attribution",
+    label = "this network has no proved degree of homogeneity",
+    note = "`attribute` needs a network without biases whose layers are all homogeneous",
+    note = "remove `#[regular]` from its declaration to see what breaks homogeneity, or use `integrated_gradients`"
+)]
+pub trait XNetwork: Network {}
