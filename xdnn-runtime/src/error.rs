@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use xdnn_ir::{Fault, Shape};
+use xdnn_ir::{Degree, Fault, Shape};
 
 use crate::weights::WeightFault;
 
@@ -78,7 +78,7 @@ pub enum Error {
         /// The position of the first such value, the batch dimension included.
         index: Vec<usize>,
         /// The value.
-        value: f32,
+        value: f64,
     },
 
     /// A weight is NaN or infinite.
@@ -92,7 +92,7 @@ pub enum Error {
         /// The position of the first such value.
         index: Vec<usize>,
         /// The value.
-        value: f32,
+        value: f64,
     },
 
     /// An array assigned to a weight has another shape.
@@ -108,6 +108,15 @@ pub enum Error {
         expected: Vec<usize>,
         /// The shape of the array given.
         found: Vec<usize>,
+    },
+
+    /// A network was given the wrong number of weight tensors.
+    #[error("expected {}, found {found}; give one array per weight, in the order of the network", count(*expected, "weight tensor"))]
+    WeightCount {
+        /// The number of weight tensors of the network.
+        expected: usize,
+        /// The number of arrays given.
+        found: usize,
     },
 
     /// The weights that a file or a caller offers do not fit the network. All faults are listed.
@@ -154,6 +163,22 @@ pub enum Error {
     NotClasses {
         /// The shape of one sample of the output.
         output: Shape,
+    },
+
+    /// A network has no attribution in closed form.
+    #[error(
+        "the output has the degree {degree}, so it has no X-Gradient; use Integrated Gradients"
+    )]
+    Degree {
+        /// The degree of the output in the inputs, not above 0.
+        degree: Degree,
+    },
+
+    /// Training has left the numbers that can be computed with.
+    #[error("the loss is {loss} and its gradient not finite; use a smaller learning rate")]
+    Diverged {
+        /// The loss of the batch.
+        loss: f32,
     },
 
     /// A file could not be opened, read, written or put in place.

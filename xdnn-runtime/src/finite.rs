@@ -2,12 +2,14 @@
 
 use rayon::prelude::*;
 
+use crate::ops::Real;
+
 /// Numbers tested without a branch; also the smallest share of a thread, in chunks.
 const CHUNK: usize = 4096;
 const CHUNKS_PER_THREAD: usize = 16;
 
 /// The position of the first NaN or infinity.
-pub(crate) fn first_non_finite(values: &[f32]) -> Option<usize> {
+pub(crate) fn first_non_finite<T: Real>(values: &[T]) -> Option<usize> {
     let (chunk, values) = values
         .par_chunks(CHUNK)
         .enumerate()
@@ -40,7 +42,7 @@ mod tests {
             assert_eq!(first_non_finite(&values), Some(position));
         }
         assert_eq!(first_non_finite(&vec![f32::MAX; 100_000]), None);
-        assert_eq!(first_non_finite(&[]), None);
+        assert_eq!(first_non_finite::<f32>(&[]), None);
     }
 
     #[test]

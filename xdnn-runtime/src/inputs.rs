@@ -7,6 +7,7 @@ use xdnn_ir::NetworkSpec;
 
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
+use crate::ops::Real;
 use crate::{Error, Result};
 
 /// One array for each declared input, in order of declaration, each of shape `(N, …)` with the same number of samples
@@ -16,31 +17,31 @@ use crate::{Error, Result};
 /// that its declaration makes, or [`from_views`](Self::from_views). Any memory layout will do; row-major and contiguous
 /// arrays are read in place.
 #[derive(Clone, Debug)]
-pub struct Inputs<'a> {
-    views: Vec<ArrayViewD<'a, f32>>,
+pub struct Inputs<'a, T = f32> {
+    views: Vec<ArrayViewD<'a, T>>,
 }
 
-impl<'a, S: Data<Elem = f32>, D: Dimension> From<&'a ArrayBase<S, D>> for Inputs<'a> {
+impl<'a, T: Real, S: Data<Elem = T>, D: Dimension> From<&'a ArrayBase<S, D>> for Inputs<'a, T> {
     fn from(array: &'a ArrayBase<S, D>) -> Self {
         Self::from_views([array.view().into_dyn()])
     }
 }
 
-impl<'a, D: Dimension> From<ArrayView<'a, f32, D>> for Inputs<'a> {
-    fn from(view: ArrayView<'a, f32, D>) -> Self {
+impl<'a, T: Real, D: Dimension> From<ArrayView<'a, T, D>> for Inputs<'a, T> {
+    fn from(view: ArrayView<'a, T, D>) -> Self {
         Self::from_views([view.into_dyn()])
     }
 }
 
-impl<'a> Inputs<'a> {
+impl<'a, T: Real> Inputs<'a, T> {
     /// Inputs in order of declaration.
-    pub fn from_views(views: impl IntoIterator<Item = ArrayViewD<'a, f32>>) -> Self {
+    pub fn from_views(views: impl IntoIterator<Item = ArrayViewD<'a, T>>) -> Self {
         let views = views.into_iter().collect();
         Self { views }
     }
 
     /// The arrays, in order of declaration.
-    pub fn views(&self) -> &[ArrayViewD<'a, f32>] {
+    pub fn views(&self) -> &[ArrayViewD<'a, T>] {
         &self.views
     }
 
@@ -101,12 +102,12 @@ impl<'a> Inputs<'a> {
     }
 
     /// The numbers of each input in row-major order; copied where they are not stored so.
-    pub fn slices(&self) -> Vec<Cow<'a, [f32]>> {
+    pub fn slices(&self) -> Vec<Cow<'a, [T]>> {
         self.views.iter().map(row_major).collect()
     }
 }
 
-fn row_major<'a>(view: &ArrayViewD<'a, f32>) -> Cow<'a, [f32]> {
+fn row_major<'a, T: Real>(view: &ArrayViewD<'a, T>) -> Cow<'a, [T]> {
     match view.to_slice() {
         Some(slice) => Cow::Borrowed(slice),
         None => Cow::Owned(view.iter().copied().collect()),
@@ -114,13 +115,13 @@ fn row_major<'a>(view: &ArrayViewD<'a, f32>) -> Cow<'a, [f32]> {
 }
 
 /// The first NaN or infinity in row-major order, with its index.
-fn non_finite(view: &ArrayViewD<'_, f32>) -> Option<(Vec<usize>, f32)> {
+fn non_finite<T: Real>(view: &ArrayViewD<'_, T>) -> Option<(Vec<usize>, f64)> {
     let position = match view.as_slice() {
         Some(slice) => first_non_finite(slice)?,
         None => view.iter().position(|value| !value.is_finite())?,
     };
     let index = unravel(position, view.shape());
-    let value = *view.get(index.as_slice())?;
+    let value = view.get(index.as_slice())?.to_f64()?;
     Some((index, value))
 }
 
@@ -234,7 +235,7 @@ mod tests {
         for images in [images, reversed, fortran] {
             match Inputs::from(&images).check(&image()).unwrap_err() {
                 Error::NonFiniteInput { index, value, .. } => {
-                    assert_eq!((index, value), (vec![3, 0, 1, 2], f32::INFINITY));
+                    assert_eq!((index, value), (vec![3, 0, 1, 2], f64::INFINITY));
                 }
                 error => panic!("{error}"),
             }

@@ -1,12 +1,16 @@
 //! The runtime of xdnn: networks with their weights, graphs, differentiation, backends, attribution and training.
 
+pub mod attribution;
 pub mod autodiff;
 pub mod backend;
+mod device;
 mod error;
 mod finite;
 pub mod graph;
 mod inputs;
 pub mod layers;
+pub mod metrics;
+mod model;
 mod network;
 pub mod ops;
 #[cfg(feature = "plot")]
@@ -14,8 +18,12 @@ pub mod plot;
 mod seed;
 pub mod weights;
 
+pub use attribution::{Attribution, IntegratedGradients, Quadrature, Target};
+pub use device::Device;
 pub use error::{Error, Result};
+pub use graph::{Graph, Task};
 pub use inputs::Inputs;
+pub use model::{DynamicModel, Model};
 pub use network::{Network, Parameters, XNetwork};
 pub use seed::Seed;
 pub use weights::{Weight, WeightFault, WeightReader, WeightView, WeightViewMut};

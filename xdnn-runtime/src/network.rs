@@ -36,7 +36,7 @@ use xdnn_ir::{Degree, Input, NetworkSpec, Shape};
 
 use crate::error::invalid;
 use crate::weights::{self, WeightReader, WeightView, WeightViewMut};
-use crate::{Error, Result, Seed};
+use crate::{Device, Error, Graph, Model, Result, Seed, Task};
 
 /// Whatever holds weights: a tensor, a layer, a block, a network.
 ///
@@ -131,6 +131,33 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
         let network = Self::read(&mut reader)?;
         reader.finish()?;
         Ok(network)
+    }
+
+    /// The network on a device, ready to run. The model keeps a copy of the weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NonFiniteWeight`], and [`Error::Device`] when the device is not there.
+    fn compile(&self, device: Device) -> Result<Model<Self>> {
+        Model::new(self, device)
+    }
+
+    /// The network in `f64` on [`Device::Reference`]: slow, and exact to about 15 digits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NonFiniteWeight`].
+    fn compile_f64(&self) -> Result<Model<Self, f64>> {
+        Model::new(self, Device::Reference)
+    }
+
+    /// The graph that does `task` for a batch of `batch` samples, to inspect or to hand to a luminal compiler.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Graph`] where the task does not fit the network.
+    fn graph(&self, task: Task, batch: usize) -> Result<Graph> {
+        Graph::build(Self::SPEC, task, batch)
     }
 
     /// Writes the weights to a file in the [safetensors](weights::safetensors) format.

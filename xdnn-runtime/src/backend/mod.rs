@@ -8,8 +8,11 @@ use crate::error::{Result, invalid};
 use crate::graph::Graph;
 use crate::ops::{Leaf, Real};
 
+mod compile;
 pub mod cpu;
 pub mod reference;
+
+pub use compile::Element;
 
 /// A compiled graph.
 pub trait Program<T: Real>: Send + Sync {

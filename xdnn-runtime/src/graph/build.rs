@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use xdnn_ir::layer::{AvgPool1d, AvgPool2d, Interpolation, MaxPool1d, MaxPool2d, Upsample};
-use xdnn_ir::{Combine, Layer, NetworkSpec, Operand, Operation, Shape};
+use xdnn_ir::{Combine, Layer, NetworkSpec, Node, Operand, Operation, Shape};
 
 use super::{Graph, Value};
 use crate::error::{Error, Result, invalid};
@@ -80,16 +80,15 @@ pub(super) fn forward(
     })
 }
 
-/// The probability of each dropout that acts in training, in the order of their masks.
-pub(crate) fn dropouts(spec: &NetworkSpec) -> Vec<f64> {
-    let acts = |operation: &Operation| match operation {
-        Operation::Layer(Layer::Dropout(dropout)) if dropout.p > 0.0 => Some(dropout.p),
+/// The probability and the shape of one sample of each dropout that acts in training, in the order of their masks.
+pub(crate) fn dropouts(spec: &NetworkSpec) -> Vec<(f64, Shape)> {
+    let acts = |node: &Node| match node.operation {
+        Operation::Layer(Layer::Dropout(dropout)) if dropout.p > 0.0 => {
+            Some((dropout.p, node.shape))
+        }
         _ => None,
     };
-    spec.nodes()
-        .iter()
-        .filter_map(|node| acts(&node.operation))
-        .collect()
+    spec.nodes().iter().filter_map(acts).collect()
 }
 
 fn malformed(path: &str) -> Error {

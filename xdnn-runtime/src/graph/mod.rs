@@ -20,6 +20,7 @@ mod build;
 mod task;
 pub mod verify;
 
+pub(crate) use build::dropouts;
 pub use task::{Loss, Task};
 
 /// The numbers of a tensor as luminal passes them along: `f32` or `f64`.

@@ -35,6 +35,7 @@ pub use index::Spatial;
 pub use leaf::{Constant, Leaf};
 pub use matmul::MatMul;
 pub use one_hot::OneHot;
+pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
 pub use view::{Permute, Reshape};
 

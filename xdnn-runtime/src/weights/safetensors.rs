@@ -52,7 +52,7 @@ pub fn save<P: Parameters>(parameters: &P, path: &Path) -> Result<()> {
             fault = Some(Error::NonFiniteWeight {
                 name: weight.name.to_owned().into(),
                 index: unravel(position, weight.array.shape()),
-                value: weight.as_slice()[position],
+                value: f64::from(weight.as_slice()[position]),
             });
         }
         weights.push(weight);

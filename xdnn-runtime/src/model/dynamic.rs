@@ -1,0 +1,203 @@
+//! A network that is known at run time only.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ndarray::{ArrayD, IxDyn};
+use xdnn_ir::{NetworkSpec, Shape};
+
+use crate::backend::{Element, Program};
+use crate::error::invalid;
+use crate::finite::{first_non_finite, unravel};
+use crate::graph::Task;
+use crate::ops::Leaf;
+use crate::{Device, Error, Inputs, Result};
+
+/// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
+/// [`Model`](crate::Model) is without the type of its network.
+///
+/// Programs are compiled when a task is first asked for with a batch size, and kept. Threads may share a model.
+pub struct DynamicModel<T: Element = f32> {
+    spec: Arc<NetworkSpec>,
+    weights: Vec<Vec<T>>,
+    device: Device,
+    programs: Mutex<HashMap<(Task, usize), Arc<dyn Program<T>>>>,
+}
+
+impl<T: Element> DynamicModel<T> {
+    /// A network on a device. The weights are given in the order of the description.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rule`] where a node of the description breaks a rule, [`Error::Graph`] where it is inconsistent,
+    /// [`Error::WeightCount`] or [`Error::WeightShape`] for weights that do not fit, [`Error::NonFiniteWeight`], and
+    /// [`Error::Device`] when the device is not there.
+    pub fn new(spec: NetworkSpec, weights: Vec<ArrayD<T>>, device: Device) -> Result<Self> {
+        super::rules::check(&spec)?;
+        let declared = spec.weights();
+        if declared.len() != weights.len() {
+            return Err(Error::WeightCount {
+                expected: declared.len(),
+                found: weights.len(),
+            });
+        }
+        let mut buffers = Vec::with_capacity(weights.len());
+        for (weight, array) in declared.iter().zip(weights) {
+            if array.shape() != weight.shape.dims() {
+                return Err(Error::WeightShape {
+                    name: weight.name.to_string().into(),
+                    expected: weight.shape.dims().to_vec(),
+                    found: array.shape().to_vec(),
+                });
+            }
+            let values: Vec<T> = array.iter().copied().collect();
+            if let Some(position) = first_non_finite(&values) {
+                return Err(Error::NonFiniteWeight {
+                    name: weight.name.to_string().into(),
+                    index: unravel(position, weight.shape.dims()),
+                    value: values[position].to_f64().unwrap_or(f64::NAN),
+                });
+            }
+            buffers.push(values);
+        }
+        Ok(Self {
+            spec: Arc::new(spec),
+            weights: buffers,
+            device,
+            programs: Mutex::default(),
+        })
+    }
+
+    /// The network as data.
+    pub fn spec(&self) -> &NetworkSpec {
+        &self.spec
+    }
+
+    /// The device.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The network's output for each sample: from `(N, …)` to `(N, …)`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Inputs::check`].
+    pub fn forward<'a>(&self, inputs: impl Into<Inputs<'a, T>>) -> Result<ArrayD<T>> {
+        let inputs = inputs.into();
+        let batch = inputs.check(&self.spec)?;
+        let slices = inputs.slices();
+        let slices: Vec<&[T]> = slices.iter().map(AsRef::as_ref).collect();
+        let mut results = self.run(
+            Task::Forward,
+            batch,
+            &Bindings {
+                inputs: &slices,
+                ..Bindings::default()
+            },
+        )?;
+        array(self.spec.output_shape(), batch, results.swap_remove(0))
+    }
+
+    /// Compiles `task` for a batch size ahead of its first use.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OutOfMemory`], [`Error::Device`], [`Error::Graph`].
+    pub fn prepare(&self, task: Task, batch: usize) -> Result<()> {
+        self.program(task, batch).map(|_| ())
+    }
+
+    /// Runs a task and returns what its graph computes.
+    pub(crate) fn run(
+        &self,
+        task: Task,
+        batch: usize,
+        bindings: &Bindings<'_, T>,
+    ) -> Result<Vec<Vec<T>>> {
+        let program = self.program(task, batch)?;
+        let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
+        let bound = |(leaf, _): &(Leaf, Shape)| {
+            let data = match leaf {
+                Leaf::Input(i) => bindings.inputs.get(*i).copied(),
+                Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
+                Leaf::Target => Some(bindings.targets),
+                Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
+                Leaf::Seed(_) => None,
+            };
+            data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
+        };
+        let leaves: Result<Vec<&[T]>> = program.leaves().iter().map(bound).collect();
+        let mut results: Vec<Vec<T>> = program
+            .outputs()
+            .iter()
+            .map(|shape| vec![T::zero(); shape.elements()])
+            .collect();
+        let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+        program.run(&leaves?, &mut outputs)?;
+        Ok(results)
+    }
+
+    /// The weights, in the order of the description.
+    pub(crate) fn weights(&self) -> &[Vec<T>] {
+        &self.weights
+    }
+
+    /// The weights, to be changed in place.
+    pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
+        &mut self.weights
+    }
+
+    fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {
+        // A panic elsewhere cannot leave the map half changed, so a poisoned lock is still good.
+        let known = |key| {
+            self.programs
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(key)
+                .cloned()
+        };
+        if let Some(program) = known(&(task, batch)) {
+            return Ok(program);
+        }
+        let program = T::compile(self.device, &self.spec, task, batch)?;
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(programs.entry((task, batch)).or_insert(program)))
+    }
+}
+
+/// What a run is given besides the weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bindings<'a, T> {
+    pub inputs: &'a [&'a [T]],
+    pub targets: &'a [T],
+    pub masks: &'a [Vec<T>],
+}
+
+impl<T> Default for Bindings<'_, T> {
+    fn default() -> Self {
+        Self {
+            inputs: &[],
+            targets: &[],
+            masks: &[],
+        }
+    }
+}
+
+/// Results of a batch as an array `(N, …)`.
+pub(crate) fn array<T>(sample: Shape, batch: usize, data: Vec<T>) -> Result<ArrayD<T>> {
+    let dims: Vec<usize> = std::iter::once(batch)
+        .chain(sample.dims().iter().copied())
+        .collect();
+    ArrayD::from_shape_vec(IxDyn(&dims), data).map_err(|error| invalid(error.to_string()))
+}
+
+impl<T: Element> fmt::Debug for DynamicModel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicModel")
+            .field("network", &self.spec.name)
+            .field("device", &self.device)
+            .finish()
+    }
+}

@@ -1,0 +1,70 @@
+//! Networks on devices, ready to run.
+
+mod dynamic;
+mod rules;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+pub use dynamic::DynamicModel;
+pub(crate) use dynamic::{Bindings, array};
+use ndarray::ArrayD;
+
+use crate::attribution::{Attribution, Target, x_gradient};
+use crate::backend::Element;
+use crate::{Device, Inputs, Network, Result, XNetwork};
+
+/// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](Self::attribute),
+/// [`integrated_gradients`](DynamicModel::integrated_gradients).
+///
+/// It holds a copy of the weights. Threads may share it: all methods take `&self`.
+pub struct Model<N, T: Element = f32> {
+    dynamic: DynamicModel<T>,
+    network: PhantomData<fn() -> N>,
+}
+
+impl<N: Network, T: Element> Model<N, T> {
+    /// Puts a network on a device.
+    pub(crate) fn new(network: &N, device: Device) -> Result<Self> {
+        let mut weights: Vec<ArrayD<T>> = Vec::new();
+        network
+            .visit(&mut |weight| weights.push(weight.array.mapv(|value| T::of(f64::from(value)))));
+        Ok(Self {
+            dynamic: DynamicModel::new(N::SPEC.clone(), weights, device)?,
+            network: PhantomData,
+        })
+    }
+}
+
+impl<N: XNetwork, T: Element> Model<N, T> {
+    /// The X-Gradient `A = x · ∂F_target(x)/∂x / k` of each sample, where `k` is the network's degree: exactly the
+    /// Integrated Gradients from a zero baseline, in one forward and one backward pass.
+    ///
+    /// Hesse, Schaub-Meyer and Roth (NeurIPS 2021), Proposition 3.2 and Equation 4.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Inputs::check`] and of [`Target`].
+    pub fn attribute<'a>(
+        &self,
+        inputs: impl Into<Inputs<'a, T>>,
+        target: impl Into<Target<'a>>,
+    ) -> Result<Attribution<T>> {
+        x_gradient(&self.dynamic, &inputs.into(), target.into())
+    }
+}
+
+impl<N, T: Element> Deref for Model<N, T> {
+    type Target = DynamicModel<T>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.dynamic
+    }
+}
+
+impl<N, T: Element> fmt::Debug for Model<N, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.dynamic.fmt(f)
+    }
+}

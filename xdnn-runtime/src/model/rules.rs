@@ -1,0 +1,88 @@
+//! The rules of the language, for networks that no macro has checked.
+
+use xdnn_ir::{Degree, Fault, NetworkSpec, Node, Operand, Operation, Shape};
+
+use crate::error::invalid;
+use crate::{Error, Result};
+
+/// Checks that the recorded shapes, degrees and weights are those that the rules find, and that nodes read only what
+/// comes before them.
+pub(crate) fn check(spec: &NetworkSpec) -> Result<()> {
+    for (i, node) in spec.nodes().iter().enumerate() {
+        let known = |operand: &Operand| match *operand {
+            Operand::Input(j) => j < spec.inputs().len(),
+            Operand::Node(j) => j < i,
+        };
+        if !node.operands.iter().all(known) {
+            return Err(inconsistent(node, "it reads what does not come before it"));
+        }
+        let shapes: Vec<Shape> = node
+            .operands
+            .iter()
+            .map(|operand| spec.shape_of(*operand))
+            .collect();
+        let degrees: Vec<Degree> = node
+            .operands
+            .iter()
+            .map(|operand| spec.degree_of(*operand))
+            .collect();
+        let refused = |fault: Fault| Error::Rule {
+            node: name(node).into(),
+            fault: Box::new(fault),
+        };
+        if node.operation.output(&shapes).map_err(refused)? != node.shape {
+            return Err(inconsistent(
+                node,
+                "its recorded shape is not that of its rule",
+            ));
+        }
+        if node.operation.degree(&degrees).map_err(refused)? != node.degree {
+            return Err(inconsistent(
+                node,
+                "its recorded degree is not that of its rule",
+            ));
+        }
+        let recorded = spec
+            .weights()
+            .get(node.weights.clone())
+            .unwrap_or_default()
+            .iter()
+            .map(|weight| weight.shape);
+        let fits = match (&node.operation, shapes.first()) {
+            (Operation::Layer(layer), Some(input)) => layer
+                .weights(*input)
+                .as_slice()
+                .iter()
+                .map(|(_, shape)| *shape)
+                .eq(recorded),
+            _ => node.weights.is_empty(),
+        };
+        if !fits {
+            return Err(inconsistent(
+                node,
+                "its recorded weights are not those of its rule",
+            ));
+        }
+    }
+    let output = match spec.output {
+        Operand::Input(i) => i < spec.inputs().len(),
+        Operand::Node(i) => i < spec.nodes().len(),
+    };
+    if output {
+        Ok(())
+    } else {
+        Err(invalid("the output of the network is none of its values"))
+    }
+}
+
+fn name(node: &Node) -> String {
+    if node.path.is_empty() {
+        node.operation.name().to_owned()
+    } else {
+        node.path.to_string()
+    }
+}
+
+fn inconsistent(node: &Node, why: &str) -> Error {
+    invalid(format!("node `{}` is inconsistent: {why}", name(node)))
+}
