@@ -18,7 +18,8 @@ impl fmt::Display for Layer {
         let mut separator = "(";
         for (i, (parameter, argument)) in parameters.iter().zip(&given).enumerate() {
             let default = defaults.as_ref().and_then(|list| *list.get(i)?);
-            let Some(argument) = argument.filter(|given| Some(*given) != default) else {
+            let is_default = |given: &Argument| parameter.optional && Some(*given) == default;
+            let Some(argument) = argument.filter(|given| !is_default(given)) else {
                 continue;
             };
             f.write_str(separator)?;
@@ -130,5 +131,43 @@ impl NetworkSpec {
                 .map_or_else(|| format!("input {i}"), |input| input.name.to_string()),
             Operand::Node(i) => format!("%{i}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layer::{AdaptiveAvgPool2d, Conv2d, Dropout, MaxPool2d, Relu, Reshape};
+    use crate::{Layer, Shape};
+
+    #[test]
+    fn layers_print_as_the_shortest_call() {
+        let conv = Conv2d {
+            out_channels: 64,
+            kernel: [3, 5],
+            stride: [2, 2],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        let pool = MaxPool2d {
+            kernel: [3, 3],
+            stride: None,
+            padding: [0, 0],
+            dilation: [1, 1],
+            ceil_mode: true,
+        };
+        let text = |layer: Layer| layer.to_string();
+        assert_eq!(text(conv.into()), "Conv2d(64, kernel = (3, 5), stride = 2)");
+        assert_eq!(text(pool.into()), "MaxPool2d(3, ceil_mode = true)");
+        assert_eq!(text(Relu {}.into()), "Relu");
+        assert_eq!(text(Dropout { p: 0.5 }.into()), "Dropout");
+        assert_eq!(text(Dropout { p: 0.0 }.into()), "Dropout(0.0)");
+        let shape = Shape::new([4, 12]);
+        assert_eq!(text(Reshape { shape }.into()), "Reshape(4, 12)");
+        let width = Some(6);
+        assert_eq!(
+            text(AdaptiveAvgPool2d { height: 6, width }.into()),
+            "AdaptiveAvgPool2d(6, width = 6)"
+        );
     }
 }

@@ -1,0 +1,440 @@
+//! Names: every layer, block, value, size and argument that is mentioned must exist, and every value be used.
+//!
+//! The walk follows the source, not the calls, so that a mistake in a block is found once, called or not.
+
+use std::collections::{HashMap, HashSet};
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt as _;
+use xdnn_ir::message::{aliases, refusals};
+use xdnn_ir::{Layer, ParameterKind};
+
+use crate::arguments;
+use crate::ast::{Block, Body, Call, Expr, ExprKind, Flow, Item, Kind, Network, Operands, Step};
+use crate::diagnostic::{Collector, Diagnostic};
+use crate::suggest;
+
+/// Checks all names of a network.
+pub(crate) fn check(network: &Network, errors: &mut Collector) {
+    let mut labels = HashSet::new();
+    network
+        .body
+        .visit_steps(&mut |step| labels.extend(step.label.as_ref().map(text)));
+    let levels = vec![Level::default()];
+    let mut names = Names {
+        errors,
+        levels,
+        labels,
+    };
+    for input in &network.inputs {
+        let name = &input.name;
+        if names.top().values.contains_key(&text(name)) {
+            names.error(Diagnostic::new(
+                name,
+                format!("two inputs have the name `{name}`"),
+            ));
+        }
+        // Whether the output depends on an input is a question of the whole network.
+        names.bind(name, true);
+    }
+    names.levels.push(Level::default());
+    names.declare(&network.body);
+    for dim in network
+        .inputs
+        .iter()
+        .flat_map(|input| &input.shape.dims)
+        .chain(&network.output.dims)
+    {
+        names.expr(dim);
+    }
+    names.items(&network.body);
+    names.close();
+}
+
+struct Names<'a, 'e> {
+    errors: &'e mut Collector,
+    levels: Vec<Level<'a>>,
+    /// Every label of the network, for those who take one for a value.
+    labels: HashSet<String>,
+}
+
+/// The names that one body declares.
+#[derive(Default)]
+struct Level<'a> {
+    values: HashMap<String, Value>,
+    sizes: HashSet<String>,
+    blocks: HashMap<String, &'a Block>,
+    /// Names whose declaration could not be read.
+    unreadable: HashSet<String>,
+    /// The body of a block, which does not see the values around it.
+    closed: bool,
+}
+
+struct Value {
+    name: Ident,
+    used: bool,
+}
+
+fn text(name: &Ident) -> String {
+    name.unraw().to_string()
+}
+
+impl<'a> Names<'a, '_> {
+    fn error(&mut self, diagnostic: Diagnostic) {
+        self.errors.push(diagnostic);
+    }
+
+    fn top(&mut self) -> &mut Level<'a> {
+        if self.levels.is_empty() {
+            self.levels.push(Level::default());
+        }
+        let last = self.levels.len() - 1;
+        &mut self.levels[last]
+    }
+
+    fn body(&mut self, body: &'a Body) {
+        self.levels.push(Level::default());
+        self.declare(body);
+        self.items(body);
+        self.close();
+    }
+
+    /// Declares the blocks and constants of a body: they can be used anywhere in it.
+    fn declare(&mut self, body: &'a Body) {
+        for item in &body.items {
+            match item {
+                Item::Block(block) => {
+                    let name = text(&block.name);
+                    if arguments::signature(&name).is_some() {
+                        let help = "choose another name: layers keep theirs";
+                        self.error(
+                            Diagnostic::new(
+                                &block.name,
+                                format!("`{name}` is the name of a layer"),
+                            )
+                            .help(help),
+                        );
+                    }
+                    if self.top().blocks.insert(name.clone(), block).is_some() {
+                        self.error(Diagnostic::new(
+                            &block.name,
+                            format!("the block `{name}` is declared twice"),
+                        ));
+                    }
+                }
+                Item::Const(constant) => {
+                    self.expr(&constant.value);
+                    let name = text(&constant.name);
+                    if !self.top().sizes.insert(name.clone()) {
+                        self.error(Diagnostic::new(
+                            &constant.name,
+                            format!("the constant `{name}` is declared twice"),
+                        ));
+                    }
+                }
+                Item::Unreadable(Some(name)) => {
+                    let name = text(name);
+                    self.top().unreadable.insert(name);
+                }
+                Item::Unreadable(None) | Item::Let(_) | Item::Flow(_) => {}
+            }
+        }
+    }
+
+    fn items(&mut self, body: &'a Body) {
+        for item in &body.items {
+            match item {
+                Item::Const(_) | Item::Unreadable(_) => {}
+                Item::Block(block) => self.block(block),
+                Item::Let(binding) => {
+                    self.flow(&binding.flow);
+                    self.bind(&binding.name, false);
+                }
+                Item::Flow(flow) => self.flow(flow),
+            }
+        }
+    }
+
+    fn block(&mut self, block: &'a Block) {
+        self.levels.push(Level {
+            closed: true,
+            ..Level::default()
+        });
+        for parameter in &block.parameters {
+            if let Some(default) = &parameter.default {
+                self.expr(default);
+            }
+            let name = text(&parameter.name);
+            if !self.top().sizes.insert(name.clone()) {
+                self.error(Diagnostic::new(
+                    &parameter.name,
+                    format!("two parameters of `{}` have the name `{name}`", block.name),
+                ));
+            }
+        }
+        self.body(&block.body);
+        self.levels.pop();
+    }
+
+    fn bind(&mut self, name: &Ident, used: bool) {
+        let value = Value {
+            name: name.clone(),
+            used,
+        };
+        let shadowed = self.top().values.insert(text(name), value);
+        self.unused(shadowed);
+    }
+
+    /// Leaves a body: whatever it bound must have been used.
+    fn close(&mut self) {
+        let level = self.levels.pop().unwrap_or_default();
+        for value in level.values.into_values() {
+            self.unused(Some(value));
+        }
+    }
+
+    fn unused(&mut self, value: Option<Value>) {
+        if let Some(Value { name, used: false }) = value {
+            self.error(
+                Diagnostic::new(&name, format!("the value `{name}` is never used"))
+                    .note("whatever is computed must reach the output, or it would have no part in the attribution")
+                    .help(format!("start a flow with it (`{name} -> …`), combine it (`sum({name}, …)`), or remove it")),
+            );
+        }
+    }
+
+    fn flow(&mut self, flow: &'a Flow) {
+        for (i, step) in flow.steps.iter().enumerate() {
+            self.step(step, i == 0);
+        }
+    }
+
+    fn step(&mut self, step: &'a Step, first: bool) {
+        match &step.kind {
+            Kind::Body(body) => self.body(body),
+            Kind::Residual { body, skip, .. } => {
+                self.body(body);
+                if let Some(skip) = skip {
+                    self.body(skip);
+                }
+            }
+            Kind::Repeat { count, body, .. } => {
+                self.expr(count);
+                self.body(body);
+            }
+            Kind::Combine {
+                operands: Operands::Flows(flows),
+                ..
+            } => flows.iter().for_each(|flow| self.flow(flow)),
+            Kind::Combine {
+                operands: Operands::Body(body),
+                ..
+            } => self.body(body),
+            Kind::Call(call) => self.call(step, call, first),
+        }
+    }
+
+    fn call(&mut self, step: &'a Step, call: &'a Call, first: bool) {
+        let name = text(&call.name);
+        if call.arguments.is_none() && self.mention(&name) {
+            if !first {
+                self.error(
+                    Diagnostic::new(&call.name, format!("the value `{name}` cannot stand behind `->`"))
+                        .note("a value has nothing to read: it can only start a flow")
+                        .help(format!("combine the two, as in `sum(…, {name})`, or start a statement with `{name} -> …`")),
+                );
+            } else if let Some(label) = &step.label {
+                self.error(
+                    Diagnostic::new(label, format!("the label `{label}` stands before a value"))
+                        .help(format!("labels name layers; to give a value another name, write `let {label} = {name};`")),
+                );
+            }
+            return;
+        }
+        if let Some(block) = self
+            .levels
+            .iter()
+            .rev()
+            .find_map(|level| level.blocks.get(&name).copied())
+        {
+            arguments::of_block(block, call, &mut |diagnostic| self.errors.push(diagnostic));
+            call.arguments()
+                .iter()
+                .for_each(|argument| self.expr(&argument.value));
+            return;
+        }
+        if self
+            .levels
+            .iter()
+            .any(|level| level.unreadable.contains(&name))
+        {
+            return;
+        }
+        let signature = arguments::signature(&name).or_else(|| {
+            let diagnostic = self.unknown(call, &name);
+            self.error(diagnostic);
+            aliases::layer(&name).and_then(arguments::signature)
+        });
+        let Some(signature) = signature else { return };
+        let assigned = arguments::of_layer(signature, call, &mut |diagnostic| {
+            self.errors.push(diagnostic)
+        });
+        for (parameter, given) in signature.parameters.iter().zip(assigned) {
+            // Words and booleans look like names, but are none.
+            if !matches!(parameter.kind, ParameterKind::Word(_) | ParameterKind::Bool) {
+                given.into_iter().for_each(|expr| self.expr(expr));
+            }
+        }
+    }
+
+    /// Marks the value of that name as used, where there is one.
+    fn mention(&mut self, name: &str) -> bool {
+        for level in self.levels.iter_mut().rev() {
+            if let Some(value) = level.values.get_mut(name) {
+                value.used = true;
+                return true;
+            }
+            if level.closed {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// What to say about the name of a step that is neither value nor block nor layer.
+    fn unknown(&self, call: &Call, name: &str) -> Diagnostic {
+        if let Some(refusal) = refusals::find(name) {
+            return Diagnostic::new(
+                &call.name,
+                format!("`{name}` is not nonnegatively homogeneous"),
+            )
+            .note(refusal.reason(name))
+            .help(refusal.remedy);
+        }
+        let like_a_layer = name.starts_with(char::is_uppercase);
+        let what = match (like_a_layer, &call.arguments) {
+            (true, _) => "layer",
+            (false, Some(_)) => "block",
+            (false, None) => "value",
+        };
+        let diagnostic = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
+        if let Some(meant) = aliases::layer(name) {
+            return diagnostic.help(format!("did you mean `{meant}`?"));
+        }
+        if let Some(combine) = aliases::combination(name) {
+            return diagnostic.help(format!(
+                "name the flows to combine: `{}(a, b)`",
+                combine.name()
+            ));
+        }
+        if let Some(later) = aliases::later(name) {
+            return diagnostic
+                .note(format!(
+                    "`{later}` is homogeneous, but not in this release of the language"
+                ))
+                .help(format!("the layers are {}", layers()));
+        }
+        if ["residual", "repeat", "skip", "block"].contains(&name) {
+            return diagnostic.note(format!(
+                "`{name}` is a word of the language, and a body in braces belongs to it"
+            ));
+        }
+        let visible = self
+            .levels
+            .iter()
+            .rev()
+            .position(|level| level.closed)
+            .map_or(self.levels.len(), |n| n + 1);
+        let values = self
+            .levels
+            .iter()
+            .rev()
+            .take(visible)
+            .flat_map(|level| level.values.keys());
+        let blocks = self.levels.iter().flat_map(|level| level.blocks.keys());
+        let layers = Layer::SIGNATURES.iter().map(|signature| signature.name);
+        let candidates = values.chain(blocks).map(String::as_str).chain(layers);
+        let meant = suggest::closest(name, candidates.filter(|candidate| *candidate != name));
+        if let Some(meant) = meant {
+            return diagnostic.help(format!("did you mean `{meant}`?"));
+        }
+        if self
+            .levels
+            .iter()
+            .any(|level| level.values.contains_key(name))
+        {
+            return diagnostic
+                .note("a block sees its parameters and the value that flows into it, but no values around it")
+                .help("let the value flow in, or write the flow without a block");
+        }
+        if self.labels.contains(name) {
+            return diagnostic
+                .note(format!(
+                    "`{name}` is the label of a step: it names weights, not a value"
+                ))
+                .help(format!(
+                    "give the value a name, and use that: `let y = {name}: …;`"
+                ));
+        }
+        match what {
+            "layer" => diagnostic.help(format!("the layers are {}", self::layers())),
+            "block" => diagnostic.help(format!("declare it: `block {name}(…) {{ … }}`")),
+            _ => diagnostic.help(format!("declare it before it is used: `let {name} = …;`")),
+        }
+    }
+
+    /// Checks the names in an expression: they must be sizes.
+    fn expr(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Name(name) => self.size(name),
+            ExprKind::Negative(value) | ExprKind::Parenthesized(value) => self.expr(value),
+            ExprKind::Binary(left, _, right) => {
+                self.expr(left);
+                self.expr(right);
+            }
+            ExprKind::Tuple(list) | ExprKind::List(list) => {
+                list.iter().for_each(|expr| self.expr(expr))
+            }
+            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Text(_) => {}
+        }
+    }
+
+    fn size(&mut self, ident: &Ident) {
+        let name = text(ident);
+        let known = |level: &Level| level.sizes.contains(&name) || level.unreadable.contains(&name);
+        if self.levels.iter().any(known) {
+            return;
+        }
+        let diagnostic = Diagnostic::new(ident, format!("unknown size `{name}`"));
+        let sizes = self
+            .levels
+            .iter()
+            .flat_map(|level| &level.sizes)
+            .map(String::as_str);
+        let is_value = self
+            .levels
+            .iter()
+            .any(|level| level.values.contains_key(&name));
+        let diagnostic = match suggest::closest(&name, sizes) {
+            Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+            None if is_value => diagnostic.note(format!(
+                "`{name}` is a value of the network; sizes are known before it runs"
+            )),
+            None => diagnostic
+                .note("sizes are numbers, parameters of the block, and `const`s of the network")
+                .help(format!(
+                    "declare it inside of the network: `const {name}: usize = …;`"
+                )),
+        };
+        self.error(diagnostic);
+    }
+}
+
+/// The names of all layers, for a message.
+fn layers() -> String {
+    let names: Vec<_> = Layer::SIGNATURES
+        .iter()
+        .map(|signature| format!("`{}`", signature.name))
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,51 @@
+//! The struct of named inputs of a network that has several.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use xdnn_ir::NetworkSpec;
+
+use super::{Context, local};
+
+/// `pub struct FusionInputs<'a> { … }`, or nothing for a single input.
+pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
+    let Context {
+        krate,
+        network,
+        cfg,
+    } = context;
+    if network.inputs.len() < 2 {
+        return TokenStream::new();
+    }
+    let (name, visibility) = (&network.name, &network.visibility);
+    let inputs = format_ident!("{name}Inputs");
+    let doc = format!(" The inputs of [`{name}`], each with the batch in front.");
+    let fields = network
+        .inputs
+        .iter()
+        .zip(spec.inputs())
+        .map(|(input, spec)| {
+            let dims: Vec<_> = spec.shape.dims().iter().map(usize::to_string).collect();
+            let doc = format!(" `(N, {})`", dims.join(", "));
+            let (field, view) = (
+                &input.name,
+                format_ident!("ArrayView{}", spec.shape.rank() + 1),
+            );
+            quote!(#[doc = #doc] #visibility #field: #krate::ndarray::#view<'a, f32>)
+        });
+    let names: Vec<_> = network.inputs.iter().map(|input| &input.name).collect();
+    let given = local("inputs");
+    quote! {
+        #(#cfg)*
+        #[doc = #doc]
+        #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+        #visibility struct #inputs<'a> { #(#fields),* }
+
+        #(#cfg)*
+        #[automatically_derived]
+        impl<'a> ::core::convert::From<#inputs<'a>> for #krate::Inputs<'a> {
+            fn from(#given: #inputs<'a>) -> Self {
+                #krate::Inputs::from_views([#(#given.#names.into_dyn()),*])
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! From a lowered network to Rust: the struct of its weights, its specification as a constant, and trait impls.
+//!
+//! Every path starts at `$crate`, which the `network!` macro of the facade hands in, at `::core` or at `::std`, so that
+//! nothing around the call can change its meaning. After a mistake the same items come without content, so that the
+//! uses of the network cause no further errors.
+
+mod ide;
+mod inputs;
+mod members;
+mod spec;
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::quote;
+use syn::Attribute;
+
+use crate::ast::Network;
+use crate::check;
+use crate::diagnostic::{Collector, Diagnostics};
+use crate::lower;
+use crate::parse;
+
+/// What every generated item shares.
+struct Context<'n> {
+    /// `$crate`, the path to the facade.
+    krate: TokenStream,
+    network: &'n Network,
+    /// The `#[cfg]`s of the network, which every item needs.
+    cfg: Vec<&'n Attribute>,
+}
+
+/// Expands `[$crate] pub struct Net(x: [784]) -> [10] { … }`. Mistakes become `compile_error!`s.
+pub fn expand(tokens: TokenStream) -> TokenStream {
+    let (krate, tokens) = split(tokens);
+    let mut errors = Collector::default();
+    let items = parse::network(tokens, &mut errors).map(|network| {
+        check::names::check(&network, &mut errors);
+        let lowered = lower::lower(&network, &mut errors);
+        let context = Context {
+            cfg: network
+                .attributes
+                .iter()
+                .filter(|attribute| attribute.path().is_ident("cfg"))
+                .collect(),
+            krate,
+            network: &network,
+        };
+        let spec = if errors.is_empty() {
+            spec::spec(&context, &lowered.spec)
+        } else {
+            spec::placeholder(&context)
+        };
+        let members = members::structs(&context, &lowered);
+        let inputs = inputs::inputs(&context, &lowered.spec);
+        let ide = ide::mentions(&context);
+        quote!(#members #spec #inputs #ide)
+    });
+    let errors = errors.finish().err().map(compile_errors);
+    quote!(#errors #items)
+}
+
+/// The path in brackets in front, and the rest.
+fn split(tokens: TokenStream) -> (TokenStream, TokenStream) {
+    let mut rest = tokens.clone().into_iter();
+    match rest.next() {
+        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
+            (group.stream(), rest.collect())
+        }
+        _ => (quote!(::xdnn), tokens),
+    }
+}
+
+fn compile_errors(errors: Diagnostics) -> TokenStream {
+    errors
+        .into_iter()
+        .map(|error| error.to_compile_error())
+        .collect()
+}
+
+/// A name of generated code that is visible to nobody else.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}

@@ -1,0 +1,313 @@
+//! The values of expressions.
+//!
+//! Unknown names have been reported by the check of names; here they only make the value unknown.
+
+use xdnn_ir::{Argument, ParameterKind, Shape};
+
+use super::Lowerer;
+use super::scope::{Scope, text};
+use crate::ast::{Expr, ExprKind, Operator};
+use crate::diagnostic::Diagnostic;
+use crate::suggest;
+
+impl<'a> Lowerer<'a, '_> {
+    /// An integer; an intermediate value may be negative.
+    pub(super) fn integer(&mut self, expr: &Expr, scope: &Scope<'_, 'a>) -> Option<i64> {
+        match &expr.kind {
+            ExprKind::Int(value) => Some(*value),
+            ExprKind::Name(name) => scope.size(&text(name)),
+            ExprKind::Parenthesized(value) => self.integer(value, scope),
+            ExprKind::Negative(value) => {
+                let value = self.integer(value, scope)?;
+                self.fits(expr, value.checked_neg())
+            }
+            ExprKind::Binary(left, operator, right) => {
+                let (left, divisor) = (self.integer(left, scope), right);
+                let (left, right) = (left?, self.integer(right, scope)?);
+                let value = match operator {
+                    Operator::Add => left.checked_add(right),
+                    Operator::Sub => left.checked_sub(right),
+                    Operator::Mul => left.checked_mul(right),
+                    Operator::Div | Operator::Rem if right == 0 => {
+                        self.report(Diagnostic::new(divisor.place, "division by zero"));
+                        return None;
+                    }
+                    Operator::Div => left.checked_div(right),
+                    Operator::Rem => left.checked_rem(right),
+                };
+                self.fits(expr, value)
+            }
+            _ => {
+                self.report(Diagnostic::new(
+                    expr.place,
+                    format!("expected an integer, found {}", describe(expr)),
+                ));
+                None
+            }
+        }
+    }
+
+    fn fits(&mut self, expr: &Expr, value: Option<i64>) -> Option<i64> {
+        if value.is_none() {
+            self.report(Diagnostic::new(
+                expr.place,
+                "this integer is too large to compute with",
+            ));
+        }
+        value
+    }
+
+    /// An integer that is not negative.
+    pub(super) fn size(&mut self, expr: &Expr, scope: &Scope<'_, 'a>) -> Option<usize> {
+        let value = self.integer(expr, scope)?;
+        let size = usize::try_from(value).ok();
+        if size.is_none() {
+            self.report(Diagnostic::new(
+                expr.place,
+                format!("a size cannot be negative, but this is {value}"),
+            ));
+        }
+        size
+    }
+
+    /// An integer of at least 1.
+    pub(super) fn dimension(&mut self, expr: &Expr, scope: &Scope<'_, 'a>) -> Option<usize> {
+        let size = self.size(expr, scope)?;
+        if size == 0 {
+            self.report(Diagnostic::new(
+                expr.place,
+                "a dimension must be at least 1",
+            ));
+            return None;
+        }
+        Some(size)
+    }
+
+    /// The argument for a parameter of this kind. `given` is not empty.
+    pub(super) fn argument(
+        &mut self,
+        name: &str,
+        kind: ParameterKind,
+        given: &[&Expr],
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Argument> {
+        let first = *given.first()?;
+        match kind {
+            ParameterKind::Int => self.scalar(name, first, scope).map(Argument::Int),
+            ParameterKind::Ints(n) => match &first.kind {
+                ExprKind::Tuple(list) if list.len() == n => {
+                    let sizes: Vec<_> = list.iter().map(|expr| self.size(expr, scope)).collect();
+                    Shape::from_slice(&sizes.into_iter().collect::<Option<Vec<_>>>()?)
+                        .map(Argument::Ints)
+                }
+                ExprKind::Tuple(list) => {
+                    let error = Diagnostic::new(
+                        first.place,
+                        format!("`{name}` takes {n} integers, found {}", list.len()),
+                    );
+                    self.report(error.help(format!(
+                        "write `{}`, or one integer for all",
+                        tuple(name, n)
+                    )));
+                    None
+                }
+                ExprKind::List(_) => {
+                    let error = Diagnostic::new(
+                        first.place,
+                        format!("`{name}` takes integers in parentheses, found brackets"),
+                    );
+                    self.report(error.help(format!("write `{}`", tuple(name, n))));
+                    None
+                }
+                ExprKind::Text(text) if text == "same" || text == "valid" => {
+                    let error = Diagnostic::new(
+                        first.place,
+                        format!("`{name}` takes integers, found a text"),
+                    );
+                    self.report(
+                        error.help(
+                            "write the number: half of an odd kernel for `same`, 0 for `valid`",
+                        ),
+                    );
+                    None
+                }
+                _ => self.scalar(name, first, scope).map(Argument::Int),
+            },
+            ParameterKind::Float => self.float(name, first, scope).map(Argument::Float),
+            ParameterKind::Bool => match &first.kind {
+                ExprKind::Bool(value) => Some(Argument::Bool(*value)),
+                _ => {
+                    let error = Diagnostic::new(
+                        first.place,
+                        format!(
+                            "`{name}` takes `true` or `false`, found {}",
+                            describe(first)
+                        ),
+                    );
+                    let meant = match &first.kind {
+                        ExprKind::Name(word) => {
+                            suggest::closest(&word.to_string(), ["true", "false"])
+                        }
+                        _ => None,
+                    };
+                    self.report(match meant {
+                        Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                        None => error,
+                    });
+                    None
+                }
+            },
+            ParameterKind::Word(words) => self.word(name, words, first).map(Argument::Word),
+            ParameterKind::Dims => self.shape(name, given, scope).map(Argument::Ints),
+        }
+    }
+
+    fn scalar(&mut self, name: &str, expr: &Expr, scope: &Scope<'_, 'a>) -> Option<usize> {
+        match &expr.kind {
+            ExprKind::Int(_)
+            | ExprKind::Name(_)
+            | ExprKind::Negative(_)
+            | ExprKind::Binary(..)
+            | ExprKind::Parenthesized(_) => self.size(expr, scope),
+            _ => {
+                self.report(Diagnostic::new(
+                    expr.place,
+                    format!("`{name}` takes an integer, found {}", describe(expr)),
+                ));
+                None
+            }
+        }
+    }
+
+    fn float(&mut self, name: &str, expr: &Expr, scope: &Scope<'_, 'a>) -> Option<f64> {
+        match &expr.kind {
+            ExprKind::Float(value) => Some(*value),
+            ExprKind::Negative(value) => self.float(name, value, scope).map(|value| -value),
+            ExprKind::Parenthesized(value) => self.float(name, value, scope),
+            // Exact: sizes that matter are far below 2^53.
+            ExprKind::Int(_) | ExprKind::Name(_) => {
+                self.integer(expr, scope).map(|value| value as f64)
+            }
+            ExprKind::Binary(left, operator, right) => {
+                let (left, right) = (
+                    self.float(name, left, scope),
+                    self.float(name, right, scope),
+                );
+                let (left, right) = (left?, right?);
+                Some(match operator {
+                    Operator::Add => left + right,
+                    Operator::Sub => left - right,
+                    Operator::Mul => left * right,
+                    Operator::Div => left / right,
+                    Operator::Rem => left % right,
+                })
+            }
+            _ => {
+                self.report(Diagnostic::new(
+                    expr.place,
+                    format!("`{name}` takes a number, found {}", describe(expr)),
+                ));
+                None
+            }
+        }
+    }
+
+    fn word(
+        &mut self,
+        name: &str,
+        words: &'static [&'static str],
+        expr: &Expr,
+    ) -> Option<&'static str> {
+        let given = match &expr.kind {
+            ExprKind::Name(word) => text(word),
+            ExprKind::Text(text) => text.clone(),
+            _ => String::new(),
+        };
+        let quoted = matches!(expr.kind, ExprKind::Text(_));
+        let exact = words.iter().copied().find(|word| *word == given);
+        if exact.is_some() && !quoted {
+            return exact;
+        }
+        let list: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+        let error = Diagnostic::new(
+            expr.place,
+            format!(
+                "`{name}` takes one of {}, found {}",
+                list.join(", "),
+                describe(expr)
+            ),
+        );
+        self.report(
+            match exact.or_else(|| suggest::closest(&given, words.iter().copied())) {
+                Some(meant) if quoted => {
+                    error.help(format!("write `{name} = {meant}`, without quotes"))
+                }
+                Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                None => error,
+            },
+        );
+        None
+    }
+
+    /// A shape: several integers, or one tuple of them.
+    fn shape(&mut self, name: &str, given: &[&Expr], scope: &Scope<'_, 'a>) -> Option<Shape> {
+        let sizes: Vec<_> = match given {
+            [
+                Expr {
+                    kind: ExprKind::Tuple(list),
+                    ..
+                },
+            ] => list
+                .iter()
+                .map(|expr| self.dimension(expr, scope))
+                .collect(),
+            given => given
+                .iter()
+                .map(|expr| match &expr.kind {
+                    ExprKind::Negative(_) => {
+                        let error =
+                            Diagnostic::new(expr.place, "every dimension must be written out");
+                        self.report(
+                            error.note("-1 for \"what is left\" is not part of the language"),
+                        );
+                        None
+                    }
+                    _ => self
+                        .scalar(name, expr, scope)
+                        .and_then(|_| self.dimension(expr, scope)),
+                })
+                .collect(),
+        };
+        let sizes = sizes.into_iter().collect::<Option<Vec<_>>>()?;
+        let shape = Shape::from_slice(&sizes);
+        if let (None, Some(first)) = (shape, given.first()) {
+            self.report(
+                Diagnostic::new(
+                    first.place,
+                    format!("a shape of {} dimensions is too large", sizes.len()),
+                )
+                .note("a value has at most 5 dimensions beside the batch"),
+            );
+        }
+        shape
+    }
+}
+
+fn tuple(name: &str, n: usize) -> String {
+    let numbers: Vec<_> = (1..=n).map(|i| i.to_string()).collect();
+    format!("{name} = ({})", numbers.join(", "))
+}
+
+fn describe(expr: &Expr) -> String {
+    match &expr.kind {
+        ExprKind::Int(value) => format!("the integer {value}"),
+        ExprKind::Float(value) => format!("the number {value:?}"),
+        ExprKind::Bool(value) => format!("`{value}`"),
+        ExprKind::Text(_) => "a text".to_owned(),
+        ExprKind::Name(name) => format!("`{name}`"),
+        ExprKind::Negative(_) | ExprKind::Binary(..) => "a calculation".to_owned(),
+        ExprKind::Parenthesized(value) => describe(value),
+        ExprKind::Tuple(list) => format!("{} values in parentheses", list.len()),
+        ExprKind::List(_) => "values in brackets".to_owned(),
+    }
+}

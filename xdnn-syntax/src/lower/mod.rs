@@ -1,0 +1,333 @@
+//! From the tree to a [`NetworkSpec`]: blocks and repetitions are unrolled, and every step gets its shape and degree
+//! from the rules of `xdnn-ir`.
+//!
+//! A mistake is reported, and lowering goes on with what was probably meant, so that all mistakes come at once. Where
+//! nothing is probable the value is [`Current::Unknown`], and nothing more is said about what depends on it.
+
+mod block;
+mod combine;
+mod evaluate;
+mod labels;
+mod layer;
+mod repeat;
+mod scope;
+
+use std::borrow::Cow;
+
+use xdnn_ir::{Degree, Input, MAX_RANK, NetworkSpec, Node, Operand, Operation, Shape, Weight};
+
+use crate::ast::{Body, Call, Dims, Flow, Item, Kind, Network, Step};
+use crate::check;
+use crate::diagnostic::{Collector, Diagnostic, Place};
+
+pub(crate) use labels::{Field, FieldType, Members};
+use scope::Scope;
+
+/// More nodes than any network of the literature has, and few enough to compile.
+const MAX_NODES: usize = 10_000;
+/// How many steps may be walked through to make them.
+const MAX_STEPS: usize = 20 * MAX_NODES;
+/// How many blocks may call one another.
+const MAX_CALLS: usize = 64;
+
+/// A value of the network: where it comes from, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub operand: Operand,
+    pub shape: Shape,
+    pub degree: Degree,
+}
+
+/// What flows.
+#[derive(Clone, Copy, Debug)]
+enum Current {
+    /// Nothing yet: a network of several inputs must name the one that it starts with.
+    Nothing,
+    /// Something that an earlier mistake hides.
+    Unknown,
+    Value(Value),
+}
+
+/// A lowered network. After a mistake it is what could be understood.
+pub(crate) struct Lowered {
+    pub spec: NetworkSpec,
+    /// The weights as a tree of labels.
+    pub members: Members,
+}
+
+/// Lowers a network; its mistakes go to `errors`.
+pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
+    let mut lowerer = Lowerer {
+        errors,
+        nodes: Vec::new(),
+        places: Vec::new(),
+        weights: Vec::new(),
+        frames: labels::Frames::default(),
+        calls: Vec::new(),
+        steps: 0,
+        exhausted: false,
+    };
+    let mut inputs = Vec::new();
+    let mut root = Scope::default();
+    lowerer.declare(&network.body, &mut root);
+    for input in &network.inputs {
+        let value = lowerer
+            .dims(&input.shape, &root)
+            .map_or(Current::Unknown, |shape| {
+                Current::Value(Value {
+                    operand: Operand::Input(inputs.len()),
+                    shape,
+                    degree: Degree::ONE,
+                })
+            });
+        let shape = match value {
+            Current::Value(value) => value.shape,
+            _ => Shape::new([1]),
+        };
+        let name = scope::text(&input.name);
+        inputs.push(Input {
+            name: Cow::Owned(name.clone()),
+            shape,
+        });
+        root.values.insert(name, value);
+    }
+    let declared = lowerer.dims(&network.output, &root);
+    let current = match network.inputs.as_slice() {
+        [input] => root
+            .value(&scope::text(&input.name))
+            .unwrap_or(Current::Unknown),
+        _ => Current::Nothing,
+    };
+    let output = lowerer.items(&network.body, &mut root, current);
+    let members = lowerer.leave_root();
+    if let Current::Value(value) = output
+        && !network.incomplete
+        && (matches!(value.operand, Operand::Node(_)) || lowerer.errors.is_empty())
+    {
+        check::output::check(network, declared, value, &mut |diagnostic| {
+            lowerer.errors.push(diagnostic)
+        });
+    }
+    if let Current::Nothing = output
+        && lowerer.errors.is_empty()
+    {
+        let error = Diagnostic::new(
+            network.body.place.last_token(),
+            format!("`{}` returns nothing", network.name),
+        );
+        lowerer
+            .report(error.help("the last statement that is no `let` is what the network returns"));
+    }
+    let spec = NetworkSpec {
+        name: Cow::Owned(scope::text(&network.name)),
+        inputs: Cow::Owned(inputs),
+        nodes: Cow::Owned(lowerer.nodes),
+        weights: Cow::Owned(lowerer.weights),
+        output: match output {
+            Current::Value(value) => value.operand,
+            _ => Operand::Input(0),
+        },
+    };
+    if lowerer.errors.is_empty() {
+        check::usage::check(network, &spec, &lowerer.places, &mut |diagnostic| {
+            lowerer.errors.push(diagnostic)
+        });
+    }
+    Lowered { spec, members }
+}
+
+struct Lowerer<'a, 'e> {
+    errors: &'e mut Collector,
+    nodes: Vec<Node>,
+    /// The place of each node.
+    places: Vec<Place>,
+    weights: Vec<Weight>,
+    frames: labels::Frames,
+    calls: Vec<block::Entry<'a>>,
+    steps: usize,
+    /// Whether the network is too large, so that nothing more is lowered.
+    exhausted: bool,
+}
+
+impl<'a> Lowerer<'a, '_> {
+    /// Reports a mistake, together with the calls that led to it.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        let diagnostic = match block::chain(&self.calls) {
+            Some(chain) => diagnostic.note(chain),
+            None => diagnostic,
+        };
+        self.errors.push(diagnostic);
+    }
+
+    fn body(&mut self, body: &'a Body, outer: &Scope<'_, 'a>, current: Current) -> Current {
+        let mut scope = outer.child();
+        self.declare(body, &mut scope);
+        self.items(body, &mut scope, current)
+    }
+
+    /// Declares the blocks and constants of a body.
+    fn declare(&mut self, body: &'a Body, scope: &mut Scope<'_, 'a>) {
+        for item in &body.items {
+            match item {
+                Item::Block(block) => {
+                    scope.blocks.insert(scope::text(&block.name), block);
+                }
+                Item::Const(constant) => {
+                    let value = self.integer(&constant.value, scope);
+                    scope.sizes.insert(scope::text(&constant.name), value);
+                }
+                Item::Let(_) | Item::Flow(_) | Item::Unreadable(_) => {}
+            }
+        }
+    }
+
+    fn items(
+        &mut self,
+        body: &'a Body,
+        scope: &mut Scope<'_, 'a>,
+        mut current: Current,
+    ) -> Current {
+        let mut empty = true;
+        for item in &body.items {
+            match item {
+                Item::Const(_) | Item::Block(_) => continue,
+                Item::Let(binding) => {
+                    let value = self.flow(&binding.flow, scope, current);
+                    scope.values.insert(scope::text(&binding.name), value);
+                }
+                Item::Flow(flow) => current = self.flow(flow, scope, current),
+                Item::Unreadable(_) => current = Current::Unknown,
+            }
+            empty = false;
+        }
+        if empty {
+            self.report(
+                Diagnostic::new(body.place, "this body is empty")
+                    .help("write at least one layer, or remove it"),
+            );
+            return Current::Unknown;
+        }
+        current
+    }
+
+    fn flow(&mut self, flow: &'a Flow, scope: &Scope<'_, 'a>, mut current: Current) -> Current {
+        for (i, step) in flow.steps.iter().enumerate() {
+            if let Kind::Call(Call {
+                name,
+                arguments: None,
+            }) = &step.kind
+                && let Some(value) = scope.value(&scope::text(name))
+            {
+                // Behind `->` a value is a mistake, which the check of names reports.
+                current = if i == 0 { value } else { Current::Unknown };
+            } else {
+                current = self.step(step, scope, current);
+            }
+        }
+        current
+    }
+
+    fn step(&mut self, step: &'a Step, scope: &Scope<'_, 'a>, current: Current) -> Current {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || self.nodes.len() > MAX_NODES {
+            self.too_large(step.place);
+        }
+        if self.exhausted {
+            return Current::Unknown;
+        }
+        match &step.kind {
+            Kind::Body(body) => self.labelled(step, |lowerer| lowerer.body(body, scope, current)),
+            Kind::Residual {
+                keyword,
+                body,
+                skip,
+            } => self.labelled(step, |lowerer| {
+                lowerer.residual(keyword, body, skip.as_ref(), scope, current)
+            }),
+            Kind::Combine {
+                keyword,
+                combine,
+                operands,
+            } => self.labelled(step, |lowerer| {
+                lowerer.combination(keyword, *combine, operands, scope, current)
+            }),
+            Kind::Repeat {
+                keyword,
+                count,
+                body,
+            } => self.repeat(step, keyword, count, body, scope, current),
+            Kind::Call(call) => match scope.block(&scope::text(&call.name)) {
+                Some((block, home)) => self.labelled(step, |lowerer| {
+                    lowerer.call(call, block, home, scope, current)
+                }),
+                None => self.layer(step, call, scope, current),
+            },
+        }
+    }
+
+    fn too_large(&mut self, place: Place) {
+        if !self.exhausted {
+            self.exhausted = true;
+            self.report(
+                Diagnostic::new(place, format!("the network has more than {MAX_NODES} nodes"))
+                    .note("blocks and repetitions are unrolled: every layer of every repetition is a node"),
+            );
+        }
+    }
+
+    /// Adds a node.
+    fn node(
+        &mut self,
+        place: impl Into<Place>,
+        path: String,
+        operation: Operation,
+        operands: Vec<Operand>,
+        shape: Shape,
+        degree: Degree,
+    ) -> Value {
+        let weights = self.weights.len();
+        let operand = Operand::Node(self.nodes.len());
+        self.places.push(place.into());
+        self.nodes.push(Node {
+            path: Cow::Owned(path),
+            operation,
+            operands: Cow::Owned(operands),
+            shape,
+            degree,
+            weights: weights..weights,
+        });
+        Value {
+            operand,
+            shape,
+            degree,
+        }
+    }
+
+    /// The shape that stands in the head of the network.
+    fn dims(&mut self, dims: &Dims, scope: &Scope<'_, 'a>) -> Option<Shape> {
+        if dims.dims.is_empty() {
+            let error = Diagnostic::new(dims.place, "this shape has no dimensions");
+            self.report(
+                error.help("write at least one, without the batch: `[784]`, `[3, 224, 224]`"),
+            );
+            return None;
+        }
+        let sizes: Vec<_> = dims
+            .dims
+            .iter()
+            .map(|dim| self.dimension(dim, scope))
+            .collect();
+        let sizes = sizes.into_iter().collect::<Option<Vec<_>>>()?;
+        match Shape::from_slice(&sizes).filter(Shape::is_computable) {
+            Some(shape) => Some(shape),
+            None => {
+                let error = Diagnostic::new(dims.place, "this shape is too large");
+                self.report(error.note(format!(
+                    "a value has at most {} dimensions beside the batch, and fits into memory",
+                    MAX_RANK - 1
+                )));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Flows: steps joined by `->`.
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt as _;
+use syn::parse::ParseStream;
+use syn::{Attribute, Token, token};
+use xdnn_ir::Combine;
+
+use super::item::peek_keyword;
+use super::{Parser, Result, comma, group, peek_body, peek_word};
+use crate::ast::{Argument, Body, Call, Flow, Kind, Operands, Step};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::suggest;
+
+/// Whether the last token of the step is a `}`.
+pub(super) fn ends_in_brace(step: &Step) -> bool {
+    match &step.kind {
+        Kind::Body(_) | Kind::Residual { .. } | Kind::Repeat { .. } => true,
+        Kind::Combine { operands, .. } => matches!(operands, Operands::Body(_)),
+        Kind::Call(_) => false,
+    }
+}
+
+impl Parser<'_> {
+    /// `docs` are doc comments that were read already.
+    pub(super) fn flow(&mut self, input: ParseStream, docs: Vec<Attribute>) -> Result<Flow> {
+        let mut steps = vec![self.step(input, docs)?];
+        while input.parse::<Option<Token![->]>>()?.is_some() {
+            let docs = input.call(Attribute::parse_outer)?;
+            steps.push(self.step(input, docs)?);
+        }
+        Ok(Flow { steps })
+    }
+
+    fn step(&mut self, input: ParseStream, docs: Vec<Attribute>) -> Result<Step> {
+        let start = Place::from(input.span());
+        let labelled = peek_word(input) && input.peek2(Token![:]) && !input.peek2(Token![::]);
+        let label = if labelled {
+            let label = self.name(input, "a layer")?;
+            input.parse::<Token![:]>()?;
+            Some(label)
+        } else {
+            None
+        };
+        let (kind, end) = self.kind(input)?;
+        Ok(Step {
+            docs,
+            label,
+            kind,
+            place: start.to(end),
+        })
+    }
+
+    /// What the step does, and where it ends.
+    fn kind(&mut self, input: ParseStream) -> Result<(Kind, Place)> {
+        if peek_body(input) {
+            let body = self.body(input)?;
+            let end = body.place;
+            return Ok((Kind::Body(body), end));
+        }
+        let expected = "expected a layer, a block, `residual`, `repeat` or `{`";
+        if !peek_word(input) {
+            return Err(Diagnostic::new(input.span(), expected));
+        }
+        if !input.peek(syn::Ident) {
+            let keyword = Ident::parse_any(input)?;
+            return Err(Diagnostic::new(
+                &keyword,
+                format!("{expected}, found the keyword `{keyword}`"),
+            ));
+        }
+        let name: Ident = input.parse()?;
+        if name == "residual" && peek_body(input) {
+            return self.residual(input, name);
+        }
+        if name == "repeat"
+            && !input.peek(Token![->])
+            && !input.peek(Token![;])
+            && !input.is_empty()
+        {
+            return self.repeat(input, name);
+        }
+        let combine = Combine::ALL
+            .into_iter()
+            .find(|combine| name == combine.name());
+        if let Some(combine) = combine.filter(|_| input.peek(token::Paren) || peek_body(input)) {
+            return self.combine(input, name, combine);
+        }
+        if name == "skip" && peek_body(input) {
+            return Err(Diagnostic::new(&name, "`skip` without `residual`")
+                .help("write `residual { … } skip { … }`, without `;` between the two"));
+        }
+        if peek_body(input) || input.peek(syn::Lit) {
+            let keywords = ["residual", "repeat", "skip", "block"]
+                .into_iter()
+                .chain(Combine::ALL.map(Combine::name));
+            if let Some(meant) = suggest::closest(&name.to_string(), keywords) {
+                return Err(Diagnostic::new(&name, format!("unknown word `{name}`"))
+                    .help(format!("did you mean `{meant}`?")));
+            }
+        }
+        if input.peek(Token![::]) {
+            return Err(Diagnostic::new(&name, "paths are not supported here")
+                .help("layers and blocks have plain names, such as `Relu`"));
+        }
+        let (arguments, end) = if input.peek(token::Paren) {
+            let (content, paren) = group::parentheses(input)?;
+            let arguments = self.or_drain(&content, Self::arguments)?;
+            (Some(arguments), paren.join().into())
+        } else {
+            (None, Place::from(&name))
+        };
+        Ok((Kind::Call(Call { name, arguments }), end))
+    }
+
+    fn residual(&mut self, input: ParseStream, keyword: Ident) -> Result<(Kind, Place)> {
+        let body = self.body(input)?;
+        let mut end = body.place;
+        let skip = if peek_keyword(input, "skip") {
+            let skip = input.parse::<Ident>()?;
+            if !peek_body(input) {
+                return Err(Diagnostic::new(&skip, "expected `{` behind `skip`")
+                    .help("write `residual { … } skip { … }`"));
+            }
+            let skip = self.body(input)?;
+            end = skip.place;
+            Some(skip)
+        } else {
+            None
+        };
+        Ok((
+            Kind::Residual {
+                keyword,
+                body,
+                skip,
+            },
+            end,
+        ))
+    }
+
+    fn repeat(&mut self, input: ParseStream, keyword: Ident) -> Result<(Kind, Place)> {
+        if peek_body(input) {
+            return Err(
+                Diagnostic::new(&keyword, "`repeat` needs a count").help("write `repeat 3 { … }`")
+            );
+        }
+        let count = self.expr(input)?;
+        if !peek_body(input) {
+            return Err(
+                Diagnostic::new(count.place, "expected `{` behind the count of `repeat`")
+                    .help("write `repeat 3 { … }`"),
+            );
+        }
+        let body = self.body(input)?;
+        let end = body.place;
+        Ok((
+            Kind::Repeat {
+                keyword,
+                count,
+                body,
+            },
+            end,
+        ))
+    }
+
+    fn combine(
+        &mut self,
+        input: ParseStream,
+        keyword: Ident,
+        combine: Combine,
+    ) -> Result<(Kind, Place)> {
+        let (operands, end) = if peek_body(input) {
+            let body: Body = self.body(input)?;
+            let end = body.place;
+            (Operands::Body(body), end)
+        } else {
+            let (content, paren) = group::parentheses(input)?;
+            let flows = self.or_drain(&content, |parser, input| {
+                let mut flows = Vec::new();
+                while !input.is_empty() {
+                    let docs = input.call(Attribute::parse_outer)?;
+                    flows.push(parser.flow(input, docs)?);
+                    comma(input)?;
+                }
+                Ok(flows)
+            })?;
+            (Operands::Flows(flows), paren.join().into())
+        };
+        Ok((
+            Kind::Combine {
+                keyword,
+                combine,
+                operands,
+            },
+            end,
+        ))
+    }
+
+    fn arguments(&mut self, input: ParseStream) -> Result<Vec<Argument>> {
+        let mut arguments = Vec::new();
+        while !input.is_empty() {
+            let keyed = peek_word(input) && input.peek2(Token![=]) && !input.peek2(Token![==]);
+            let key = if keyed {
+                let key = Ident::parse_any(input)?;
+                input.parse::<Token![=]>()?;
+                Some(key)
+            } else {
+                None
+            };
+            arguments.push(Argument {
+                key,
+                value: self.expr(input)?,
+            });
+            comma(input)?;
+        }
+        Ok(arguments)
+    }
+}
