@@ -130,23 +130,14 @@ mod tests {
     use std::borrow::Cow;
 
     use ndarray::{Array1, Array2, Array3, Array4, Axis, s};
-    use xdnn_ir::{Input, NetworkSpec, Operand, Shape};
+    use xdnn_ir::{NetworkSpec, Operand};
 
     use super::Inputs;
     use crate::Error;
+    use crate::sketch::Sketch;
 
     fn takes(inputs: &[(&'static str, &[usize])]) -> NetworkSpec {
-        let inputs = inputs.iter().map(|(name, dims)| Input {
-            name: Cow::Borrowed(*name),
-            shape: Shape::from_slice(dims).unwrap(),
-        });
-        NetworkSpec {
-            name: "Test".into(),
-            inputs: inputs.collect(),
-            nodes: Cow::Borrowed(&[]),
-            weights: Cow::Borrowed(&[]),
-            output: Operand::Input(0),
-        }
+        Sketch::new(inputs).finish(Operand::Input(0))
     }
 
     fn image() -> NetworkSpec {

@@ -16,6 +16,8 @@ pub mod ops;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod seed;
+#[cfg(test)]
+mod sketch;
 pub mod weights;
 
 pub use attribution::{Attribution, IntegratedGradients, Quadrature, Target};

@@ -62,6 +62,7 @@ fn branches(nodes: &[Node]) -> Vec<Branch> {
         for (side, &end) in node.operands.iter().enumerate() {
             let learns = weighted(side) > 0 && (active(side) || weighted(shortcut) == 0);
             if let Operand::Node(end) = end
+                && end < nodes.len()
                 && side != shortcut
                 && learns
                 && origins[side].meet(&origins[shortcut])
@@ -130,17 +131,16 @@ fn exclusive(origins: &[Origins], side: usize) -> Vec<usize> {
 
 /// The largest number of weight matrices on a way through the branch, those of inner branches left out.
 fn depth(nodes: &[Node], branch: &Branch) -> usize {
-    let mut depths = vec![0; nodes.len()];
-    for node in 0..=branch.end {
-        let operands = nodes[node].operands.iter();
-        let before = operands.map(|operand| match operand {
-            Operand::Node(operand) => depths[*operand],
+    let mut depths: Vec<usize> = Vec::with_capacity(branch.end + 1);
+    for (index, node) in nodes.iter().enumerate().take(branch.end + 1) {
+        let before = node.operands.iter().map(|operand| match operand {
+            Operand::Node(operand) => depths.get(*operand).copied().unwrap_or(0),
             Operand::Input(_) => 0,
         });
-        let own = has_matrix(&nodes[node]) && branch.nodes.contains(&node);
-        depths[node] = before.max().unwrap_or(0) + usize::from(own);
+        let own = has_matrix(node) && branch.nodes.contains(&index);
+        depths.push(before.max().unwrap_or(0) + usize::from(own));
     }
-    depths[branch.end]
+    depths.last().copied().unwrap_or(0)
 }
 
 /// The weight matrices that no other follows in the branch, and whether gradients reach them when they are 0.
@@ -199,5 +199,195 @@ fn blocks_at_zero(node: &Node) -> bool {
         Operation::Layer(Layer::LeakyRelu(layer)) => layer.negative_slope == 0.0,
         Operation::Layer(_) => false,
         Operation::Combine(combine) => combine == Combine::Product,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xdnn_ir::layer::{Conv2d, LeakyRelu, Linear, Relu};
+    use xdnn_ir::{Combine, Operand};
+
+    use super::factors;
+    use crate::sketch::Sketch;
+
+    const X: Operand = Operand::Input(0);
+    const LINEAR: Linear = Linear { out_features: 8 };
+    const LEAKY: LeakyRelu = LeakyRelu {
+        negative_slope: 0.1,
+    };
+
+    fn sketch() -> Sketch {
+        Sketch::new(&[("x", &[8])])
+    }
+
+    /// The factors of the layers that have weights.
+    fn of(sketch: &Sketch, output: Operand) -> Vec<f64> {
+        let spec = sketch.finish(output);
+        let factors = factors(&spec).into_iter().zip(spec.nodes());
+        let weighted = factors.filter(|(_, node)| !node.weights.is_empty());
+        weighted.map(|(factor, _)| factor).collect()
+    }
+
+    /// `linear -> relu -> linear`, beside the value it starts from.
+    fn residual(sketch: &mut Sketch, x: Operand) -> Operand {
+        let a = sketch.layer("a", LINEAR, x);
+        let a = sketch.layer("", Relu {}, a);
+        let b = sketch.layer("b", LINEAR, a);
+        sketch.combine(Combine::Sum, &[b, x])
+    }
+
+    #[test]
+    fn a_chain_has_no_branches() {
+        let mut s = sketch();
+        let y = s.layer("a", LINEAR, X);
+        let y = s.layer("", Relu {}, y);
+        let y = s.layer("b", LINEAR, y);
+        assert_eq!(of(&s, y), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn each_branch_is_scaled_by_their_number_and_ends_in_zero() {
+        let mut s = sketch();
+        let mut y = s.layer("stem", LINEAR, X);
+        for _ in 0..4 {
+            y = residual(&mut s, y);
+            y = s.layer("", Relu {}, y);
+        }
+        let y = s.layer("head", LINEAR, y);
+        assert_eq!(
+            of(&s, y),
+            [1.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn a_bottleneck_of_three_layers_takes_the_fourth_root() {
+        let mut s = sketch();
+        let mut y = X;
+        for _ in 0..16 {
+            let mut z = y;
+            for _ in 0..2 {
+                z = s.layer("a", LINEAR, z);
+                z = s.layer("", Relu {}, z);
+            }
+            z = s.layer("b", LINEAR, z);
+            y = s.combine(Combine::Sum, &[z, y]);
+        }
+        assert_eq!(of(&s, y)[..3], [0.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn a_projection_is_a_shortcut_whichever_operand_it_is() {
+        for flipped in [false, true] {
+            let mut s = sketch();
+            let a = s.layer("a", LINEAR, X);
+            let a = s.layer("", Relu {}, a);
+            let b = s.layer("b", LINEAR, a);
+            let skip = s.layer("skip", LINEAR, X);
+            let operands = if flipped { [skip, b] } else { [b, skip] };
+            let y = s.combine(Combine::Sum, &operands);
+            assert_eq!(of(&s, y), [1.0, 0.0, 1.0]);
+        }
+    }
+
+    #[test]
+    fn a_branch_of_one_layer_starts_at_zero() {
+        let mut s = sketch();
+        let a = s.layer("a", LINEAR, X);
+        let y = s.combine(Combine::Sum, &[X, a]);
+        assert_eq!(of(&s, y), [0.0]);
+    }
+
+    #[test]
+    fn an_inner_branch_keeps_its_layers_and_the_outer_one_the_others() {
+        let mut s = sketch();
+        let y = s.layer("a", LINEAR, X);
+        let y = s.layer("", Relu {}, y);
+        let y = residual(&mut s, y);
+        let y = s.layer("b", LINEAR, y);
+        let y = s.combine(Combine::Sum, &[X, y]);
+        let half = 0.5_f64.sqrt();
+        assert_eq!(of(&s, y), [half, half, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn what_could_not_learn_from_zero_is_scaled_instead() {
+        let mut s = sketch();
+        let mut y = X;
+        for _ in 0..4 {
+            let a = s.layer("a", LINEAR, y);
+            let a = s.layer("", Relu {}, a);
+            let b = s.layer("b", LINEAR, a);
+            let b = s.layer("", Relu {}, b);
+            y = s.combine(Combine::Sum, &[y, b]);
+        }
+        let root = 4.0_f64.powf(-0.25);
+        assert_eq!(of(&s, y), [root; 8]);
+
+        let mut s = sketch();
+        let a = s.layer("a", LINEAR, X);
+        let b = s.layer("b", LINEAR, X);
+        let gate = s.combine(Combine::Product, &[a, b]);
+        let skip = s.combine(Combine::Product, &[X, X]);
+        let y = s.combine(Combine::Sum, &[skip, gate]);
+        assert_eq!(of(&s, y), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn a_leaky_end_learns_from_zero() {
+        let mut s = sketch();
+        let a = s.layer("a", LINEAR, X);
+        let a = s.layer("", LEAKY, a);
+        let y = s.combine(Combine::Sum, &[X, a]);
+        assert_eq!(of(&s, y), [0.0]);
+    }
+
+    #[test]
+    fn parallel_ends_all_start_at_zero() {
+        let mut s = sketch();
+        let stem = s.layer("stem", LINEAR, X);
+        let stem = s.layer("", Relu {}, stem);
+        let half = Linear { out_features: 4 };
+        let a = s.layer("a", half, stem);
+        let b = s.layer("b", half, stem);
+        let b = s.layer("", LEAKY, b);
+        let ends = s.combine(Combine::Concat, &[a, b]);
+        let y = s.combine(Combine::Sum, &[X, ends]);
+        assert_eq!(of(&s, y), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn sums_of_equals_and_of_different_inputs_are_not_residual() {
+        let mut s = sketch();
+        let a = s.layer("a", LINEAR, X);
+        let a = s.layer("", Relu {}, a);
+        let b = s.layer("b", LINEAR, X);
+        let b = s.layer("", Relu {}, b);
+        let y = s.combine(Combine::Sum, &[a, b]);
+        assert_eq!(of(&s, y), [1.0, 1.0]);
+
+        let mut s = Sketch::new(&[("x", &[8]), ("y", &[8])]);
+        let b = s.layer("b", LINEAR, Operand::Input(1));
+        let y = s.combine(Combine::Sum, &[X, b]);
+        assert_eq!(of(&s, y), [1.0]);
+    }
+
+    #[test]
+    fn an_unfitting_spec_does_not_panic() {
+        let mut s = Sketch::new(&[("x", &[2, 4, 4])]);
+        let conv = Conv2d {
+            out_channels: 2,
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        let a = s.layer("a", conv, X);
+        let y = s.combine(Combine::Sum, &[X, a]);
+        let mut spec = s.finish(y);
+        spec.nodes.to_mut()[0].operands = vec![Operand::Node(7), Operand::Node(1)].into();
+        spec.nodes.to_mut()[1].operands = vec![Operand::Node(9), Operand::Node(0)].into();
+        factors(&spec);
     }
 }

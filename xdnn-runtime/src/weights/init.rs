@@ -76,3 +76,113 @@ fn draw(values: &mut [f32], stream: Stream, deviation: f64) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+    use xdnn_ir::layer::{Conv2d, Linear, PRelu, Relu, Scale};
+    use xdnn_ir::{Combine, NetworkSpec, Operand};
+
+    use super::initial;
+    use crate::Seed;
+    use crate::sketch::Sketch;
+
+    fn conv(out_channels: usize, groups: usize) -> Conv2d {
+        Conv2d {
+            out_channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [1, 1],
+            dilation: [1, 1],
+            groups,
+        }
+    }
+
+    /// A network with a layer of every kind, and a residual branch twice.
+    fn network() -> NetworkSpec {
+        let mut s = Sketch::new(&[("image", &[16, 8, 8])]);
+        let y = s.layer("stem", conv(64, 4), Operand::Input(0));
+        let mut y = s.layer("slope", PRelu { num_parameters: 64 }, y);
+        for i in 0..2 {
+            let a = s.layer(&format!("body.{i}.a"), conv(64, 1), y);
+            let a = s.layer("", Relu {}, a);
+            let b = s.layer(&format!("body.{i}.b"), conv(64, 1), a);
+            let b = s.layer(&format!("body.{i}.scale"), Scale { num_parameters: 1 }, b);
+            y = s.combine(Combine::Sum, &[b, y]);
+        }
+        let y = s.layer("", xdnn_ir::layer::Flatten {}, y);
+        let y = s.layer("head", Linear { out_features: 10 }, y);
+        s.finish(y)
+    }
+
+    fn named(spec: &NetworkSpec, seed: Seed, name: &str) -> ArrayD<f32> {
+        let position = spec.weights().iter().position(|weight| weight.name == name);
+        initial(spec, seed).swap_remove(position.unwrap())
+    }
+
+    /// Checks mean and variance against five standard errors of a normal sample.
+    fn assert_normal(values: &ArrayD<f32>, variance: f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+        let found = values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / n;
+        assert!(mean.abs() < 5.0 * (variance / n).sqrt(), "mean {mean}");
+        let error = 5.0 * variance * (2.0 / n).sqrt();
+        assert!((found - variance).abs() < error, "{found}, not {variance}");
+    }
+
+    #[test]
+    fn every_kind_of_layer_has_its_statistics() {
+        let (spec, seed) = (network(), Seed(1));
+        assert_normal(&named(&spec, seed, "stem.weight"), 2.0 / (4.0 * 9.0));
+        let branch = 2.0 / (64.0 * 9.0) / 2.0;
+        assert_normal(&named(&spec, seed, "body.0.a.weight"), branch);
+        assert_normal(&named(&spec, seed, "body.1.a.weight"), branch);
+        assert_normal(&named(&spec, seed, "head.weight"), 2.0 / 4096.0);
+        assert!(
+            named(&spec, seed, "body.0.b.weight")
+                .iter()
+                .all(|&w| w == 0.0)
+        );
+        assert!(
+            named(&spec, seed, "slope.weight")
+                .iter()
+                .all(|&w| w == 0.25)
+        );
+        assert!(
+            named(&spec, seed, "body.1.scale.weight")
+                .iter()
+                .all(|&w| w == 1.0)
+        );
+    }
+
+    #[test]
+    fn the_order_and_the_shapes_are_those_of_the_spec() {
+        let spec = network();
+        let arrays = initial(&spec, Seed(0));
+        assert_eq!(arrays.len(), spec.weights().len());
+        for (array, weight) in arrays.iter().zip(spec.weights()) {
+            assert_eq!(array.shape(), weight.shape.dims());
+        }
+    }
+
+    #[test]
+    fn seeds_and_names_alone_decide_whatever_the_number_of_threads() {
+        let spec = network();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(3)
+            .build()
+            .unwrap();
+        let threaded = pool.install(|| initial(&spec, Seed(5)));
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
+        assert_eq!(threaded, pool.install(|| initial(&spec, Seed(5))));
+        assert_ne!(threaded, initial(&spec, Seed(6)));
+
+        let mut s = Sketch::new(&[("image", &[4096])]);
+        let y = s.layer("head", Linear { out_features: 10 }, Operand::Input(0));
+        let alone = initial(&s.finish(y), Seed(5));
+        assert_eq!(alone[0], named(&spec, Seed(5), "head.weight"));
+    }
+}
