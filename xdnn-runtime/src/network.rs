@@ -194,3 +194,192 @@ fn contradicts_spec(spec: &NetworkSpec, error: &Error) -> ! {
     note = "remove `#[regular]` from its declaration to see what breaks homogeneity, or use `integrated_gradients`"
 )]
 pub trait XNetwork: Network {}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use ndarray::{Array2, Ix1, array};
+    use xdnn_ir::layer::Linear;
+    use xdnn_ir::{Degree, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape};
+
+    use super::{Network, Parameters};
+    use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
+    use crate::{Error, Result, Seed, layers};
+
+    /// What the expansion of a chain of three linear layers, the last two from a `repeat`, comes down to.
+    #[derive(Clone, Debug)]
+    struct Chain {
+        stem: layers::Linear,
+        body: Vec<layers::Linear>,
+    }
+
+    const fn linear(path: &'static str, position: usize) -> Node {
+        const OPERANDS: [&[Operand]; 3] = [
+            &[Operand::Input(0)],
+            &[Operand::Node(0)],
+            &[Operand::Node(1)],
+        ];
+        Node {
+            path: Cow::Borrowed(path),
+            operation: Operation::Layer(Layer::Linear(Linear { out_features: 2 })),
+            operands: Cow::Borrowed(OPERANDS[position]),
+            shape: Shape::new([2]),
+            degree: Degree::ONE,
+            weights: position..position + 1,
+        }
+    }
+
+    const fn square(name: &'static str) -> xdnn_ir::Weight {
+        xdnn_ir::Weight {
+            name: Cow::Borrowed(name),
+            shape: Shape::new([2, 2]),
+        }
+    }
+
+    impl Network for Chain {
+        const SPEC: &'static NetworkSpec = &NetworkSpec {
+            name: Cow::Borrowed("Chain"),
+            inputs: Cow::Borrowed(&[Input {
+                name: Cow::Borrowed("x"),
+                shape: Shape::new([2]),
+            }]),
+            nodes: Cow::Borrowed(&[linear("stem", 0), linear("body.0", 1), linear("body.1", 2)]),
+            weights: Cow::Borrowed(&[
+                square("stem.weight"),
+                square("body.0.weight"),
+                square("body.1.weight"),
+            ]),
+            output: Operand::Node(2),
+        };
+    }
+
+    impl Parameters for Chain {
+        fn read(reader: &mut WeightReader) -> Result<Self> {
+            Ok(Self {
+                stem: Parameters::read(reader)?,
+                body: reader.list(2)?,
+            })
+        }
+
+        fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
+            self.stem.visit(visitor);
+            self.body.visit(visitor);
+        }
+
+        fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
+            self.stem.visit_mut(visitor);
+            self.body.visit_mut(visitor);
+        }
+    }
+
+    fn names(network: &Chain) -> Vec<&str> {
+        let mut names = Vec::new();
+        network.visit(&mut |weight| names.push(weight.name));
+        names
+    }
+
+    #[test]
+    fn what_a_network_is_can_be_read_from_its_type() {
+        assert_eq!(Chain::DEGREE, Degree::ONE);
+        assert_eq!(Chain::INPUTS[0].name, "x");
+        assert_eq!(Chain::OUTPUT, Shape::new([2]));
+        assert_eq!(Chain::WEIGHTS.len(), 3);
+    }
+
+    #[test]
+    fn weights_are_visited_in_the_order_of_the_spec() {
+        let network = Chain::init(Seed(3));
+        assert_eq!(
+            names(&network),
+            ["stem.weight", "body.0.weight", "body.1.weight"]
+        );
+    }
+
+    #[test]
+    fn a_saved_network_loads_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chain.safetensors");
+        let network = Chain::init(Seed(3));
+        network.save(&path).unwrap();
+        let loaded = Chain::load(&path).unwrap();
+        assert_eq!(loaded.body[1].weight.view(), network.body[1].weight.view());
+        assert_eq!(names(&loaded), names(&network));
+    }
+
+    #[test]
+    fn clones_share_their_weights_until_one_changes() {
+        let network = Chain::init(Seed(3));
+        let mut other = network.clone();
+        assert_eq!(
+            network.stem.weight.as_slice().as_ptr(),
+            other.stem.weight.as_slice().as_ptr()
+        );
+        other.stem.weight.view_mut().fill(7.0);
+        assert_ne!(network.stem.weight.view(), other.stem.weight.view());
+        other.visit_mut(&mut |weight| weight.into_slice().fill(1.0));
+        assert_eq!(other.body[1].weight.view(), array![[1.0, 1.0], [1.0, 1.0]]);
+    }
+
+    #[test]
+    fn a_weight_is_assigned_only_what_has_its_shape() {
+        let mut network = Chain::init(Seed(3));
+        network
+            .stem
+            .weight
+            .assign(&array![[1.0, 2.0], [3.0, 4.0]].reversed_axes())
+            .unwrap();
+        assert_eq!(network.stem.weight.as_slice(), [1.0, 3.0, 2.0, 4.0]);
+        let error = network
+            .stem
+            .weight
+            .assign(&Array2::zeros((1, 2)))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "weight `stem.weight` has the shape `(2, 2)`, found `(1, 2)`; a weight keeps its shape"
+        );
+    }
+
+    #[test]
+    fn debug_prints_names_and_shapes_and_no_numbers() {
+        let network = Chain::init(Seed(3));
+        assert_eq!(
+            format!("{:?}", network.stem),
+            "Linear { weight: `stem.weight` (2, 2) }"
+        );
+    }
+
+    #[test]
+    fn a_type_that_does_not_follow_its_spec_gets_errors() {
+        let arrays = || (0..3).map(|_| Array2::zeros((2, 2)).into_dyn()).collect();
+        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
+        assert!(matches!(reader.weight::<Ix1>(), Err(Error::Graph(_))));
+        assert!(matches!(
+            reader.list::<layers::Linear>(3),
+            Err(Error::Graph(_))
+        ));
+        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
+        let first: Weight<_> = layers::Linear::read(&mut reader).unwrap().weight;
+        assert_eq!(first.name(), "stem.weight");
+        assert!(matches!(reader.finish(), Err(Error::Graph(_))));
+        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
+        assert_eq!(Vec::<layers::Linear>::read(&mut reader).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn arrays_that_do_not_fit_are_all_named() {
+        let arrays = vec![
+            Array2::zeros((2, 2)).into_dyn(),
+            Array2::zeros((1, 2)).into_dyn(),
+        ];
+        assert_eq!(
+            WeightReader::new(Chain::SPEC, arrays)
+                .unwrap_err()
+                .to_string(),
+            "the list of arrays does not fit the network: 2 faults\n  \
+             `body.0.weight` must have the shape `(2, 2)`, found `(1, 2)`\n  \
+             `body.1.weight` of shape `(2, 2)` is missing"
+        );
+    }
+}
