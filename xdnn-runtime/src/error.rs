@@ -368,7 +368,7 @@ mod tests {
         let index = Error::NonFiniteInput {
             name: "x".into(),
             index: vec![2, 0, 1, 3],
-            value: f32::NAN,
+            value: f64::NAN,
         };
         assert_eq!(
             index.to_string(),
