@@ -18,6 +18,7 @@ pub mod plot;
 mod seed;
 #[cfg(test)]
 mod sketch;
+pub mod training;
 pub mod weights;
 
 pub use attribution::{Attribution, IntegratedGradients, Quadrature, Target};

@@ -1,0 +1,5 @@
+//! Training: how weights follow their gradients.
+
+mod optimizer;
+
+pub use optimizer::{Adam, AdamW, Optimizer, OptimizerState, Sgd};
