@@ -1,7 +1,8 @@
 //! Declared networks: their weights as fields, and what all of them can do.
 //!
-//! `network!` turns a declaration into a struct that holds the weights and nothing else. Labels make the fields, blocks
-//! make structs of their own, `repeat` makes a `Vec`. From
+//! `network!` turns a declaration into a struct that holds the weights and nothing else. A label on a layer makes a
+//! field; a label with labels inside (a block, a `residual`) makes a struct of its own, named after both; a label on a
+//! `repeat` makes a `Vec`. From
 //!
 //! ```text
 //! network! {
@@ -19,16 +20,30 @@
 //!
 //! ```text
 //! pub struct DigitNet {
-//!     pub stem: Stem,                 // pub struct Stem { pub conv: layers::Conv2d }
-//!     pub body: Vec<Body>,            // pub struct Body { pub conv: layers::Conv2d }, twice
+//!     pub stem: DigitNetStem,
+//!     pub body: Vec<DigitNetBody>,
 //!     pub head: layers::Linear,
 //! }
-//! impl Parameters for DigitNet { … }  // field by field, in the order of the declaration
-//! impl Network for DigitNet { const SPEC: &'static NetworkSpec = &NetworkSpec { … }; }
-//! impl XNetwork for DigitNet {}       // because its degree is proved
+//! pub struct DigitNetStem { pub conv: layers::Conv2d }
+//! pub struct DigitNetBody { pub conv: layers::Conv2d }
+//!
+//! impl Parameters for DigitNet {          // and for the other two: field by field, in the order of the declaration
+//!     fn read(reader: &mut WeightReader) -> Result<Self> {
+//!         Ok(Self {
+//!             stem: Parameters::read(reader)?,
+//!             body: reader.list(2)?,
+//!             head: Parameters::read(reader)?,
+//!         })
+//!     }
+//!     …
+//! }
+//! impl Network for DigitNet {
+//!     const SPEC: &'static NetworkSpec = &NetworkSpec { … };
+//! }
+//! impl XNetwork for DigitNet {}           // because its degree is proved
 //! ```
 //!
-//! so that `net.body[1].conv.weight` is the tensor `body.1.conv.weight` of the weight file.
+//! so that `net.body[1].conv.weight` is the tensor `body.1.conv.weight` of the weight file, of shape `[16, 16, 3, 3]`.
 
 use std::path::Path;
 

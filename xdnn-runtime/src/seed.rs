@@ -69,6 +69,16 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     })
 }
 
+/// `1/(2k + 1)`.
+const LN_TERMS: [f64; 12] = {
+    let (mut terms, mut k) = ([0.0; 12], 0);
+    while k < terms.len() {
+        terms[k] = 1.0 / (2 * k + 1) as f64;
+        k += 1;
+    }
+    terms
+};
+
 /// The natural logarithm of a normal positive number, of the four basic operations alone.
 ///
 /// With `x = m·2^e` and `s = (m − 1)/(m + 1)`: `ln x = e·ln 2 + 2·(s + s³/3 + s⁵/5 + …)`; 12 terms reach the last bits.
@@ -82,9 +92,7 @@ fn ln(x: f64) -> f64 {
     }
     let s = (m - 1.0) / (m + 1.0);
     let square = s * s;
-    let series = (0..12).rev().fold(0.0, |sum, k| {
-        sum * square + 1.0 / (2.0 * f64::from(k) + 1.0)
-    });
+    let series = LN_TERMS.iter().rfold(0.0, |sum, term| sum * square + term);
     f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * s * series
 }
 

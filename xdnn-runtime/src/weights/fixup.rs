@@ -21,7 +21,7 @@ pub(super) fn factors(spec: &NetworkSpec) -> Vec<f64> {
     for branch in branches {
         let depth = depth(nodes, &branch) as f64;
         let (last, learns_from_zero) = last_layers(nodes, &branch);
-        for node in branch.nodes {
+        for node in branch.nodes.into_iter().filter(|&n| has_matrix(&nodes[n])) {
             factors[node] = match learns_from_zero {
                 true if last[node] => 0.0,
                 true => count.powf(-1.0 / (2.0 * depth - 2.0)),
@@ -370,6 +370,40 @@ mod tests {
         let b = s.layer("b", LINEAR, Operand::Input(1));
         let y = s.combine(Combine::Sum, &[X, b]);
         assert_eq!(of(&s, y), [1.0]);
+    }
+
+    #[test]
+    fn a_resnet_50_has_sixteen_branches() {
+        let spec = xdnn_syntax::check_str(
+            "pub struct XResNet50(image: [3, 224, 224]) -> [1000] {
+                block bottleneck(width, stride = 1) {
+                    conv1: Conv2d(width, kernel = 1) -> Relu;
+                    conv2: Conv2d(width, kernel = 3, stride = stride, padding = 1) -> Relu;
+                    conv3: Conv2d(4 * width, kernel = 1);
+                }
+                block stage(n, width, stride = 2) {
+                    down: residual { bottleneck(width, stride = stride) }
+                          skip { downsample: Conv2d(4 * width, kernel = 1, stride = stride) } -> Relu;
+                    rest: repeat n - 1 { residual { bottleneck(width) } -> Relu; }
+                }
+                conv1: Conv2d(64, kernel = 7, stride = 2, padding = 3) -> Relu -> MaxPool2d(3, stride = 2, padding = 1);
+                layer1: stage(3, 64, stride = 1);
+                layer2: stage(4, 128);
+                layer3: stage(6, 256);
+                layer4: stage(3, 512);
+                GlobalAvgPool -> Flatten;
+                fc: Linear(1000);
+            }",
+        )
+        .unwrap();
+        for (factor, node) in factors(&spec).into_iter().zip(spec.nodes()) {
+            let expected = match node.path.rsplit('.').next() {
+                Some("conv1" | "conv2") if node.path.contains("layer") => 0.5,
+                Some("conv3") => 0.0,
+                _ => 1.0,
+            };
+            assert_eq!(factor, expected, "{}", node.path);
+        }
     }
 
     #[test]

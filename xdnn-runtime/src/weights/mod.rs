@@ -1,8 +1,25 @@
 //! Weights: named tensors, how they are first drawn, and the files that hold them.
 //!
-//! A tensor's name is the path of labels to its layer and the tensor's own name, such as `layer1.rest.0.conv1.weight`;
-//! its shape is PyTorch's. The order is that of [`NetworkSpec::weights`](xdnn_ir::NetworkSpec::weights) everywhere: in
-//! [`WeightReader`], in [`Parameters::visit`](crate::Parameters::visit) and in the results of a training step.
+//! ```text
+//! initial(spec, seed) ─┐                    ┌─► Weight, behind a field such as `net.conv1.weight`
+//! safetensors::load ───┴─► WeightReader ────┘      │
+//!                                                  ├─► visit: WeightView ─► safetensors::save, compiled models
+//!                                                  └─► visit_mut: WeightViewMut ◄─ training
+//! ```
+//!
+//! **Names.** A tensor's name is the path of labels to its layer and the tensor's own name, with the position in a
+//! `repeat` as a label: `layer1.rest.0.conv1.weight`. These are the keys that `state_dict()` of a PyTorch module with
+//! the same attributes has.
+//!
+//! **Shapes** are PyTorch's: `[out, in]` for a linear layer, `[out, in / groups, height, width]` for a convolution.
+//!
+//! **Order** is that of the declaration, [`NetworkSpec::weights`](xdnn_ir::NetworkSpec::weights), in all of the above.
+//!
+//! **Numbers** are `f32` and finite. Whatever reads or writes weights refuses others, by name and index.
+//!
+//! **Files.** [`safetensors`] in both directions. Weights come over from Python with
+//! `safetensors.torch.save_file(module.state_dict(), "weights.safetensors")` and go back with `load_file`; biases have
+//! no place in a homogeneous network and are named as faults.
 
 mod fault;
 mod file;
