@@ -57,13 +57,20 @@ pub fn vjp(graph: &mut Graph, seeds: &[(Value, Value)], wrt: &[Value]) -> Result
 }
 
 /// Forward mode: for tangents of some values, the tangents of `outputs`; zeros where an output depends on none of them.
+///
+/// A seeded value that depends on another one moves with it as well, so that this is the transpose of [`vjp`].
 pub fn jvp(graph: &mut Graph, seeds: &[(Value, Value)], outputs: &[Value]) -> Result<Vec<Value>> {
-    let mut tangents: HashMap<Value, Option<Value>> =
-        seeds.iter().map(|(value, t)| (*value, Some(*t))).collect();
-    for node in owned(graph)? {
-        if tangents.contains_key(&node.value) {
-            continue;
-        }
+    let nodes = owned(graph)?;
+    let mut tangents: HashMap<Value, Option<Value>> = HashMap::new();
+    for (value, tangent) in seeds {
+        let sum = accumulate(
+            graph,
+            tangents.get(value).copied().flatten(),
+            Some(*tangent),
+        )?;
+        tangents.insert(*value, sum);
+    }
+    for node in nodes {
         let of_operands: Vec<_> = node
             .operands
             .iter()
@@ -75,7 +82,9 @@ pub fn jvp(graph: &mut Graph, seeds: &[(Value, Value)], outputs: &[Value]) -> Re
                 output: node.value,
             };
             let tangent = node.op.jvp(graph, at, &of_operands)?;
-            tangents.insert(node.value, tangent);
+            let seed = tangents.get(&node.value).copied().flatten();
+            let sum = accumulate(graph, seed, tangent)?;
+            tangents.insert(node.value, sum);
         }
     }
     outputs

@@ -4,7 +4,7 @@
 
 use std::marker::PhantomData;
 
-use luminal::prelude::Tensor;
+use luminal::prelude::{NodeIndex, Tensor};
 use xdnn_ir::Shape;
 
 use super::{Interface, Program};
@@ -71,6 +71,9 @@ pub fn execute<T: Real>(graph: &mut Graph, leaves: &[&[T]]) -> Result<Vec<Vec<T>
     let sources: Vec<_> = leaves.chain(constants).collect();
     let outputs: Vec<_> = graph.outputs().iter().map(|output| output.id()).collect();
     let luminal = graph.as_luminal_mut();
+    // luminal keeps its results and its order of evaluation from the last run, whatever has changed since.
+    luminal.tensors.clear();
+    luminal.compile((), Vec::<&mut NodeIndex>::new());
     for (value, data) in sources {
         luminal.set_tensor(value.id(), 0, Tensor::new(Buffer(data)));
     }
