@@ -36,6 +36,15 @@ pub enum Fault {
         /// The kernel.
         kernel: usize,
     },
+    /// The elements of a pool's window step over its whole input: it holds nothing but padding.
+    EmptyWindow {
+        /// The distance between the window's elements.
+        dilation: usize,
+        /// The input's size along the same axis.
+        input: usize,
+        /// The padding on each side.
+        padding: usize,
+    },
     /// A size is no multiple of what it is divided into.
     Indivisible {
         /// The argument that divides.
@@ -96,6 +105,7 @@ impl Fault {
             Self::Argument { name, .. } => Some(name),
             Self::KernelTooLarge { .. } => Some("kernel"),
             Self::PaddingTooLarge { .. } => Some("padding"),
+            Self::EmptyWindow { .. } => Some("dilation"),
             Self::Indivisible { argument, .. } | Self::Channels { argument, .. } => Some(argument),
             _ => None,
         }

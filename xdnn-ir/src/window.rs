@@ -81,7 +81,7 @@ impl<const R: usize> Window<R> {
         }
     }
 
-    /// Pools forbid windows that hold nothing but padding, as PyTorch does.
+    /// Pools forbid windows that hold nothing but padding. PyTorch does so for those without dilation.
     pub(crate) const fn pool(&self, input: Shape, expected: &'static str) -> Result<Shape, Fault> {
         let mut i = 0;
         while i < R {
@@ -93,6 +93,27 @@ impl<const R: usize> Window<R> {
             }
             i += 1;
         }
-        self.output(input, input.dim(0), expected)
+        let output = tri!(self.output(input, input.dim(0), expected));
+        let mut i = 0;
+        while i < R {
+            let (size, padding, dilation) = (input.dim(i + 1), self.padding[i], self.dilation[i]);
+            if self.steps_over(i, size) {
+                return Err(Fault::EmptyWindow {
+                    dilation,
+                    input: size,
+                    padding,
+                });
+            }
+            i += 1;
+        }
+        Ok(output)
+    }
+
+    /// Whether the first window has elements in the padding on both sides and none between. Later windows need no
+    /// look: as `padding ≤ kernel / 2` and the window fits, a dilation beyond the input leaves room for one alone.
+    const fn steps_over(&self, axis: usize, input: usize) -> bool {
+        let (padding, dilation) = (self.padding[axis], self.dilation[axis]);
+        let first = padding.div_ceil(dilation).saturating_mul(dilation);
+        first >= padding.saturating_add(input)
     }
 }

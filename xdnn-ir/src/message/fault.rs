@@ -22,6 +22,11 @@ impl Fault {
                     .note("a window could hold nothing but padding, and would have no value")
                     .help(format!("use at most `padding = {}`", kernel / 2))
             }
+            Self::EmptyWindow { dilation, input, padding } => {
+                Message::new(format!("a window of `{name}` holds nothing but padding: its elements are {dilation} apart, its input is {input} + 2*{padding}"))
+                    .note("a window of padding alone has no value")
+                    .help(format!("use at most `dilation = {input}`, or no padding"))
+            }
             Self::Indivisible { argument, what, size, divisor } => {
                 Message::new(format!("`{name}` cannot divide {size} {what} by {divisor}"))
                     .note(format!("`{argument}` must divide the number of {what}"))

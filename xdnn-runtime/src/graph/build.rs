@@ -291,8 +291,16 @@ fn layer(
             along(graph, x, &maps)
         }
         Layer::GlobalMaxPool(_) => {
-            let spatial = Spatial::of(x.shape()).ok_or_else(|| malformed(layer.name()))?;
-            max_pool(graph, x, PoolWindow::global(spatial.size))
+            let [batch, channels] = [x.shape().dim(0), x.shape().dim(1)];
+            let plane = x.shape().elements() / (batch * channels).max(1);
+            // Windows have three axes at most; as one window covers them all, any number of them is as good as a line.
+            let line = match Spatial::of(x.shape()) {
+                Some(_) => x,
+                None => graph.reshape(x, Shape::new([batch, channels, plane]))?,
+            };
+            let spatial = Spatial::of(line.shape()).ok_or_else(|| malformed(layer.name()))?;
+            let winner = max_pool(graph, line, PoolWindow::global(spatial.size))?;
+            graph.reshape(winner, shape)
         }
         Layer::Flatten(_) | Layer::Reshape(_) => graph.reshape(x, shape),
         Layer::Dropout(_) => Ok(x),
