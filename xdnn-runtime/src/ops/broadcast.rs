@@ -59,10 +59,9 @@ impl Axes {
     pub(crate) fn strides_without(self, full: Shape) -> [usize; MAX_RANK] {
         let packed = strides(self.remove_from(full));
         let mut result = [0; MAX_RANK];
-        let mut next = 0;
-        for axis in (0..full.rank()).filter(|axis| !self.contains(*axis)) {
-            result[axis] = packed[next];
-            next += 1;
+        let kept = (0..full.rank()).filter(|axis| !self.contains(*axis));
+        for (stride, axis) in packed.into_iter().zip(kept) {
+            result[axis] = stride;
         }
         result
     }
