@@ -1,9 +1,56 @@
-//! Neural networks that explain themselves.
+//! Neural networks that explain themselves: a language for homogeneous networks with exact attributions in one pass.
+//!
+//! ```
+//! use xdnn::prelude::*;
+//!
+//! network! {
+//!     /// Reads handwritten digits.
+//!     pub struct DigitNet(image: [1, 28, 28]) -> [10] {
+//!         conv1: Conv2d(16, kernel = 5) -> Relu -> MaxPool2d(2);
+//!         conv2: Conv2d(32, kernel = 5) -> Relu -> MaxPool2d(2);
+//!         Flatten -> head: Linear(10);
+//!     }
+//! }
+//!
+//! assert_eq!(DigitNet::DEGREE, Degree::ONE);
+//! let net = DigitNet::init(Seed(7));
+//! assert_eq!(net.head.weight.shape(), [10, 512]);
+//! ```
 #![forbid(unsafe_code)]
 
-pub use xdnn_ir as ir;
+#[doc(inline)]
+pub use xdnn_runtime::{
+    Attribution, Device, DynamicModel, Error, Graph, Inputs, IntegratedGradients, Model, Network,
+    Parameters, Quadrature, Result, Seed, Target, Task, Weight, WeightFault, WeightReader,
+    XNetwork, attribution, autodiff, backend, graph, layers, metrics, ops, weights,
+};
+pub use {ndarray, xdnn_ir as ir};
 
 /// Declares a network, and proves it homogeneous while it compiles.
+///
+/// ```
+/// use xdnn::network;
+///
+/// network! {
+///     /// Two layers.
+///     pub struct Mlp(x: [784]) -> [10] {
+///         fc1: Linear(128) -> Relu;
+///         fc2: Linear(10);
+///     }
+/// }
+/// ```
+///
+/// The value flows from statement to statement, and the last one is the output. Labels become the fields of the struct
+/// and the names of the weights. What is not homogeneous does not compile:
+///
+/// ```compile_fail
+/// xdnn::network! {
+///     struct Mlp(x: [784]) -> [10] {
+///         fc1: Linear(128) -> Sigmoid; // `Sigmoid` is not nonnegatively homogeneous
+///         fc2: Linear(10, bias = true); // `Linear` cannot have a bias
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! network {
     ($($tokens:tt)*) => {
@@ -11,8 +58,21 @@ macro_rules! network {
     };
 }
 
+pub mod zoo;
+
+/// What a program that declares and runs networks needs: `use xdnn::prelude::*`.
+pub mod prelude {
+    #[doc(no_inline)]
+    pub use crate::ir::{Degree, Shape};
+    #[doc(no_inline)]
+    pub use crate::{
+        Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network,
+    };
+}
+
 /// What generated code needs. No part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use xdnn_macros::network_impl;
+    pub use xdnn_runtime::{WeightView, WeightViewMut};
 }
