@@ -38,9 +38,7 @@ pub(crate) fn of_layer<'a>(
         .is_some_and(|slot| slot.name.starts_with("out_"));
     assign(&slots, call, &mut |problem| {
         let diagnostic = match &problem {
-            Problem::Unknown(argument, key)
-                if infers_input && same_name(key, "bias") || same_name(key, "use_bias") =>
-            {
+            Problem::Unknown(argument, key) if infers_input && is_bias(key) => {
                 match argument.value.kind {
                     ExprKind::Bool(false) => return,
                     _ => bias(call, argument),
@@ -111,6 +109,11 @@ fn assign<'a>(
                 named = true;
                 let key = key.to_string();
                 let Some(slot) = slots.iter().position(|slot| slot.name == key) else {
+                    // The parameter that was meant is not missing, too.
+                    if let Some(slot) = meant(slots, &key).filter(|slot| assigned[*slot].is_empty())
+                    {
+                        assigned[slot].push(&argument.value);
+                    }
                     problem(Problem::Unknown(argument, key));
                     continue;
                 };
@@ -146,6 +149,28 @@ fn assign<'a>(
     assigned
 }
 
+fn is_bias(key: &str) -> bool {
+    same_name(key, "bias") || same_name(key, "use_bias")
+}
+
+/// The parameter that a wrong name was meant for.
+fn meant(slots: &[Slot], key: &str) -> Option<usize> {
+    let position = |name: &str| slots.iter().position(|slot| slot.name == name);
+    if aliases::NEEDLESS
+        .iter()
+        .any(|(other, _)| same_name(other, key))
+        || is_bias(key)
+    {
+        return None;
+    }
+    let mut known = aliases::PARAMETERS
+        .iter()
+        .filter(|(other, _)| same_name(other, key));
+    known.find_map(|(_, own)| position(own)).or_else(|| {
+        suggest::closest(key, slots.iter().map(|slot| slot.name.as_str())).and_then(position)
+    })
+}
+
 fn describe(problem: &Problem, slots: &[Slot], call: &Call, what: &str) -> Diagnostic {
     let name = &call.name;
     match *problem {
@@ -168,12 +193,12 @@ fn describe(problem: &Problem, slots: &[Slot], call: &Call, what: &str) -> Diagn
         Problem::TooMany(argument) => {
             let diagnostic = Diagnostic::new(
                 argument.value.place,
-                format!("`{name}` takes {} arguments", count(slots.len())),
+                format!("`{name}` takes {}", count(slots.len())),
             );
             if slots.is_empty() {
                 diagnostic.help(format!("write `{name}` without arguments"))
             } else {
-                diagnostic.note(format!("they are {}", list(slots)))
+                diagnostic.note(what_it_takes(slots))
             }
         }
         Problem::Unordered(argument) => Diagnostic::new(
@@ -208,17 +233,12 @@ fn unknown_parameter(slots: &[Slot], call: &Call, argument: &Argument, key: &str
     if let Some((_, why)) = needless {
         return diagnostic.help(*why);
     }
-    let alias = aliases::PARAMETERS
-        .iter()
-        .find(|(other, own)| same_name(other, key) && slots.iter().any(|slot| slot.name == *own))
-        .map(|(_, own)| *own);
-    let names = slots.iter().map(|slot| slot.name.as_str());
-    match alias.or_else(|| suggest::closest(key, names)) {
-        Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+    match meant(slots, key) {
+        Some(slot) => diagnostic.help(format!("did you mean `{}`?", slots[slot].name)),
         None if slots.is_empty() => {
             diagnostic.help(format!("write `{}` without arguments", call.name))
         }
-        None => diagnostic.help(format!("its arguments are {}", list(slots))),
+        None => diagnostic.help(what_it_takes(slots)),
     }
 }
 
@@ -240,11 +260,20 @@ fn list(slots: &[Slot]) -> String {
     }
 }
 
-fn count(n: usize) -> String {
-    if n == 0 {
-        "no".to_owned()
+fn what_it_takes(slots: &[Slot]) -> String {
+    let verb = if slots.len() == 1 {
+        "its argument is"
     } else {
-        format!("at most {n}")
+        "its arguments are"
+    };
+    format!("{verb} {}", list(slots))
+}
+
+fn count(n: usize) -> String {
+    match n {
+        0 => "no arguments".to_owned(),
+        1 => "one argument".to_owned(),
+        n => format!("at most {n} arguments"),
     }
 }
 

@@ -12,8 +12,11 @@ pub(crate) struct Network {
     pub visibility: Visibility,
     pub name: Ident,
     pub inputs: Vec<Input>,
-    pub output: Dims,
-    pub body: Body,
+    /// `None` where it could not be read, as with the body.
+    pub output: Option<Dims>,
+    pub body: Option<Body>,
+    /// Names in the head whose declaration could not be read.
+    pub unreadable: Vec<Ident>,
     /// Whether a part of it could not be read, so that checks of the whole would mislead.
     pub incomplete: bool,
 }
@@ -21,7 +24,8 @@ pub(crate) struct Network {
 /// `image: [3, 224, 224]`
 pub(crate) struct Input {
     pub name: Ident,
-    pub shape: Dims,
+    /// `None` where it could not be read.
+    pub shape: Option<Dims>,
 }
 
 /// `[3, 224, 224]`
@@ -58,6 +62,16 @@ pub(crate) enum Item {
     Flow(Flow),
     /// A statement that could not be read, and the name that it would have declared. What flows behind it is not known.
     Unreadable(Option<Ident>),
+}
+
+impl Item {
+    /// The name of the constant that it declares.
+    pub(crate) fn constant(&self) -> Option<&Ident> {
+        match self {
+            Self::Const(constant) => Some(&constant.name),
+            _ => None,
+        }
+    }
 }
 
 /// `const WIDTH: usize = 64;`

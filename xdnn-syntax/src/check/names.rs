@@ -17,9 +17,9 @@ use crate::suggest;
 /// Checks all names of a network.
 pub(crate) fn check(network: &Network, errors: &mut Collector) {
     let mut labels = HashSet::new();
-    network
-        .body
-        .visit_steps(&mut |step| labels.extend(step.label.as_ref().map(text)));
+    if let Some(body) = &network.body {
+        body.visit_steps(&mut |step| labels.extend(step.label.as_ref().map(text)));
+    }
     let levels = vec![Level::default()];
     let mut names = Names {
         errors,
@@ -37,17 +37,23 @@ pub(crate) fn check(network: &Network, errors: &mut Collector) {
         // Whether the output depends on an input is a question of the whole network.
         names.bind(name, true);
     }
+    names.top().unreadable = network.unreadable.iter().map(text).collect();
     names.levels.push(Level::default());
-    names.declare(&network.body);
+    if let Some(body) = &network.body {
+        names.declare(body);
+    }
     for dim in network
         .inputs
         .iter()
-        .flat_map(|input| &input.shape.dims)
-        .chain(&network.output.dims)
+        .flat_map(|input| &input.shape)
+        .chain(&network.output)
+        .flat_map(|shape| &shape.dims)
     {
         names.expr(dim);
     }
-    names.items(&network.body);
+    if let Some(body) = &network.body {
+        names.items(body);
+    }
     names.close();
 }
 
@@ -63,6 +69,8 @@ struct Names<'a, 'e> {
 struct Level<'a> {
     values: HashMap<String, Value>,
     sizes: HashSet<String>,
+    /// Constants that are declared further down.
+    later: HashSet<String>,
     blocks: HashMap<String, &'a Block>,
     /// Names whose declaration could not be read.
     unreadable: HashSet<String>,
@@ -101,20 +109,17 @@ impl<'a> Names<'a, '_> {
 
     /// Declares the blocks and constants of a body: they can be used anywhere in it.
     fn declare(&mut self, body: &'a Body) {
+        self.top().later = body
+            .items
+            .iter()
+            .filter_map(Item::constant)
+            .map(text)
+            .collect();
         for item in &body.items {
             match item {
                 Item::Block(block) => {
                     let name = text(&block.name);
-                    if arguments::signature(&name).is_some() {
-                        let help = "choose another name: layers keep theirs";
-                        self.error(
-                            Diagnostic::new(
-                                &block.name,
-                                format!("`{name}` is the name of a layer"),
-                            )
-                            .help(help),
-                        );
-                    }
+                    self.refuse_layer_name(&block.name);
                     if self.top().blocks.insert(name.clone(), block).is_some() {
                         self.error(Diagnostic::new(
                             &block.name,
@@ -125,6 +130,7 @@ impl<'a> Names<'a, '_> {
                 Item::Const(constant) => {
                     self.expr(&constant.value);
                     let name = text(&constant.name);
+                    self.top().later.remove(&name);
                     if !self.top().sizes.insert(name.clone()) {
                         self.error(Diagnostic::new(
                             &constant.name,
@@ -138,6 +144,13 @@ impl<'a> Names<'a, '_> {
                 }
                 Item::Unreadable(None) | Item::Let(_) | Item::Flow(_) => {}
             }
+        }
+    }
+
+    fn refuse_layer_name(&mut self, name: &Ident) {
+        if arguments::signature(&text(name)).is_some() {
+            let error = Diagnostic::new(name, format!("`{name}` is the name of a layer"));
+            self.error(error.help("choose another name: layers keep theirs"));
         }
     }
 
@@ -177,6 +190,7 @@ impl<'a> Names<'a, '_> {
     }
 
     fn bind(&mut self, name: &Ident, used: bool) {
+        self.refuse_layer_name(name);
         let value = Value {
             name: name.clone(),
             used,
@@ -271,7 +285,7 @@ impl<'a> Names<'a, '_> {
             return;
         }
         let signature = arguments::signature(&name).or_else(|| {
-            let diagnostic = self.unknown(call, &name);
+            let diagnostic = self.unknown(call, &name, first);
             self.error(diagnostic);
             aliases::layer(&name).and_then(arguments::signature)
         });
@@ -302,7 +316,7 @@ impl<'a> Names<'a, '_> {
     }
 
     /// What to say about the name of a step that is neither value nor block nor layer.
-    fn unknown(&self, call: &Call, name: &str) -> Diagnostic {
+    fn unknown(&self, call: &Call, name: &str, first: bool) -> Diagnostic {
         if let Some(refusal) = refusals::find(name) {
             return Diagnostic::new(
                 &call.name,
@@ -315,7 +329,8 @@ impl<'a> Names<'a, '_> {
         let what = match (like_a_layer, &call.arguments) {
             (true, _) => "layer",
             (false, Some(_)) => "block",
-            (false, None) => "value",
+            (false, None) if first => "value",
+            (false, None) => "layer",
         };
         let diagnostic = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
         if let Some(meant) = aliases::layer(name) {
@@ -415,6 +430,16 @@ impl<'a> Names<'a, '_> {
             .levels
             .iter()
             .any(|level| level.values.contains_key(&name));
+        if self.levels.iter().any(|level| level.later.contains(&name)) {
+            self.error(
+                Diagnostic::new(
+                    ident,
+                    format!("the constant `{name}` is used before it is declared"),
+                )
+                .help(format!("move `const {name}` up")),
+            );
+            return;
+        }
         let diagnostic = match suggest::closest(&name, sizes) {
             Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
             None if is_value => diagnostic.note(format!(

@@ -3,7 +3,7 @@
 use xdnn_ir::{Operand, Shape};
 
 use crate::ast::Network;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::lower::Value;
 
 /// Checks what a network returns against what it declares.
@@ -14,20 +14,24 @@ pub(crate) fn check(
     report: &mut dyn FnMut(Diagnostic),
 ) {
     let name = &network.name;
+    let end = network
+        .body
+        .as_ref()
+        .map_or(Place::from(name), |body| body.place.last_token());
     if let Operand::Input(_) = output.operand {
         report(
-            Diagnostic::new(
-                network.body.place.last_token(),
-                format!("`{name}` returns its input unchanged"),
-            )
-            .help("the last statement that is no `let` is what the network returns"),
+            Diagnostic::new(end, format!("`{name}` returns its input unchanged"))
+                .help("the last statement that is no `let` is what the network returns"),
         );
         return;
     }
     if let Some(declared) = declared.filter(|declared| *declared != output.shape) {
         let found = output.shape;
         let error = Diagnostic::new(
-            network.output.place,
+            network
+                .output
+                .as_ref()
+                .map_or(Place::from(name), |output| output.place),
             format!("`{name}` is declared to return {declared}, but returns {found}"),
         );
         let flat = declared.rank() == 1 && found.rank() > 1;

@@ -15,11 +15,13 @@ pub(super) fn mentions(context: &Context) -> TokenStream {
         cfg,
     } = context;
     let mut names = Vec::new();
-    network.body.visit_steps(&mut |step| {
-        if let Kind::Call(call) = &step.kind {
-            names.push(&call.name);
-        }
-    });
+    if let Some(body) = &network.body {
+        body.visit_steps(&mut |step| {
+            if let Kind::Call(call) = &step.kind {
+                names.push(&call.name);
+            }
+        });
+    }
     let layers = names
         .into_iter()
         .filter(|name| arguments::signature(&name.to_string()).is_some());

@@ -69,7 +69,8 @@ impl<'a> Lowerer<'a, '_> {
                     scope.values.insert(text(&binding.name), value);
                 }
                 Item::Flow(flow) => operands.push((self.flow(flow, &scope, current), flow.place())),
-                Item::Unreadable(_) => operands.push((Current::Unknown, body.place)),
+                Item::Unreadable(Some(_)) => {}
+                Item::Unreadable(None) => operands.push((Current::Unknown, body.place)),
             }
         }
         operands

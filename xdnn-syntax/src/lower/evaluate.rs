@@ -294,7 +294,7 @@ impl<'a> Lowerer<'a, '_> {
 }
 
 fn tuple(name: &str, n: usize) -> String {
-    let numbers: Vec<_> = (1..=n).map(|i| i.to_string()).collect();
+    let numbers = vec![if n == 4 { "1" } else { "3" }; n];
     format!("{name} = ({})", numbers.join(", "))
 }
 

@@ -67,57 +67,28 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         steps: 0,
         exhausted: false,
     };
-    let mut inputs = Vec::new();
     let mut root = Scope::default();
-    lowerer.declare(&network.body, &mut root);
-    for input in &network.inputs {
-        let value = lowerer
-            .dims(&input.shape, &root)
-            .map_or(Current::Unknown, |shape| {
-                Current::Value(Value {
-                    operand: Operand::Input(inputs.len()),
-                    shape,
-                    degree: Degree::ONE,
-                })
-            });
-        let shape = match value {
-            Current::Value(value) => value.shape,
-            _ => Shape::new([1]),
-        };
-        let name = scope::text(&input.name);
-        inputs.push(Input {
-            name: Cow::Owned(name.clone()),
-            shape,
-        });
-        root.values.insert(name, value);
+    if let Some(body) = &network.body {
+        lowerer.declare(body, &mut root);
     }
-    let declared = lowerer.dims(&network.output, &root);
+    let inputs = lowerer.inputs(network, &mut root);
+    let declared = network
+        .output
+        .as_ref()
+        .and_then(|dims| lowerer.dims(dims, &root));
     let current = match network.inputs.as_slice() {
+        _ if !network.unreadable.is_empty() => Current::Unknown,
         [input] => root
             .value(&scope::text(&input.name))
             .unwrap_or(Current::Unknown),
         _ => Current::Nothing,
     };
-    let output = lowerer.items(&network.body, &mut root, current);
+    let output = match &network.body {
+        Some(body) => lowerer.items(body, &mut root, current),
+        None => Current::Unknown,
+    };
     let members = lowerer.leave_root();
-    if let Current::Value(value) = output
-        && !network.incomplete
-        && (matches!(value.operand, Operand::Node(_)) || lowerer.errors.is_empty())
-    {
-        check::output::check(network, declared, value, &mut |diagnostic| {
-            lowerer.errors.push(diagnostic)
-        });
-    }
-    if let Current::Nothing = output
-        && lowerer.errors.is_empty()
-    {
-        let error = Diagnostic::new(
-            network.body.place.last_token(),
-            format!("`{}` returns nothing", network.name),
-        );
-        lowerer
-            .report(error.help("the last statement that is no `let` is what the network returns"));
-    }
+    lowerer.output(network, declared, output);
     let spec = NetworkSpec {
         name: Cow::Owned(scope::text(&network.name)),
         inputs: Cow::Owned(inputs),
@@ -150,6 +121,52 @@ struct Lowerer<'a, 'e> {
 }
 
 impl<'a> Lowerer<'a, '_> {
+    /// Brings the inputs into scope. Those of unknown shape are given one dimension of 1.
+    fn inputs(&mut self, network: &Network, root: &mut Scope<'_, 'a>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for input in &network.inputs {
+            let name = scope::text(&input.name);
+            let shape = input.shape.as_ref().and_then(|dims| self.dims(dims, root));
+            let value = shape.map_or(Current::Unknown, |shape| {
+                let operand = Operand::Input(inputs.len());
+                Current::Value(Value {
+                    operand,
+                    shape,
+                    degree: Degree::ONE,
+                })
+            });
+            inputs.push(Input {
+                name: Cow::Owned(name.clone()),
+                shape: shape.unwrap_or(Shape::new([1])),
+            });
+            root.values.insert(name, value);
+        }
+        inputs
+    }
+
+    /// Checks what the network returns, where no earlier mistake makes that pointless.
+    fn output(&mut self, network: &Network, declared: Option<Shape>, output: Current) {
+        match output {
+            // An input that is returned may be what a mistake has left of the network.
+            Current::Value(value)
+                if !network.incomplete
+                    && (matches!(value.operand, Operand::Node(_)) || self.errors.is_empty()) =>
+            {
+                check::output::check(network, declared, value, &mut |error| {
+                    self.errors.push(error)
+                });
+            }
+            Current::Nothing if self.errors.is_empty() => {
+                let error =
+                    Diagnostic::new(&network.name, format!("`{}` returns nothing", network.name));
+                self.report(
+                    error.help("the last statement that is no `let` is what the network returns"),
+                );
+            }
+            _ => {}
+        }
+    }
+
     /// Reports a mistake, together with the calls that led to it.
     fn report(&mut self, diagnostic: Diagnostic) {
         let diagnostic = match block::chain(&self.calls) {
@@ -196,7 +213,8 @@ impl<'a> Lowerer<'a, '_> {
                     scope.values.insert(scope::text(&binding.name), value);
                 }
                 Item::Flow(flow) => current = self.flow(flow, scope, current),
-                Item::Unreadable(_) => current = Current::Unknown,
+                Item::Unreadable(Some(_)) => {}
+                Item::Unreadable(None) => current = Current::Unknown,
             }
             empty = false;
         }
@@ -265,11 +283,16 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
+    /// Gives up. The call or repetition outermost in the network is to blame.
     fn too_large(&mut self, place: Place) {
         if !self.exhausted {
             self.exhausted = true;
-            self.report(
-                Diagnostic::new(place, format!("the network has more than {MAX_NODES} nodes"))
+            let place = self
+                .calls
+                .first()
+                .map_or(place, |call| Place::from(&call.name));
+            self.errors.push(
+                Diagnostic::new(place, "the network is too large: it has more than 10,000 nodes")
                     .note("blocks and repetitions are unrolled: every layer of every repetition is a node"),
             );
         }

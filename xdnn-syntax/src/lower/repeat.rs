@@ -26,9 +26,9 @@ impl<'a> Lowerer<'a, '_> {
         };
         if n > MAX_NODES {
             let error = Diagnostic::new(count.place, format!("{n} repetitions are too many"));
-            self.report(error.note(format!(
-                "repetitions are unrolled, and a network has at most {MAX_NODES} nodes"
-            )));
+            self.report(
+                error.note("repetitions are unrolled, and a network has at most 10,000 nodes"),
+            );
             return Current::Unknown;
         }
         if let Some(label) = &step.label {

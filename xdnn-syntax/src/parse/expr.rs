@@ -2,9 +2,9 @@
 //!
 //! Rust's own expressions are far too many, and would read the body of `repeat n { … }` as a struct literal.
 
-use proc_macro2::Ident;
+use proc_macro2::{Delimiter, Ident};
 use syn::ext::IdentExt as _;
-use syn::parse::ParseStream;
+use syn::parse::{ParseStream, Parser as _};
 use syn::{Lit, Token, token};
 
 use super::{Parser, Result, group};
@@ -49,6 +49,9 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self, input: ParseStream) -> Result<Expr> {
+        if input.peek(token::Group) {
+            return self.captured(input);
+        }
         if input.peek(Lit) {
             return literal(&input.parse()?);
         }
@@ -84,6 +87,25 @@ impl Parser<'_> {
             input.span(),
             "expected a number, a name or `(`",
         ))
+    }
+
+    /// An expression that a `macro_rules!` captured: it binds as if in parentheses.
+    fn captured(&mut self, input: ParseStream) -> Result<Expr> {
+        let tokens = input.step(|cursor| match cursor.group(Delimiter::None) {
+            Some((inside, _, rest)) => Ok((inside.token_stream(), rest)),
+            None => Err(cursor.error("expected an expression")),
+        })?;
+        let place = Place::of(&tokens);
+        let mut read = Err(Diagnostic::new(place, "expected an expression"));
+        let inner = |input: ParseStream| {
+            read = self.or_drain(input, Self::expr);
+            Ok(())
+        };
+        inner.parse2(tokens)?;
+        Ok(Expr {
+            place,
+            kind: ExprKind::Parenthesized(Box::new(read?)),
+        })
     }
 
     /// Expressions between commas, up to the end, and whether a comma stood there.

@@ -10,7 +10,7 @@ use super::item::peek_keyword;
 use super::{Parser, Result, comma, group, peek_body, peek_word};
 use crate::ast::{Argument, Body, Call, Flow, Kind, Operands, Step};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::suggest;
+use crate::{arguments, suggest};
 
 /// Whether the last token of the step is a `}`.
 pub(super) fn ends_in_brace(step: &Step) -> bool {
@@ -25,7 +25,14 @@ impl Parser<'_> {
     /// `docs` are doc comments that were read already.
     pub(super) fn flow(&mut self, input: ParseStream, docs: Vec<Attribute>) -> Result<Flow> {
         let mut steps = vec![self.step(input, docs)?];
-        while input.parse::<Option<Token![->]>>()?.is_some() {
+        while input.peek(Token![->]) {
+            let arrow = input.parse::<Token![->]>()?;
+            if input.is_empty() || input.peek(Token![;]) || input.peek(Token![,]) {
+                return Err(
+                    Diagnostic::new(Place::of(arrow), "nothing stands behind this `->`")
+                        .help("write one more layer, or remove the arrow"),
+                );
+            }
             let docs = input.call(Attribute::parse_outer)?;
             steps.push(self.step(input, docs)?);
         }
@@ -34,13 +41,20 @@ impl Parser<'_> {
 
     fn step(&mut self, input: ParseStream, docs: Vec<Attribute>) -> Result<Step> {
         let start = Place::from(input.span());
+        if input.peek(Token![->]) {
+            return Err(Diagnostic::new(
+                Place::of(input.parse::<Token![->]>()?),
+                "a flow cannot start with `->`",
+            )
+            .help("the value of the statement before flows in by itself: start with a layer"));
+        }
         let labelled = peek_word(input) && input.peek2(Token![:]) && !input.peek2(Token![::]);
         let label = if labelled {
             let label = self.name(input, "a layer")?;
             input.parse::<Token![:]>()?;
             Some(label)
         } else {
-            None
+            self.label_without_colon(input)
         };
         let (kind, end) = self.kind(input)?;
         Ok(Step {
@@ -49,6 +63,21 @@ impl Parser<'_> {
             kind,
             place: start.to(end),
         })
+    }
+
+    /// Reads `conv1` of `conv1 Conv2d(3)`, where a colon is missing.
+    fn label_without_colon(&mut self, input: ParseStream) -> Option<Ident> {
+        let (label, rest) = input.cursor().ident()?;
+        let (layer, _) = rest.ident()?;
+        let is_layer = arguments::signature(&layer.to_string()).is_some();
+        if arguments::signature(&label.to_string()).is_some() || !is_layer {
+            return None;
+        }
+        let error = Diagnostic::new(&label, format!("missing `:` or `->` behind `{label}`"));
+        self.report(error.help(format!(
+            "write `{label}: {layer}` if it is a label, `{label} -> {layer}` if it is a value"
+        )));
+        input.parse().ok()
     }
 
     /// What the step does, and where it ends.

@@ -97,13 +97,11 @@ impl Parser<'_> {
         }
         let of: syn::Type = input.parse()?;
         if !matches!(&of, syn::Type::Path(path) if path.path.is_ident("usize")) {
-            self.report(
-                Diagnostic::new(
-                    Place::of(&of),
-                    format!("the constant `{name}` must be a `usize`"),
-                )
-                .note("constants of a network are sizes and counts"),
-            );
+            return Err(Diagnostic::new(
+                Place::of(&of),
+                format!("the constant `{name}` must be a `usize`"),
+            )
+            .note("constants of a network are sizes and counts"));
         }
         if input.parse::<Option<Token![=]>>()?.is_none() {
             return Err(

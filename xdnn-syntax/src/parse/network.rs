@@ -1,12 +1,12 @@
 //! The head of a network.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::{Attribute, Token, Visibility, token};
 
-use super::{Parser, Result, comma, drain, group, peek_body, peek_word};
-use crate::ast::{Body, Dims, Input, Network};
+use super::{Parser, Result, comma, group, peek_body, peek_word};
+use crate::ast::{Dims, Input, Network};
 use crate::diagnostic::{Diagnostic, Place};
 
 const FORM: &str = "the form is `pub struct Name(input: [3, 224, 224]) -> [1000] { … }`";
@@ -23,100 +23,121 @@ impl Parser<'_> {
         let mut network = Network {
             attributes,
             visibility,
-            inputs: Vec::new(),
-            output: Dims {
-                place: Place::from(&name),
-                dims: Vec::new(),
-            },
-            body: Body {
-                place: Place::from(&name),
-                items: Vec::new(),
-            },
             name,
+            inputs: Vec::new(),
+            output: None,
+            body: None,
+            unreadable: Vec::new(),
             incomplete: false,
         };
-        if let Err(error) = self.rest(input, &mut network) {
+        if let Err(error) = self.head(input, &mut network) {
             self.report(error);
-            drain(input);
+            // Without inputs, what looks like a body may be the fields of an ordinary struct.
+            let has_inputs = !network.inputs.is_empty() || !network.unreadable.is_empty();
+            while !input.is_empty() && !(has_inputs && peek_body(input)) {
+                input.parse::<TokenTree>()?;
+            }
+        }
+        if peek_body(input) {
+            network.body = Some(self.body(input)?);
+        }
+        if !input.is_empty() {
+            let error = Diagnostic::new(
+                input.span(),
+                "expected nothing behind the body of the network",
+            );
+            self.report(error.help("give each network its own `network! { … }`"));
         }
         network.incomplete = self.incomplete;
         Ok(network)
     }
 
-    /// All that follows the name. The struct itself can be emitted without it.
-    fn rest(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
+    /// What stands between the name and the body.
+    fn head(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
+        let name = network.name.to_string();
         if input.peek(Token![<]) {
-            return Err(
-                Diagnostic::new(input.span(), "generic networks are not supported yet")
-                    .help("write the sizes as numbers, or as `const`s inside of the network"),
+            let error = Diagnostic::new(input.span(), "generic networks are not supported yet");
+            self.report(
+                error.help("write the sizes as numbers, or as `const`s inside of the network"),
             );
+            while !input.is_empty() && !input.peek(token::Paren) && !peek_body(input) {
+                if let TokenTree::Ident(ident) = input.parse()? {
+                    network.unreadable.push(ident);
+                }
+            }
         }
         if !input.peek(token::Paren) {
             return Err(Diagnostic::new(
                 input.span(),
-                format!("expected the inputs of `{}` in parentheses", network.name),
+                format!("expected the inputs of `{name}` in parentheses"),
             )
             .help(FORM));
         }
         let (content, paren) = group::parentheses(input)?;
-        match self.or_drain(&content, Self::inputs) {
-            Ok(inputs) if inputs.is_empty() => {
-                let error =
-                    Diagnostic::new(paren.join(), format!("`{}` has no input", network.name));
-                self.report(
-                    error.help("give each input a name and a shape: `(image: [3, 224, 224])`"),
-                );
-            }
-            Ok(inputs) => network.inputs = inputs,
-            Err(error) => self.report(error),
+        self.inputs(&content, network);
+        if network.inputs.is_empty() && network.unreadable.is_empty() {
+            let error = Diagnostic::new(paren.join(), format!("`{name}` has no input"));
+            self.report(error.help("give each input a name and a shape: `(image: [3, 224, 224])`"));
         }
         if input.parse::<Option<Token![->]>>()?.is_none() {
             return Err(Diagnostic::new(
                 paren.close(),
-                format!(
-                    "expected `->` and the shape that `{}` returns",
-                    network.name
-                ),
+                format!("expected `->` and the shape that `{name}` returns"),
             )
             .help(FORM));
         }
-        network.output = self.dims(input)?;
+        let output = self.dims(input)?;
+        let end = output.place.last_token();
+        network.output = Some(output);
         if !peek_body(input) {
-            return Err(Diagnostic::new(
-                network.output.place.last_token(),
-                format!("expected the body of `{}` in braces", network.name),
-            )
-            .help(FORM));
-        }
-        network.body = self.body(input)?;
-        if !input.is_empty() {
-            return Err(Diagnostic::new(
-                input.span(),
-                "expected nothing behind the body of the network",
-            )
-            .help("give each network its own `network! { … }`"));
+            return Err(
+                Diagnostic::new(end, format!("expected the body of `{name}` in braces")).help(FORM),
+            );
         }
         Ok(())
     }
 
-    fn inputs(&mut self, input: ParseStream) -> Result<Vec<Input>> {
-        let mut inputs = Vec::new();
+    /// Reads the inputs; a mistake costs the input it stands in.
+    fn inputs(&mut self, input: ParseStream, network: &mut Network) {
         while !input.is_empty() {
-            let name = self.name(input, "an input")?;
-            if input.parse::<Option<Token![:]>>()?.is_none() {
-                return Err(
-                    Diagnostic::new(&name, format!("the input `{name}` has no shape")).help(
-                        format!("write `{name}: [3, 224, 224]`, without the batch dimension"),
-                    ),
-                );
+            let declared = input.cursor().ident().map(|(name, _)| name);
+            match self.input(input) {
+                Ok(read) => network.inputs.push(read),
+                Err(error) => {
+                    self.report(error);
+                    network
+                        .unreadable
+                        .extend(declared.or_else(|| Some(network.name.clone())));
+                    while !input.is_empty() && !input.peek(Token![,]) {
+                        drop(input.parse::<TokenTree>());
+                    }
+                    drop(input.parse::<Option<Token![,]>>());
+                }
             }
-            inputs.push(Input {
-                name,
-                shape: self.dims(input)?,
-            });
-            comma(input)?;
         }
-        Ok(inputs)
+    }
+
+    fn input(&mut self, input: ParseStream) -> Result<Input> {
+        let name = self.name(input, "an input")?;
+        if input.parse::<Option<Token![:]>>()?.is_none() {
+            return Err(
+                Diagnostic::new(&name, format!("the input `{name}` has no shape")).help(format!(
+                    "write `{name}: [3, 224, 224]`, without the batch dimension"
+                )),
+            );
+        }
+        let shape = match self.dims(input) {
+            Ok(shape) => Some(shape),
+            Err(error) => {
+                self.report(error);
+                while !input.is_empty() && !input.peek(Token![,]) {
+                    input.parse::<TokenTree>()?;
+                }
+                None
+            }
+        };
+        comma(input)?;
+        Ok(Input { name, shape })
     }
 
     fn dims(&mut self, input: ParseStream) -> Result<Dims> {
