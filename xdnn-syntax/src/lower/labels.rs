@@ -165,11 +165,18 @@ impl<'a> Lowerer<'a, '_> {
 
     /// The fields of a frame. Lists have no place beside them, nor at the root.
     fn close(&mut self, frame: Frame) -> Members {
-        for (_, _, place) in frame.lists {
-            let path = if frame.path.is_empty() {
+        for (element, _, place) in frame.lists {
+            let prefix = if frame.path.is_empty() {
                 "0".to_owned()
             } else {
                 format!("{}.0", frame.path)
+            };
+            let path = match &element {
+                Members::Fields(fields) => fields.first().map_or_else(
+                    || prefix.clone(),
+                    |field| format!("{prefix}.{}", field.label),
+                ),
+                Members::List { .. } => format!("{prefix}.0"),
             };
             self.report(
                 Diagnostic::new(place, "this `repeat` needs a label")

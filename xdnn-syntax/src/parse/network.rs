@@ -34,7 +34,8 @@ impl Parser<'_> {
             self.report(error);
             // Without inputs, what looks like a body may be the fields of an ordinary struct.
             let has_inputs = !network.inputs.is_empty() || !network.unreadable.is_empty();
-            while !input.is_empty() && !(has_inputs && peek_body(input)) {
+            let at_body = |input| has_inputs && peek_body(input);
+            while !input.is_empty() && !at_body(input) {
                 input.parse::<TokenTree>()?;
             }
         }
