@@ -4,6 +4,8 @@ mod conformance;
 mod onnx;
 mod pypi;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Chores of the xdnn workspace
@@ -13,7 +15,7 @@ enum Chore {
     Conformance(conformance::Conformance),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::Conformance(chore) => chore.run(),
     }

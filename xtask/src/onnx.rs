@@ -36,10 +36,11 @@ pub struct Node {
     pub op_type: String,
     /// Names; that of an optional input left out is empty.
     pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
     pub attributes: BTreeMap<String, Attribute>,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Attribute {
     Int(i64),
     Float(f32),
@@ -194,6 +195,7 @@ impl TryFrom<proto::Node> for Node {
             attributes: attributes.collect::<Result<_, Unreadable>>()?,
             op_type: node.op_type,
             inputs: node.input,
+            outputs: node.output,
         })
     }
 }
@@ -299,6 +301,7 @@ mod tests {
         let node = proto::Node {
             op_type: "Gadget".to_owned(),
             input: vec!["x".to_owned(), String::new(), "w".to_owned()],
+            output: vec!["y".to_owned()],
             attribute: vec![axis],
         };
         let graph = proto::Graph {

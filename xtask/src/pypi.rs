@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// One wheel. Its platform is that of the wheel, not of this machine: only its data are of interest.
 pub struct Wheel {
@@ -28,27 +29,22 @@ impl Wheel {
         }
         // A download that breaks off must not look like a wheel: rename it into place when it is complete.
         let partial = tempfile::tempdir_in(cache)?;
-        let status = Command::new("python3")
-            .args([
-                "-m",
-                "pip",
-                "download",
-                "--quiet",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-            ])
-            .args(["--python-version", self.python, "--platform", self.platform])
-            .arg("--dest")
-            .arg(partial.path())
-            .arg(format!("{}=={}", self.package, self.version))
-            .status()
-            .context("cannot run `python3 -m pip`")?;
+        let (package, version) = (self.package, self.version);
+        let status = python(|python| {
+            python
+                .args(["-m", "pip", "download", "--quiet", "--no-deps"])
+                .args(["--only-binary", ":all:"])
+                .args(["--python-version", self.python, "--platform", self.platform])
+                .arg("--dest")
+                .arg(partial.path())
+                .arg(format!("{package}=={version}"));
+        })
+        .with_context(|| format!("{package} {version} is downloaded by Python's `pip`"))?;
         ensure!(
             status.success(),
-            "`pip download {}=={}` failed: {status}",
-            self.package,
-            self.version
+            "`pip download {package}=={version}` failed ({status}); it needs `pip` and a connection to PyPI, or the \
+             wheel, downloaded elsewhere, in `{}`",
+            cache.display()
         );
         let downloaded = self.find(partial.path())?.with_context(|| {
             format!(
@@ -76,6 +72,19 @@ impl Wheel {
         }
         Ok(None)
     }
+}
+
+/// Runs Python 3 under the first of its usual names that there is.
+fn python(arguments: impl Fn(&mut Command)) -> Result<ExitStatus> {
+    for program in ["python3", "python"] {
+        let mut command = Command::new(program);
+        arguments(&mut command);
+        match command.status() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            result => return result.with_context(|| format!("cannot run `{program}`")),
+        }
+    }
+    bail!("there is no `python3` in the path; install Python 3 with `pip`")
 }
 
 fn target_directory() -> PathBuf {

@@ -58,6 +58,8 @@ pub struct TensorType {}
 pub struct Node {
     #[prost(string, repeated, tag = "1")]
     pub input: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub output: Vec<String>,
     #[prost(string, tag = "4")]
     pub op_type: String,
     #[prost(message, repeated, tag = "5")]

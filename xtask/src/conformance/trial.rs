@@ -1,0 +1,214 @@
+//! A network built for one test, with what goes into it and what must come out.
+
+use std::borrow::Cow;
+
+use ndarray::{ArrayD, Dimension, Slice};
+use xdnn_ir::{
+    Combine, Degree, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape, Weight,
+};
+use xdnn_runtime::backend::Element;
+use xdnn_runtime::{Device, DynamicModel, Error, Inputs};
+
+use super::skip::Skip;
+
+/// How far a result may be off, relative to the largest expected magnitude.
+///
+/// The stored outputs are `f32`, summed in another order than ours: each of the at most some thousand additions of an
+/// element may lose half a unit of 6e-8, mostly in both directions. A wrong window, divisor or layout is off by orders
+/// of magnitude more. For the same reason `f64` can do no better against them.
+const TOLERANCE: f64 = 1e-5;
+
+/// A network, its weights, its inputs, and its expected output with the batch in front.
+pub struct Trial {
+    pub spec: NetworkSpec,
+    weights: Vec<ArrayD<f32>>,
+    inputs: Vec<ArrayD<f32>>,
+    expected: ArrayD<f64>,
+    /// Where the expected output begins in ours, if it is only a part of it.
+    offset: Option<Vec<usize>>,
+    tolerance: f64,
+}
+
+/// Grows a network operation by operation; the rules of the language find shapes, degrees and weights.
+#[derive(Default)]
+pub struct Builder {
+    inputs: Vec<Input>,
+    nodes: Vec<Node>,
+    weights: Vec<Weight>,
+    input_values: Vec<ArrayD<f32>>,
+    weight_values: Vec<ArrayD<f32>>,
+}
+
+impl Builder {
+    /// A network of one input, and that input.
+    pub fn of(batch: ArrayD<f32>) -> Result<(Self, Operand), Skip> {
+        let mut network = Self::default();
+        let input = network.input(batch)?;
+        Ok((network, input))
+    }
+
+    /// An input, from its batch of samples.
+    pub fn input(&mut self, batch: ArrayD<f32>) -> Result<Operand, Skip> {
+        let sample = batch.shape().get(1..).and_then(Shape::from_slice);
+        let shape = sample
+            .filter(Shape::is_computable)
+            .ok_or_else(|| Skip::new("a value of more dimensions than the language has"))?;
+        let name = format!("x{}", self.inputs.len()).into();
+        self.inputs.push(Input { name, shape });
+        self.input_values.push(batch);
+        Ok(Operand::Input(self.inputs.len() - 1))
+    }
+
+    /// A layer without weights.
+    pub fn layer(&mut self, layer: impl Into<Layer>, of: Operand) -> Result<Operand, Skip> {
+        self.weighted(layer, of, [])
+    }
+
+    /// A layer with weights.
+    pub fn weighted(
+        &mut self,
+        layer: impl Into<Layer>,
+        of: Operand,
+        weights: impl IntoIterator<Item = ArrayD<f32>>,
+    ) -> Result<Operand, Skip> {
+        let layer = layer.into();
+        let declared = layer.weights(self.shape(of));
+        let first = self.weights.len();
+        for (i, (name, shape)) in declared.as_slice().iter().enumerate() {
+            let name = format!("n{}.{name}", self.nodes.len() + i).into();
+            self.weights.push(Weight {
+                name,
+                shape: *shape,
+            });
+        }
+        self.weight_values.extend(weights);
+        self.node(Operation::Layer(layer), vec![of], first)
+    }
+
+    /// A combination of values.
+    pub fn combine(&mut self, combine: Combine, of: Vec<Operand>) -> Result<Operand, Skip> {
+        let first = self.weights.len();
+        self.node(Operation::Combine(combine), of, first)
+    }
+
+    fn node(
+        &mut self,
+        operation: Operation,
+        operands: Vec<Operand>,
+        first_weight: usize,
+    ) -> Result<Operand, Skip> {
+        let shapes: Vec<Shape> = operands.iter().map(|of| self.shape(*of)).collect();
+        let degrees: Vec<Degree> = operands.iter().map(|of| self.degree(*of)).collect();
+        let refused = |fault| Skip::rule(operation.name(), fault);
+        self.nodes.push(Node {
+            path: Cow::Borrowed(""),
+            shape: operation.output(&shapes).map_err(refused)?,
+            degree: operation.degree(&degrees).map_err(refused)?,
+            operation,
+            operands: operands.into(),
+            weights: first_weight..self.weights.len(),
+        });
+        Ok(Operand::Node(self.nodes.len() - 1))
+    }
+
+    pub fn shape(&self, of: Operand) -> Shape {
+        match of {
+            Operand::Input(i) => self.inputs.get(i).map(|input| input.shape),
+            Operand::Node(i) => self.nodes.get(i).map(|node| node.shape),
+        }
+        .unwrap_or(Shape::new([]))
+    }
+
+    fn degree(&self, of: Operand) -> Degree {
+        match of {
+            Operand::Input(_) => Degree::ONE,
+            Operand::Node(i) => self.nodes.get(i).map_or(Degree::ONE, |node| node.degree),
+        }
+    }
+
+    /// The finished network, whose output must be `expected`.
+    pub fn expect(self, output: Operand, expected: ArrayD<f64>) -> Trial {
+        Trial {
+            spec: NetworkSpec {
+                name: Cow::Borrowed("Trial"),
+                inputs: self.inputs.into(),
+                nodes: self.nodes.into(),
+                weights: self.weights.into(),
+                output,
+            },
+            weights: self.weight_values,
+            inputs: self.input_values,
+            expected,
+            offset: None,
+            tolerance: TOLERANCE,
+        }
+    }
+}
+
+impl Trial {
+    /// Compares with the part of the output that begins there, as large as what is expected.
+    pub fn from_offset(mut self, offset: Vec<usize>) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    pub fn tolerating(mut self, tolerance: f64) -> Self {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Runs the network; `Ok(Err(_))` says what is wrong with the result.
+    pub fn run<T: Element>(&self, device: Device) -> Result<Result<(), String>, Error> {
+        let convert = |arrays: &[ArrayD<f32>]| -> Vec<ArrayD<T>> {
+            arrays
+                .iter()
+                .map(|array| array.mapv(|value| T::of(f64::from(value))))
+                .collect()
+        };
+        let model = DynamicModel::new(self.spec.clone(), convert(&self.weights), device)?;
+        let inputs = convert(&self.inputs);
+        let output = model.forward(Inputs::from_views(inputs.iter().map(|input| input.view())))?;
+        let output = output.mapv(|value| value.to_f64().unwrap_or(f64::NAN));
+        Ok(self.compare(&output))
+    }
+
+    fn compare(&self, output: &ArrayD<f64>) -> Result<(), String> {
+        let expected = &self.expected;
+        let start = |axis: usize| match &self.offset {
+            Some(offset) => offset.get(axis).copied().unwrap_or_default(),
+            None => 0,
+        };
+        let room = |axis: usize| start(axis) + expected.shape()[axis] <= output.shape()[axis];
+        let fits = match &self.offset {
+            Some(_) => output.ndim() == expected.ndim() && (0..output.ndim()).all(room),
+            None => output.shape() == expected.shape(),
+        };
+        if !fits {
+            return Err(format!(
+                "the output has the shape {:?} instead of {:?}",
+                output.shape(),
+                expected.shape()
+            ));
+        }
+        let part = output.slice_each_axis(|axis| {
+            let (axis, first) = (axis.axis.index(), start(axis.axis.index()));
+            Slice::from(first..first + expected.shape()[axis])
+        });
+        let scale = expected
+            .iter()
+            .fold(0.0_f64, |scale, value| scale.max(value.abs()));
+        for (index, value) in expected.indexed_iter() {
+            let error = (part[&index] - value).abs();
+            // Not `error > …`: a NaN is wrong too.
+            if !(error <= self.tolerance * scale) {
+                return Err(format!(
+                    "{} instead of {value} at {:?}, off by {:.1e} of the largest expected magnitude",
+                    part[&index],
+                    index.slice(),
+                    error / scale,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
