@@ -101,7 +101,7 @@ impl<'a> Operator<'a> {
     }
 
     pub fn optional_floats(&self, i: usize) -> Result<Option<ArrayD<f32>>, Skip> {
-        self.optional(i)?.map(|tensor| floats(tensor)).transpose()
+        self.optional(i)?.map(floats).transpose()
     }
 
     /// Operand `i` as a list of integers, where it is given: shapes, axes, sizes.

@@ -141,5 +141,5 @@ fn part(trial: Trial, window: &Window, offset: Vec<usize>) -> Trial {
     if window.is_symmetric() {
         return trial;
     }
-    trial.from_offset([vec![0, 0], offset].concat())
+    trial.at_offset([vec![0, 0], offset].concat())
 }

@@ -147,7 +147,7 @@ impl Builder {
 
 impl Trial {
     /// Compares with the part of the output that begins there, as large as what is expected.
-    pub fn from_offset(mut self, offset: Vec<usize>) -> Self {
+    pub fn at_offset(mut self, offset: Vec<usize>) -> Self {
         self.offset = Some(offset);
         self
     }
@@ -199,8 +199,9 @@ impl Trial {
             .fold(0.0_f64, |scale, value| scale.max(value.abs()));
         for (index, value) in expected.indexed_iter() {
             let error = (part[&index] - value).abs();
-            // Not `error > …`: a NaN is wrong too.
-            if !(error <= self.tolerance * scale) {
+            // A NaN is not close to anything.
+            let close = error <= self.tolerance * scale;
+            if !close {
                 return Err(format!(
                     "{} instead of {value} at {:?}, off by {:.1e} of the largest expected magnitude",
                     part[&index],
@@ -210,5 +211,65 @@ impl Trial {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr1, arr2};
+    use xdnn_ir::layer::{PixelShuffle, Relu};
+
+    use super::*;
+
+    fn relu(expected: &[[f64; 3]; 1]) -> Trial {
+        let (mut network, x) = Builder::of(arr2(&[[-2.0, 0.5, 4.0]]).into_dyn()).unwrap();
+        let output = network.layer(Relu {}, x).unwrap();
+        network.expect(output, arr2(expected).into_dyn())
+    }
+
+    #[test]
+    fn what_is_expected_passes() {
+        let trial = relu(&[[0.0, 0.5, 4.0]]);
+        assert_eq!(trial.run::<f32>(Device::Reference).unwrap(), Ok(()));
+        assert_eq!(trial.run::<f64>(Device::Reference).unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_expected_fails() {
+        for expected in [[0.0, 0.5, 4.001], [-2.0, 0.5, 4.0], [0.0, f64::NAN, 4.0]] {
+            let trial = relu(&[expected]);
+            assert!(trial.run::<f32>(Device::Reference).unwrap().is_err());
+        }
+    }
+
+    #[test]
+    fn another_shape_fails() {
+        let (network, x) = Builder::of(arr2(&[[1.0, 2.0]]).into_dyn()).unwrap();
+        let trial = network.expect(x, arr1(&[1.0, 2.0]).into_dyn());
+        assert!(trial.run::<f32>(Device::Reference).unwrap().is_err());
+    }
+
+    #[test]
+    fn a_part_is_compared_where_it_begins() {
+        let part = |expected: f64, offset| {
+            let (network, x) = Builder::of(arr2(&[[1.0, 2.0, 3.0]]).into_dyn()).unwrap();
+            let trial = network.expect(x, arr2(&[[expected]]).into_dyn());
+            let trial = trial.at_offset(vec![0, offset]);
+            trial.run::<f32>(Device::Reference).unwrap()
+        };
+        assert_eq!(part(2.0, 1), Ok(()));
+        assert!(part(2.0, 2).is_err());
+        assert!(part(2.0, 3).is_err());
+    }
+
+    #[test]
+    fn a_rule_that_refuses_gives_the_reason() {
+        let (mut network, x) = Builder::of(arr2(&[[1.0, 2.0]]).into_dyn()).unwrap();
+        let skip = network.layer(PixelShuffle { upscale_factor: 2 }, x);
+        let reason = skip.unwrap_err().reason;
+        assert!(
+            reason.contains("`PixelShuffle` reads [channels, height, width]"),
+            "{reason}"
+        );
     }
 }
