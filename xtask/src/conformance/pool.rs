@@ -130,7 +130,7 @@ fn global(op: Operator<'_>, layer: impl Into<Layer>) -> Result<Trial, Skip> {
 fn symmetric(window: &Window, ceil_mode: bool) -> Result<(Vec<usize>, Vec<usize>), Skip> {
     if ceil_mode && !window.is_symmetric() {
         return Err(Skip::new(
-            "padding of which the beginning and the end differ, with `ceil_mode`",
+            "padding whose beginning and end differ, with `ceil_mode`",
         ));
     }
     window.symmetric()

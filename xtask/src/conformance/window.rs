@@ -70,7 +70,7 @@ impl Window {
             let (before, stride) = (most - begin, self.stride[axis].max(1));
             if before % stride != 0 {
                 return Err(Skip::new(
-                    "padding of which the beginning and the end differ, and the stride divides not the difference",
+                    "padding whose beginning and end differ by no multiple of the stride",
                 ));
             }
             padding.push(most);
