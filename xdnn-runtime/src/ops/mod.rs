@@ -39,6 +39,11 @@ pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
 pub use view::{Permute, Reshape};
 
+pub(crate) use convolution::Volumes;
+pub(crate) use index::{around, strides};
+pub(crate) use matmul::Sizes;
+pub(crate) use pool::tap_of;
+
 /// A number that graphs compute with: `f32` or `f64`.
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {
     /// The nearest number of this type.

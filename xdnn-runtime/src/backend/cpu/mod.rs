@@ -1,1 +1,93 @@
 //! The CPU backend: one program for the whole graph.
+//!
+//! [`compile`] puts the operators into an order, chooses a kernel for each, and finds a place for every value:
+//!
+//! - leaves are read where they are, and outputs are written where they belong;
+//! - constants are filled once;
+//! - a reshaped value is its operand under another name;
+//! - everything else lives in one arena, where values share memory unless they are needed at the same time.
+//!
+//! A program allocates nothing when it runs, apart from the first run on each thread and what `gemm` does for itself.
+//! How the work is divided never depends on the number of threads in a way that changes a result: one thread and many
+//! give the same bits.
+
+use std::fmt;
+
+use xdnn_ir::Shape;
+
+use super::{Interface, Program};
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::ops::Leaf;
+
+mod display;
+mod gemm;
+mod kernel;
+mod memory;
+mod operands;
+mod parallel;
+mod plan;
+mod windows;
+mod workspace;
+
+#[cfg(test)]
+mod tests;
+
+use plan::Plan;
+use workspace::Pool;
+
+/// A graph compiled for the CPU. Its [`Display`](fmt::Display) lists its steps, and where each reads and writes.
+pub struct CpuProgram {
+    interface: Interface,
+    plan: Plan,
+    workspaces: Pool,
+}
+
+/// Compiles a graph for the CPU.
+pub fn compile(graph: &Graph) -> Result<CpuProgram> {
+    let _span = tracing::debug_span!("compile", backend = "cpu").entered();
+    let plan = Plan::of(graph)?;
+    tracing::debug!(
+        steps = plan.steps.len(),
+        arena_bytes = plan.arena * size_of::<f32>(),
+        "planned"
+    );
+    Ok(CpuProgram {
+        interface: Interface::of(graph),
+        plan,
+        workspaces: Pool::default(),
+    })
+}
+
+impl Program<f32> for CpuProgram {
+    fn leaves(&self) -> &[(Leaf, Shape)] {
+        &self.interface.leaves
+    }
+
+    fn outputs(&self) -> &[Shape] {
+        &self.interface.outputs
+    }
+
+    fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
+        let _span = tracing::trace_span!("run", backend = "cpu").entered();
+        self.interface.check(leaves, outputs)?;
+        let mut workspace = self.workspaces.take(&self.plan);
+        for step in &self.plan.steps {
+            workspace.run(step, &self.plan.constants, leaves, outputs)?;
+        }
+        self.workspaces.give(workspace);
+        Ok(())
+    }
+}
+
+impl fmt::Display for CpuProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display::write(f, &self.interface, &self.plan)
+    }
+}
+
+impl fmt::Debug for CpuProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,56 @@
+//! Listings of plans.
+
+use std::fmt;
+
+use super::Interface;
+use super::operands::Place;
+use super::plan::Plan;
+
+/// The leaves, the steps with what they read and write, and the memory.
+pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Plan) -> fmt::Result {
+    let bytes = |numbers: usize| numbers * size_of::<f32>();
+    writeln!(
+        f,
+        "{} steps, {} bytes of arena, {} bytes a lane",
+        plan.steps.len(),
+        bytes(plan.arena),
+        bytes(plan.lane)
+    )?;
+    for (i, (leaf, shape)) in interface.leaves.iter().enumerate() {
+        writeln!(f, "leaf {i} = {leaf:?} {shape}")?;
+    }
+    for (i, step) in plan.steps.iter().enumerate() {
+        write!(f, "{i:>3}: {} =", step.target)?;
+        write!(f, " {}(", step.kernel)?;
+        for (i, operand) in step.operands.iter().enumerate() {
+            let same = if *operand == step.target { "=" } else { "" };
+            write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;
+        }
+        write!(f, ") -> {}", step.shape)?;
+        if !step.scratch.is_empty() {
+            write!(
+                f,
+                " with @{}+{}",
+                bytes(step.scratch.start),
+                bytes(step.scratch.len())
+            )?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+/// `leaf 0`, `output 1`, `constant 0`, or the offset in the arena and the size, in bytes: `@1024+256`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaf(leaf) => write!(f, "leaf {leaf}"),
+            Self::Constant(constant, _) => write!(f, "constant {constant}"),
+            Self::Output(output) => write!(f, "output {output}"),
+            Self::Arena(range) => {
+                let size = size_of::<f32>();
+                write!(f, "@{}+{}", range.start * size, range.len() * size)
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Convolutions and their two transposes.
+//!
+//! Where a group has more than a few output channels, a convolution is a product of matrices with the unrolled input
+//! (im2col), a tile at a time so that what is unrolled stays in the cache. Otherwise the sums are computed directly.
+
+use std::fmt;
+
+use xdnn_ir::Shape;
+
+use super::{Kernel, Needs, Operands, Scratch};
+use crate::error::{Result, invalid};
+use crate::ops::{Convolution, Role};
+
+mod columns;
+mod direct;
+mod forward;
+mod geometry;
+mod input_gradient;
+mod weight_gradient;
+
+use direct::Direct;
+use forward::Forward;
+use geometry::Geometry;
+use input_gradient::InputGradient;
+use weight_gradient::WeightGradient;
+
+/// Up to this number of output channels in a group, a product of matrices does not pay.
+const FEW: usize = 2;
+
+/// The kernel of a convolution.
+pub(super) fn choose(op: &Convolution, a: Shape, b: Shape) -> Result<Box<dyn Kernel>> {
+    let volumes = op.volumes(&[a, b]);
+    let volumes = volumes.ok_or_else(|| invalid(format!("no convolution of {a} and {b}")))?;
+    let geometry = Geometry::new(op, volumes);
+    Ok(match op.role {
+        role if geometry.outputs <= FEW => Box::new(Direct { role, geometry }),
+        Role::Forward => Box::new(Forward(geometry)),
+        Role::InputGradient => Box::new(InputGradient(geometry)),
+        Role::WeightGradient => Box::new(WeightGradient(geometry)),
+    })
+}

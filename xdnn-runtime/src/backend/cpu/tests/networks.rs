@@ -1,0 +1,217 @@
+//! Whole networks in every task.
+
+use proptest::prelude::*;
+use xdnn_ir::layer::{
+    AvgPool2d, Conv1d, Conv2d, Dropout, Flatten, GlobalAvgPool, LeakyRelu, Linear, MaxPool1d,
+    MaxPool2d, PRelu, PixelShuffle, Relu, Upsample,
+};
+use xdnn_ir::{Combine, NetworkSpec, Operand};
+
+use super::super::{CpuProgram, compile};
+use super::{exact, numbers, run};
+use crate::backend::Program;
+use crate::graph::{Graph, Loss, Task};
+use crate::ops::Leaf;
+use crate::sketch::Sketch;
+
+const TASKS: [Task; 4] = [
+    Task::Forward,
+    Task::Gradient,
+    Task::Attribute,
+    Task::Train(Loss::CrossEntropy),
+];
+
+pub(super) fn conv2d(out_channels: usize, kernel: usize, stride: usize, groups: usize) -> Conv2d {
+    Conv2d {
+        out_channels,
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        padding: [kernel / 2; 2],
+        dilation: [1; 2],
+        groups,
+    }
+}
+
+fn max_pool(kernel: usize) -> MaxPool2d {
+    MaxPool2d {
+        kernel: [kernel; 2],
+        stride: None,
+        padding: [0; 2],
+        dilation: [1; 2],
+        ceil_mode: false,
+    }
+}
+
+/// A small residual network with pools.
+pub(super) fn residual() -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[3, 12, 12])]);
+    let stem = net.layer("stem", conv2d(8, 3, 1, 1), Operand::Input(0));
+    let stem = net.layer("", Relu {}, stem);
+    let pooled = net.layer("", max_pool(2), stem);
+    let a = net.layer("a", conv2d(8, 3, 1, 1), pooled);
+    let a = net.layer("", Relu {}, a);
+    let b = net.layer("b", conv2d(8, 3, 1, 8), a);
+    let sum = net.combine(Combine::Sum, &[pooled, b]);
+    let out = net.layer("", Relu {}, sum);
+    let down = net.layer("down", conv2d(12, 1, 2, 1), out);
+    let dropped = net.layer("", Dropout { p: 0.25 }, down);
+    let mean = net.layer("", GlobalAvgPool {}, dropped);
+    let flat = net.layer("", Flatten {}, mean);
+    let logits = net.layer("head", Linear { out_features: 5 }, flat);
+    net.finish(logits)
+}
+
+/// Branches that join in every way.
+fn branches() -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[4, 6, 6]), ("y", &[4, 6, 6])]);
+    let (x, y) = (Operand::Input(0), Operand::Input(1));
+    let x = net.layer("prelu", PRelu { num_parameters: 4 }, x);
+    let y = net.layer(
+        "",
+        LeakyRelu {
+            negative_slope: 0.2,
+        },
+        y,
+    );
+    let max = net.combine(Combine::Max, &[x, y]);
+    let min = net.combine(Combine::Min, &[x, y]);
+    let joined = net.combine(Combine::Concat, &[max, min]);
+    let pool = AvgPool2d {
+        kernel: [3; 2],
+        stride: Some([1; 2]),
+        padding: [1; 2],
+        ceil_mode: false,
+        count_include_pad: true,
+    };
+    let smooth = net.layer("", pool, joined);
+    let product = net.combine(Combine::Product, &[smooth, joined]);
+    let shuffled = net.layer("", PixelShuffle { upscale_factor: 2 }, product);
+    let flat = net.layer("", Flatten {}, shuffled);
+    let logits = net.layer("head", Linear { out_features: 3 }, flat);
+    net.finish(logits)
+}
+
+/// A network of lines.
+fn line() -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[2, 40])]);
+    let conv = Conv1d {
+        out_channels: 6,
+        kernel: 5,
+        stride: 2,
+        padding: 2,
+        dilation: 1,
+        groups: 2,
+    };
+    let pool = MaxPool1d {
+        kernel: 3,
+        stride: Some(2),
+        padding: 1,
+        dilation: 1,
+        ceil_mode: false,
+    };
+    let x = net.layer("conv", conv, Operand::Input(0));
+    let x = net.layer("", Relu {}, x);
+    let x = net.layer("", pool, x);
+    let x = net.layer("", Flatten {}, x);
+    let x = net.layer("head", Linear { out_features: 4 }, x);
+    net.finish(x)
+}
+
+/// Leaves for a program: small integers as targets, masks of 0 and 2, and numbers for the rest.
+pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
+    let values = program.leaves().iter().zip(seed..);
+    let values = values.map(|((leaf, shape), seed)| {
+        let numbers = numbers(shape.elements(), seed);
+        match leaf {
+            Leaf::Target => (0..shape.elements()).map(|i| i as f32 - 1.0).collect(),
+            Leaf::DropoutMask(_) => numbers
+                .iter()
+                .map(|x| if *x < 0.0 { 0.0 } else { 2.0 })
+                .collect(),
+            _ => numbers,
+        }
+    });
+    values.collect()
+}
+
+fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, seed: u64) {
+    let mut graph = Graph::build(spec, task, batch).unwrap();
+    let program = compile(&graph).unwrap();
+    let listing = program.to_string();
+    assert!(!listing.contains("fallback"), "{listing}");
+    let leaves = leaves(&program, seed);
+    let expected = exact(&mut graph, &leaves);
+    for _ in 0..2 {
+        for (found, expected) in run(&program, &leaves).iter().zip(&expected) {
+            // A loss near 0 is the logarithm of a number near 1, whose last digit is 10⁻⁷.
+            let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
+            for (found, expected) in found.iter().zip(expected) {
+                let difference = (f64::from(*found) - expected).abs();
+                assert!(
+                    difference <= 2e-5 * largest,
+                    "{found} is not {expected} ({task:?}, {batch} samples)\n{listing}"
+                );
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn networks_compute_what_the_reference_does(batch in 1_usize..5, seed in 0_u64..1000) {
+        for spec in [residual(), branches(), line()] {
+            for task in TASKS {
+                assert_agrees(&spec, task, batch, seed);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_output_that_is_a_leaf_is_copied() {
+    let mut net = Sketch::new(&[("x", &[2, 3])]);
+    let flat = net.layer("", Flatten {}, Operand::Input(0));
+    let program = compile(&Graph::build(&net.finish(flat), Task::Forward, 2).unwrap()).unwrap();
+    let x = numbers(12, 1);
+    assert_eq!(
+        run(&program, std::slice::from_ref(&x)),
+        std::slice::from_ref(&x)
+    );
+}
+
+#[test]
+fn an_output_twice_and_a_constant_are_written_where_they_belong() {
+    let mut graph = Graph::new();
+    let x = graph
+        .leaf(Leaf::Input(0), xdnn_ir::Shape::new([2, 3]))
+        .unwrap();
+    let sum = graph.add(x, x).unwrap();
+    let flat = graph.reshape(sum, xdnn_ir::Shape::new([6])).unwrap();
+    let two = graph.constant(2.0, xdnn_ir::Shape::new([6])).unwrap();
+    let more = graph.add(flat, two).unwrap();
+    graph.set_outputs(vec![flat, sum, two, more, x]);
+    let program = compile(&graph).unwrap();
+    let x = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let sum: Vec<f32> = x.iter().map(|x| 2.0 * x).collect();
+    let more = sum.iter().map(|x| x + 2.0).collect();
+    let expected = [sum.clone(), sum, vec![2.0; 6], more, x.clone()];
+    assert_eq!(run(&program, &[x]), expected);
+}
+
+#[test]
+fn an_image_grows() {
+    let mut net = Sketch::new(&[("x", &[2, 3, 3])]);
+    let upsample = Upsample {
+        scale_factor: [2; 2],
+        mode: xdnn_ir::layer::Interpolation::Bilinear,
+        align_corners: false,
+    };
+    let y = net.layer("", upsample, Operand::Input(0));
+    let y = net.layer("conv", conv2d(1, 3, 1, 1), y);
+    let spec = net.finish(y);
+    for task in [Task::Forward, Task::Attribute] {
+        assert_agrees(&spec, task, 2, 3);
+    }
+}

@@ -1,0 +1,311 @@
+//! Every operator, with random arguments.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use xdnn_ir::Shape;
+
+use super::{assert_agrees, numbers};
+use crate::ops::{
+    Add, Axes, AxisMap, Broadcast, Concat, Convolution, Map, MatMul, Mul, OneHot, Permute, Place,
+    PoolGather, PoolScatter, PoolWindow, PoolWinner, Role, Slice, Slopes, SparseMap, Sum, Winner,
+};
+
+fn shape(ranks: std::ops::RangeInclusive<usize>, most: usize) -> impl Strategy<Value = Shape> {
+    proptest::collection::vec(1..=most, ranks).prop_map(|dims| Shape::from_slice(&dims).unwrap())
+}
+
+fn random(shapes: &[Shape], seed: u64) -> Vec<Vec<f32>> {
+    let seeds = seed..;
+    shapes
+        .iter()
+        .zip(seeds)
+        .map(|(shape, seed)| numbers(shape.elements(), seed))
+        .collect()
+}
+
+/// Small integers, so that ties are common.
+fn coarse(shape: Shape, seed: u64) -> Vec<f32> {
+    numbers(shape.elements(), seed)
+        .into_iter()
+        .map(|x| (3.0 * x).round())
+        .collect()
+}
+
+/// Input, kernel, stride, padding and dilation along one axis.
+fn axis(most: usize) -> impl Strategy<Value = [usize; 6]> {
+    let sizes = (
+        1..=most,
+        1_usize..5,
+        1_usize..4,
+        0_usize..4,
+        1_usize..4,
+        any::<bool>(),
+    );
+    sizes.prop_filter_map(
+        "kernel beyond the input",
+        |(input, kernel, stride, padding, dilation, whole)| {
+            let kernel = if whole {
+                (input + 2 * padding - 1) / dilation + 1
+            } else {
+                kernel
+            };
+            let extent = (kernel - 1) * dilation + 1;
+            let output = (input + 2 * padding).checked_sub(extent)? / stride + 1;
+            Some([input, output, kernel, stride, padding, dilation])
+        },
+    )
+}
+
+/// Columns of one to three axes; those that are absent are flat.
+fn axes(most: usize) -> impl Strategy<Value = (usize, [[usize; 3]; 6])> {
+    let axes = [axis(most), axis(most), axis(most)];
+    (1_usize..=3, axes).prop_map(|(rank, mut axes)| {
+        axes[..3 - rank].fill([1, 1, 1, 1, 0, 1]);
+        (rank, [0, 1, 2, 3, 4, 5].map(|i| axes.map(|axis| axis[i])))
+    })
+}
+
+fn volume(rank: usize, batch: usize, channels: usize, size: [usize; 3]) -> Shape {
+    Shape::from_slice(&[&[batch, channels], &size[3 - rank..]].concat()).unwrap()
+}
+
+/// A convolution in some role, with the shapes of its operands.
+fn convolution(
+    most: usize,
+    channels: usize,
+    batch: usize,
+) -> impl Strategy<Value = (Convolution, [Shape; 2])> {
+    let role = prop_oneof![
+        Just(Role::Forward),
+        Just(Role::InputGradient),
+        Just(Role::WeightGradient)
+    ];
+    let sizes = (1..=batch, 1..=channels, 1..=channels, 1_usize..=3);
+    (role, axes(most), sizes).prop_map(|(role, (rank, axes), (n, c, o, groups))| {
+        let [input, output, kernel, stride, padding, dilation] = axes;
+        let x = volume(rank, n, c * groups, input);
+        let w = volume(rank, o * groups, c, kernel);
+        let y = volume(rank, n, o * groups, output);
+        let (operands, shape) = match role {
+            Role::Forward => ([x, w], y),
+            Role::InputGradient => ([y, w], x),
+            Role::WeightGradient => ([x, y], w),
+        };
+        let op = Convolution {
+            role,
+            shape,
+            stride,
+            padding,
+            dilation,
+            groups,
+        };
+        (op, operands)
+    })
+}
+
+fn window() -> impl Strategy<Value = (PoolWindow, Shape)> {
+    (axes(9), 1_usize..4, 1_usize..4).prop_map(|((rank, axes), n, c)| {
+        let [input, output, kernel, stride, padding, dilation] = axes;
+        let window = PoolWindow {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            output,
+        };
+        (window, volume(rank, n, c, input))
+    })
+}
+
+fn pooled(window: PoolWindow, x: Shape) -> Shape {
+    volume(x.rank() - 2, x.dim(0), x.dim(1), window.output)
+}
+
+fn map() -> impl Strategy<Value = Map> {
+    let slopes = prop_oneof![
+        Just(Slopes::RELU),
+        Just(Slopes::ABS),
+        Just(Slopes::NEGATIVE_PART),
+        Just(Slopes::leaky(0.1))
+    ];
+    prop_oneof![
+        Just(Map::Scale(0.3)),
+        slopes.clone().prop_map(Map::Slope),
+        slopes.prop_map(Map::PiecewiseLinear),
+        Just(Map::Exp),
+        Just(Map::Ln),
+        Just(Map::Recip),
+        Just(Map::Sqrt),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn convolutions((op, shapes) in convolution(7, 5, 3), seed: u64) {
+        assert_agrees(op, &shapes, &random(&shapes, seed));
+    }
+
+    #[test]
+    fn maps(map in map(), shape in shape(0..=4, 6), seed: u64) {
+        let mut x = numbers(shape.elements(), seed);
+        let kinks = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        x.iter_mut().zip(kinks).for_each(|(x, kink)| *x = kink);
+        assert_agrees(map, &[shape], &[x]);
+    }
+
+    #[test]
+    fn additions_and_products(shape in shape(0..=4, 6), seed: u64) {
+        let leaves = random(&[shape, shape], seed);
+        assert_agrees(Add, &[shape, shape], &leaves);
+        assert_agrees(Mul, &[shape, shape], &leaves);
+    }
+
+    #[test]
+    fn sums_and_broadcasts(shape in shape(0..=6, 5), mask: u8, seed: u64) {
+        let axes = Axes::new((0..shape.rank()).filter(|axis| mask >> axis & 1 == 1));
+        assert_agrees(Sum { axes }, &[shape], &random(&[shape], seed));
+        let kept = axes.remove_from(shape);
+        assert_agrees(Broadcast { axes, shape }, &[kept], &random(&[kept], seed));
+    }
+
+    #[test]
+    fn permutations((dims, axes) in proptest::collection::vec(1_usize..6, 1..=6).prop_flat_map(|dims| {
+        let order: Vec<usize> = (0..dims.len()).collect();
+        (Just(dims), Just(order).prop_shuffle())
+    }), seed: u64) {
+        let shape = Shape::from_slice(&dims).unwrap();
+        assert_agrees(Permute { axes }, &[shape], &random(&[shape], seed));
+    }
+
+    #[test]
+    fn concatenations(shape in shape(1..=5, 5), axis: prop::sample::Index, sizes in proptest::collection::vec(1_usize..5, 1..5), seed: u64) {
+        let axis = axis.index(shape.rank());
+        let parts: Vec<Shape> = sizes.iter().map(|size| shape.with_dim(axis, *size)).collect();
+        assert_agrees(Concat { axis }, &parts, &random(&parts, seed));
+    }
+
+    #[test]
+    fn slices_and_their_places(shape in shape(1..=5, 6), axis: prop::sample::Index, [a, b]: [prop::sample::Index; 2], seed: u64) {
+        let axis = axis.index(shape.rank());
+        let size = shape.dim(axis);
+        let start = a.index(size);
+        let length = b.index(size - start) + 1;
+        assert_agrees(Slice { axis, start, length }, &[shape], &random(&[shape], seed));
+        let part = shape.with_dim(axis, length);
+        assert_agrees(Place { axis, start, size }, &[part], &random(&[part], seed));
+    }
+
+    #[test]
+    fn axis_maps(shape in shape(1..=4, 6), axis: prop::sample::Index, outputs in 1_usize..6, density in 0_usize..4, seed: u64) {
+        let axis = axis.index(shape.rank());
+        let inputs = shape.dim(axis);
+        let choose = numbers(outputs * density, seed);
+        let entry = |x: &f32| ((x.abs() * inputs as f32) as usize % inputs, f64::from(x.abs()));
+        let rows = (0..outputs).map(|o| choose[o * density..][..density].iter().map(entry).collect());
+        let op = AxisMap { axis, map: Arc::new(SparseMap::new(inputs, rows)) };
+        assert_agrees(op, &[shape], &random(&[shape], seed));
+    }
+
+    #[test]
+    fn products_of_matrices(batch in shape(0..=2, 3), [m, k, n] in [1_usize..20, 1_usize..20, 1_usize..20], [transpose_a, transpose_b]: [bool; 2], seed: u64) {
+        let with = |rows: usize, columns: usize, transpose: bool| {
+            let (rows, columns) = if transpose { (columns, rows) } else { (rows, columns) };
+            Shape::from_slice(&[batch.dims(), &[rows, columns]].concat()).unwrap()
+        };
+        let shapes = [with(m, k, transpose_a), with(k, n, transpose_b)];
+        assert_agrees(MatMul { transpose_a, transpose_b }, &shapes, &random(&shapes, seed));
+    }
+
+    #[test]
+    fn pools((window, x) in window(), least: bool, seed: u64) {
+        let winner = if least { Winner::Min } else { Winner::Max };
+        let mut data = coarse(x, seed);
+        if seed.is_multiple_of(4) {
+            let last = data.len() - 1;
+            data[seed as usize % (last + 1)] = f32::NAN;
+        }
+        let op = PoolWinner { window, winner };
+        let mut graph = super::single(op, &[x]);
+        let winners = super::run(&super::compile(&graph).unwrap(), &[data.clone()]).remove(0);
+        let expected: Vec<f32> = super::exact(&mut graph, &[data.clone()])[0].iter().map(|x| *x as f32).collect();
+        prop_assert_eq!(&winners, &expected);
+        let y = pooled(window, x);
+        assert_agrees(PoolGather { window }, &[x, y], &[data, winners.clone()]);
+        let g = numbers(y.elements(), seed);
+        let mut graph = super::single(PoolScatter { window, shape: x }, &[y, y]);
+        let found = super::run(&super::compile(&graph).unwrap(), &[g.clone(), winners.clone()]).remove(0);
+        let expected = super::exact(&mut graph, &[g.clone(), winners.clone()]).remove(0);
+        let absolute = g.iter().map(|g| g.abs()).collect();
+        let magnitude = super::exact(&mut graph, &[absolute, winners]).remove(0);
+        super::assert_near(&found, &expected, &magnitude, "scatter");
+    }
+
+    #[test]
+    fn targets([samples, classes] in [1_usize..5, 1_usize..6], choice in proptest::collection::vec(-1_i32..6, 5), seed: u64) {
+        let shapes = [Shape::new([samples, classes]), Shape::new([samples])];
+        let target: Vec<f32> = choice[..samples].iter().map(|class| *class as f32).collect();
+        let mut graph = super::single(OneHot, &shapes);
+        let leaves = [coarse(shapes[0], seed), target];
+        let found = super::run(&super::compile(&graph).unwrap(), &leaves).remove(0);
+        let expected: Vec<f32> = super::exact(&mut graph, &leaves)[0].iter().map(|x| *x as f32).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    /// Large enough for several tiles, several blocks of rows and several threads.
+    #[test]
+    fn larger_convolutions((op, shapes) in convolution(16, 24, 12), seed: u64) {
+        assert_agrees(op, &shapes, &random(&shapes, seed));
+    }
+
+    #[test]
+    fn longer_sums(dims in [1_usize..40, 1_usize..40, 1_usize..90], mask: u8, seed: u64) {
+        let shape = Shape::new(dims);
+        let axes = Axes::new((0..3).filter(|axis| mask >> axis & 1 == 1));
+        assert_agrees(Sum { axes }, &[shape], &random(&[shape], seed));
+    }
+}
+
+/// `(N, C, H, W)`, output channels, kernel, stride, padding, groups: each takes another way through the kernels.
+#[test]
+fn convolutions_of_every_shape_of_tile() {
+    let cases: [([usize; 4], usize, usize, usize, usize, usize); 9] = [
+        ([2, 8, 40, 40], 16, 3, 1, 1, 1),
+        ([5, 64, 7, 7], 32, 3, 1, 1, 1),
+        ([5, 64, 7, 7], 32, 1, 1, 0, 1),
+        ([1, 16, 24, 24], 8, 1, 1, 0, 1),
+        ([3, 12, 9, 9], 12, 3, 2, 1, 12),
+        ([3, 12, 9, 9], 12, 5, 1, 2, 3),
+        ([1, 200, 5, 5], 8, 5, 1, 0, 1),
+        ([4, 3, 33, 33], 8, 7, 4, 3, 1),
+        ([1, 8, 30, 30], 6, 3, 1, 1, 2),
+    ];
+    for (i, (x, o, kernel, stride, padding, groups)) in cases.into_iter().enumerate() {
+        let [n, c, h, w] = x;
+        let size = |size: usize| (size + 2 * padding - kernel) / stride + 1;
+        let y = Shape::new([n, o, size(h), size(w)]);
+        let (x, w) = (Shape::new(x), Shape::new([o, c / groups, kernel, kernel]));
+        for role in [Role::Forward, Role::InputGradient, Role::WeightGradient] {
+            let (operands, shape) = match role {
+                Role::Forward => ([x, w], y),
+                Role::InputGradient => ([y, w], x),
+                Role::WeightGradient => ([x, y], w),
+            };
+            let op = Convolution {
+                role,
+                shape,
+                stride: [1, stride, stride],
+                padding: [0, padding, padding],
+                dilation: [1; 3],
+                groups,
+            };
+            assert_agrees(op, &operands, &random(&operands, i as u64));
+        }
+    }
+}

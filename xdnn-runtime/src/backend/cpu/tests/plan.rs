@@ -1,0 +1,63 @@
+//! Where things are put.
+
+use super::super::memory::Lifetime;
+use super::super::operands::Place;
+use super::super::{CpuProgram, compile};
+use super::networks::residual;
+use crate::graph::{Graph, Loss, Task};
+
+fn program(task: Task) -> CpuProgram {
+    compile(&Graph::build(&residual(), task, 2).unwrap()).unwrap()
+}
+
+#[test]
+fn values_of_the_same_time_lie_apart() {
+    for task in [
+        Task::Forward,
+        Task::Attribute,
+        Task::Train(Loss::CrossEntropy),
+    ] {
+        let program = program(task);
+        let buffers = &program.plan.buffers;
+        let alive = |a: &Lifetime, b: &Lifetime| a.first <= b.last && b.first <= a.last;
+        for (i, (a, at)) in buffers.iter().enumerate() {
+            for (b, there) in &buffers[i + 1..] {
+                let apart = at + a.size <= *there || there + b.size <= *at;
+                assert!(apart || a.size * b.size == 0 || !alive(a, b), "{program}");
+            }
+        }
+        for (i, step) in program.plan.steps.iter().enumerate() {
+            for place in step.operands.iter().chain([&step.target]) {
+                let Place::Arena(range) = place else { continue };
+                let lives = |(life, offset): &(Lifetime, usize)| {
+                    *offset == range.start
+                        && life.size == range.len()
+                        && life.first <= i
+                        && i <= life.last
+                };
+                assert!(buffers.iter().any(lives), "step {i} of {program}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_arena_is_hardly_larger_than_what_is_alive_at_once() {
+    for task in [Task::Forward, Task::Attribute] {
+        let program = program(task);
+        let alive = |step: usize| -> usize {
+            let buffers = program.plan.buffers.iter();
+            buffers
+                .filter(|(life, _)| (life.first..=life.last).contains(&step))
+                .map(|(life, _)| life.size.next_multiple_of(16))
+                .sum()
+        };
+        let most = (0..program.plan.steps.len()).map(alive).max().unwrap();
+        assert!(4 * program.plan.arena <= 5 * most, "{most} of {program}");
+    }
+}
+
+#[test]
+fn the_plan_of_a_residual_network() {
+    insta::assert_snapshot!(program(Task::Attribute));
+}
