@@ -19,12 +19,7 @@
 #![forbid(unsafe_code)]
 
 #[doc(inline)]
-pub use xdnn_runtime::{
-    Attribution, Device, DynamicModel, Error, Graph, Inputs, IntegratedGradients, Model, Network,
-    Parameters, Quadrature, Result, Seed, Target, Task, Weight, WeightFault, WeightReader,
-    XNetwork, attribution, autodiff, backend, graph, layers, metrics, ops, weights,
-};
-pub use {ndarray, xdnn_ir as ir};
+pub use xdnn_runtime::*;
 
 /// Declares a network, and proves it homogeneous while it compiles.
 ///
@@ -65,9 +60,9 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::ir::{Degree, Shape};
     #[doc(no_inline)]
-    pub use crate::{
-        Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network,
-    };
+    pub use crate::training::{Adam, Fit, Loss, Sgd, Trainer};
+    #[doc(no_inline)]
+    pub use crate::{Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network};
 }
 
 /// What generated code needs. No part of the interface.

@@ -10,7 +10,6 @@ use xdnn_ir::NetworkSpec;
 
 use crate::backend::Element;
 use crate::model::array;
-use crate::ops::argmax;
 use crate::{Inputs, Result};
 
 pub use distance::mean_absolute_relative_difference;
@@ -147,9 +146,4 @@ fn sum<T: Element>(values: ArrayViewD<'_, T>) -> f64 {
         .iter()
         .map(|value| value.to_f64().unwrap_or(f64::NAN))
         .sum()
-}
-
-/// The largest output of a sample, the first of several.
-pub(crate) fn predicted<T: Element>(outputs: &[T]) -> usize {
-    argmax(outputs)
 }

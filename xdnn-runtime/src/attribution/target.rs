@@ -2,8 +2,8 @@
 
 use xdnn_ir::NetworkSpec;
 
-use super::predicted;
 use crate::backend::Element;
+use crate::ops::argmax;
 use crate::{Error, Result};
 
 /// The output of each sample that an attribution explains.
@@ -80,7 +80,7 @@ pub(super) fn chosen<T: Element>(
         .zip(targets);
     samples
         .map(|(scores, target)| {
-            let index = target.to_usize().unwrap_or_else(|| predicted(scores));
+            let index = target.to_usize().unwrap_or_else(|| argmax(scores));
             (index, scores.get(index).copied().unwrap_or_else(T::nan))
         })
         .unzip()

@@ -1,0 +1,221 @@
+//! Training: batches, losses, steps.
+
+use std::marker::PhantomData;
+
+use ndarray::{ArrayD, Axis};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use xdnn_ir::Shape;
+
+use super::{Loss, Optimizer, OptimizerState};
+use crate::attribution::Batch;
+use crate::error::invalid;
+use crate::finite::first_non_finite;
+use crate::graph::{Task, dropouts};
+use crate::model::{Bindings, DynamicModel};
+use crate::ops::argmax;
+use crate::{Device, Error, Inputs, Network, Result, Seed, Target, WeightReader};
+
+/// Trains a network: each step computes the loss of a batch and its gradient with respect to every weight in one graph,
+/// and lets an optimizer change the weights.
+///
+/// The loss, its gradient, the order of batches and the dropout masks depend on the seed and the data alone.
+#[derive(Debug)]
+pub struct Trainer<N, O> {
+    model: DynamicModel<f32>,
+    loss: Loss,
+    optimizer: OptimizerState<O>,
+    random: ChaCha8Rng,
+    network: PhantomData<fn() -> N>,
+}
+
+/// What a step has found, before it changed the weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The mean loss of the batch.
+    pub loss: f32,
+    /// The number of samples whose largest output is their class.
+    pub correct: usize,
+    /// The number of samples.
+    pub samples: usize,
+}
+
+/// How [`Trainer::fit`] goes through the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// How often it goes through all of it.
+    pub epochs: usize,
+    /// Samples in a step; the last step of an epoch takes what is left.
+    pub batch: usize,
+}
+
+/// How far [`Trainer::fit`] has come, told after every step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// The number of epochs.
+    pub epochs: usize,
+    /// The step within the epoch, from 0.
+    pub step: usize,
+    /// The number of steps of an epoch.
+    pub steps: usize,
+    /// The mean loss of the epoch so far.
+    pub loss: f32,
+    /// The share of samples of the epoch so far that were classified correctly, before the step that used them.
+    pub accuracy: f32,
+}
+
+impl<N: Network, O: Optimizer> Trainer<N, O> {
+    /// A trainer of a network on a device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for an optimizer whose options are out of range, [`Error::NotClasses`] where the loss needs a
+    /// vector of classes and the output is none, [`Error::NonFiniteWeight`], [`Error::Device`].
+    pub fn new(network: &N, device: Device, loss: Loss, optimizer: O, seed: Seed) -> Result<Self> {
+        if loss == Loss::CrossEntropy && N::OUTPUT.rank() != 1 {
+            return Err(Error::NotClasses { output: N::OUTPUT });
+        }
+        let mut weights = Vec::new();
+        network.visit(&mut |weight| weights.push(weight.array.to_owned()));
+        let sizes: Vec<usize> = weights.iter().map(|array| array.len()).collect();
+        let model = DynamicModel::new(N::SPEC.clone(), weights, device)?;
+        let optimizer = OptimizerState::new(optimizer, sizes)?;
+        let random = ChaCha8Rng::seed_from_u64(seed.0);
+        Ok(Self {
+            model,
+            loss,
+            optimizer,
+            random,
+            network: PhantomData,
+        })
+    }
+
+    /// One step on a batch: inputs `(N, …)` and the class of each sample.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Inputs::check`]; [`Error::TargetCount`] and [`Error::ClassOutOfRange`] for classes that do not fit;
+    /// [`Error::Diverged`] where the loss or a gradient is no longer finite. The weights are as they were then.
+    pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, classes: &[usize]) -> Result<Step> {
+        let batch = Batch::new(self.model.spec(), &inputs.into(), Target::Classes(classes))?;
+        let slices: Vec<&[f32]> = batch.inputs.iter().map(AsRef::as_ref).collect();
+        let task = Task::Train(self.loss);
+        let masks = self.masks(batch.size);
+        let bindings = Bindings {
+            inputs: &slices,
+            targets: &batch.targets,
+            masks: &masks,
+        };
+        let results = self.model.run(task, batch.size, &bindings)?;
+        let [loss, outputs, gradients @ ..] = results.as_slice() else {
+            return Err(invalid("a training graph has no loss"));
+        };
+        let loss = loss.first().copied().unwrap_or(f32::NAN);
+        if !loss.is_finite()
+            || gradients
+                .iter()
+                .any(|gradient| first_non_finite(gradient).is_some())
+        {
+            return Err(Error::Diverged { loss });
+        }
+        self.optimizer.step(self.model.weights_mut(), gradients)?;
+        let each = outputs.len() / batch.size;
+        let predicted = outputs.chunks_exact(each.max(1)).map(argmax);
+        let correct = predicted
+            .zip(classes)
+            .filter(|(predicted, class)| predicted == *class)
+            .count();
+        Ok(Step {
+            loss,
+            correct,
+            samples: batch.size,
+        })
+    }
+
+    /// Goes through the data several times, each time in another order, and tells `observer` after every step.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Trainer::step`], and [`Error::Option`] for a batch of 0.
+    pub fn fit<'a>(
+        &mut self,
+        inputs: impl Into<Inputs<'a>>,
+        classes: &[usize],
+        fit: Fit,
+        mut observer: impl FnMut(Progress),
+    ) -> Result<()> {
+        let inputs = inputs.into();
+        let samples = inputs.check(self.model.spec())?;
+        if classes.len() != samples {
+            return Err(Error::TargetCount {
+                batch: samples,
+                found: classes.len(),
+            });
+        }
+        if fit.batch == 0 {
+            return Err(Error::option("batch", "at least 1", fit.batch));
+        }
+        let mut order: Vec<usize> = (0..samples).collect();
+        let steps = samples.div_ceil(fit.batch);
+        for epoch in 0..fit.epochs {
+            order.shuffle(&mut self.random);
+            let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
+            for (step, indices) in order.chunks(fit.batch).enumerate() {
+                let arrays: Vec<ArrayD<f32>> = inputs
+                    .views()
+                    .iter()
+                    .map(|view| view.select(Axis(0), indices))
+                    .collect();
+                let classes: Vec<usize> = indices.iter().map(|i| classes[*i]).collect();
+                let result = self.step(
+                    Inputs::from_views(arrays.iter().map(|array| array.view())),
+                    &classes,
+                )?;
+                loss += f64::from(result.loss) * result.samples as f64;
+                correct += result.correct;
+                seen += result.samples;
+                let (loss, accuracy) = ((loss / seen as f64) as f32, correct as f32 / seen as f32);
+                observer(Progress {
+                    epoch,
+                    epochs: fit.epochs,
+                    step,
+                    steps,
+                    loss,
+                    accuracy,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The network with its weights as they are now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Graph`] for hand-written [`Parameters`](crate::Parameters) that contradict their network.
+    pub fn network(&self) -> Result<N> {
+        let shapes = N::WEIGHTS.iter().map(|weight| weight.shape.dims());
+        let arrays = shapes
+            .zip(self.model.weights())
+            .map(|(dims, values)| ArrayD::from_shape_vec(dims, values.clone()));
+        let arrays: Result<Vec<_>, _> = arrays.collect();
+        let arrays = arrays.map_err(|error| invalid(error.to_string()))?;
+        let mut reader = WeightReader::new(N::SPEC, arrays)?;
+        N::read(&mut reader)
+    }
+
+    /// The masks of the dropouts: 0 with probability `p`, `1 / (1 − p)` otherwise.
+    fn masks(&mut self, batch: usize) -> Vec<Vec<f32>> {
+        let random = &mut self.random;
+        let mask = |(p, shape): (f64, Shape)| {
+            let kept = (1.0 / (1.0 - p)) as f32;
+            (0..batch * shape.elements())
+                .map(|_| if random.random_bool(p) { 0.0 } else { kept })
+                .collect()
+        };
+        dropouts(self.model.spec()).into_iter().map(mask).collect()
+    }
+}
