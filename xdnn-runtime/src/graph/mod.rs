@@ -132,8 +132,7 @@ impl Graph {
     /// Declares what the graph computes, in order, and removes what does not contribute to it.
     pub fn set_outputs(&mut self, outputs: Vec<Value>) {
         self.outputs = outputs;
-        self.inner.no_delete = self.outputs.iter().map(Value::id).collect();
-        self.inner.to_retrieve = self.inner.no_delete.clone();
+        self.keep_outputs();
         self.prune();
     }
 
@@ -177,6 +176,7 @@ impl Graph {
         for (output, id) in self.outputs.iter_mut().zip(ids) {
             output.id = id;
         }
+        self.keep_outputs();
         Ok(())
     }
 
@@ -310,6 +310,12 @@ impl Graph {
             .map(|node| node.value)
     }
 
+    /// Marks the outputs for luminal as tensors to keep and to retrieve.
+    fn keep_outputs(&mut self) {
+        self.inner.no_delete = self.outputs.iter().map(Value::id).collect();
+        self.inner.to_retrieve = self.inner.no_delete.clone();
+    }
+
     fn prune(&mut self) {
         let mut live = HashSet::new();
         let mut stack: Vec<NodeIndex> = self.outputs.iter().map(Value::id).collect();
@@ -328,7 +334,8 @@ impl Default for Graph {
     }
 }
 
-/// One line for each operator: `%4 = MatMul %0 %1 -> [2, 10]`, numbered in order of evaluation, and the outputs last.
+/// One line for each operator: `%4 = Concat { axis: 1 } %0 %3 -> [2, 10]`, numbered in order of evaluation, and the
+/// outputs last.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nodes = self.nodes().map_err(|_| fmt::Error)?;

@@ -3,10 +3,15 @@
 //! - It has no cycle, and at least one output.
 //! - Every operator is of the dialect, and its operands are results of operators of the graph.
 //! - Every recorded shape is the one that the operator's own rule finds for its operands.
-//! - Every edge describes its tensor as contiguous, with the shape of the operator that it comes from.
+//! - Every edge describes its tensor as contiguous, with the shape of the operator that it comes from, whose only result
+//!   it carries.
 //! - No two leaves are the same, and leaves have no operands.
 //! - Every operator contributes to some output.
-//! - Outputs are marked for luminal as tensors to keep and to retrieve.
+//! - Outputs are there, have the shapes that they are known by, and are marked for luminal as tensors to keep and to
+//!   retrieve.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 
@@ -36,7 +41,7 @@ pub fn verify(graph: &Graph) -> Result<()> {
         if sources
             .iter()
             .zip(&node.operands)
-            .any(|((_, _, edge), operand)| *edge != tracker(operand.shape()))
+            .any(|((_, result, edge), operand)| *result != 0 || *edge != tracker(operand.shape()))
         {
             return fail(format!(
                 "an edge to `{name}` does not have the shape of what it carries"
@@ -75,8 +80,10 @@ pub fn verify(graph: &Graph) -> Result<()> {
     for output in &graph.outputs {
         let kept = graph.inner.no_delete.contains(&output.id)
             && graph.inner.to_retrieve.contains(&output.id);
-        if !kept || graph.dialect(output.id).is_none() {
-            return fail("an output is not there, or not marked to be kept".to_owned());
+        let found = graph.dialect(output.id).map(|dialect| dialect.shape);
+        if !kept || found != Some(output.shape) {
+            let text = "an output is not there, of another shape, or not marked to be kept";
+            return fail(text.to_owned());
         }
     }
     Ok(())

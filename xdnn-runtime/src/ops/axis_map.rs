@@ -1,6 +1,7 @@
 //! A sparse linear map along one axis: average pooling of every kind, interpolation, and what else acts on rows and
 //! columns one after the other.
 
+use std::fmt;
 use std::sync::Arc;
 
 use xdnn_ir::Shape;
@@ -11,7 +12,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Value};
 
 /// A sparse matrix by rows: row `o` lists the inputs that output `o` reads, with their factors.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct SparseMap {
     inputs: usize,
     rows: Vec<Vec<(usize, f64)>>,
@@ -58,6 +59,19 @@ impl SparseMap {
             inputs: self.rows.len(),
             rows,
         }
+    }
+}
+
+/// Its sizes alone: its factors would fill pages.
+impl fmt::Debug for SparseMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let factors: usize = self.rows.iter().map(Vec::len).sum();
+        write!(
+            f,
+            "{}×{} of {factors} factors",
+            self.rows.len(),
+            self.inputs
+        )
     }
 }
 

@@ -58,8 +58,8 @@ impl Operation for Concat {
         for x in operands {
             let (_, length, _) = around(x.shape, self.axis);
             let rows = output
-                .chunks_exact_mut(size * inner)
-                .zip(x.data.chunks_exact(length * inner));
+                .chunks_exact_mut((size * inner).max(1))
+                .zip(x.data.chunks_exact((length * inner).max(1)));
             rows.for_each(|(y, x)| y[start * inner..(start + length) * inner].copy_from_slice(x));
             start += length;
         }
@@ -113,8 +113,8 @@ impl Operation for Slice {
     fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
         let (_, size, inner) = around(operands[0].shape, self.axis);
         let rows = output
-            .chunks_exact_mut(self.length * inner)
-            .zip(operands[0].data.chunks_exact(size * inner));
+            .chunks_exact_mut((self.length * inner).max(1))
+            .zip(operands[0].data.chunks_exact((size * inner).max(1)));
         rows.for_each(|(y, x)| {
             y.copy_from_slice(&x[self.start * inner..(self.start + self.length) * inner])
         });
@@ -155,8 +155,8 @@ impl Operation for Place {
     fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], _: Shape, output: &mut [T]) {
         let (_, length, inner) = around(operands[0].shape, self.axis);
         let rows = output
-            .chunks_exact_mut(self.size * inner)
-            .zip(operands[0].data.chunks_exact(length * inner));
+            .chunks_exact_mut((self.size * inner).max(1))
+            .zip(operands[0].data.chunks_exact((length * inner).max(1)));
         rows.for_each(|(y, x)| {
             y[self.start * inner..(self.start + length) * inner].copy_from_slice(x)
         });

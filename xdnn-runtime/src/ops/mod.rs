@@ -4,7 +4,7 @@
 //! derivatives as graphs of the same operators. The set is closed under differentiation, so second derivatives need no
 //! further rules. To add an operator, write [`Operation`] for it and name it in [`operations!`] below.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use luminal::op::{InputTensor, Operator};
 use luminal::prelude::{ShapeTracker, Tensor};
@@ -104,7 +104,7 @@ pub trait Operation: Clone + Debug + PartialEq + Into<Op> {
 macro_rules! operations {
     ($($name:ident),* $(,)?) => {
         /// An operator of the dialect.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub enum Op { $(#[doc = concat!("[`", stringify!($name), "`].")] $name($name)),* }
 
@@ -113,6 +113,13 @@ macro_rules! operations {
                 Self::$name(op)
             }
         })*
+
+        /// `MatMul { … }`: the operator alone, without the variant that holds it.
+        impl Debug for Op {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Self::$name(op) => op.fmt(f)),* }
+            }
+        }
 
         impl Op {
             /// The operator's name.
