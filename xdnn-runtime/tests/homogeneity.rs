@@ -1,0 +1,178 @@
+//! What every network promises: `F(a·x) = a^k·F(x)`, `Σ x·∂F = k·F`, and `F(0) = 0`.
+#![allow(clippy::unwrap_used, reason = "a failing helper is a failing test")]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::derivative::largest;
+use common::numbers::Numbers;
+use common::random_network::random_network;
+use common::run::{Leaves, run};
+use xdnn_runtime::ir::{Degree, NetworkSpec};
+use xdnn_runtime::ops::Leaf;
+use xdnn_runtime::{Graph, Task};
+
+const NETWORKS: u64 = 400;
+
+/// Factors of no special form: none is a power of two, which would scale without rounding.
+const FACTORS: [f64; 7] = [1.1e-3, 0.013, 0.3, 3.1, 27.0, 310.0, 999.0];
+
+/// A network of up to 14 layers and degree 4 rounds each result some hundreds of times at 2⁻⁵³ ≈ 1.1e-16 relative to
+/// sums of absolute products. Those sums are larger than what is left of them where terms cancel, by a factor that is
+/// some tens a layer at the worst: 1e-9 leaves room for a factor of 1e4, and misses no wrong power of `a`, which would
+/// be off by at least 10 percent.
+const TOLERANCE: f64 = 1e-9;
+
+fn weights(spec: &NetworkSpec, numbers: &mut Numbers) -> Leaves {
+    let weight = |(i, shape): (usize, xdnn_runtime::ir::Shape)| {
+        let bound = (3.0 / (shape.elements() / shape.dim(0)) as f64).sqrt(); // variance 1 / fan-in
+        (
+            Leaf::Weight(i),
+            numbers.reals(shape.elements(), -bound..bound),
+        )
+    };
+    let shapes = spec.weights().iter().map(|weight| weight.shape);
+    shapes.enumerate().map(weight).collect()
+}
+
+/// One sample of each input.
+fn sample(spec: &NetworkSpec, numbers: &mut Numbers) -> Vec<Vec<f64>> {
+    let inputs = spec.inputs().iter();
+    inputs
+        .map(|input| numbers.reals(input.shape.elements(), -1.0..1.0))
+        .collect()
+}
+
+/// The sample times each factor, as a batch.
+fn batch(sample: &[Vec<f64>], factors: &[f64]) -> Leaves {
+    let scaled = |x: &Vec<f64>| {
+        factors
+            .iter()
+            .flat_map(|a| x.iter().map(move |x| a * x))
+            .collect()
+    };
+    let inputs = sample.iter().enumerate();
+    inputs.map(|(i, x)| (Leaf::Input(i), scaled(x))).collect()
+}
+
+#[test]
+fn networks_scale_with_their_degree_and_vanish_at_zero() {
+    let mut degrees = BTreeSet::new();
+    let mut alive = 0;
+    for seed in 0..NETWORKS {
+        let spec = random_network(seed);
+        let mut numbers = Numbers::new(seed ^ 0xF00D);
+        let mut leaves = weights(&spec, &mut numbers);
+        let factors = [&[1.0, 0.0], &FACTORS[..]].concat();
+        leaves.extend(batch(&sample(&spec, &mut numbers), &factors));
+        let mut graph = Graph::build(&spec, Task::Forward, factors.len()).unwrap();
+        let output = run(&mut graph, &leaves).remove(0);
+        let mut rows = output.chunks(spec.output_shape().elements());
+        let (at_x, at_zero) = (rows.next().unwrap(), rows.next().unwrap());
+        assert!(at_zero.iter().all(|y| *y == 0.0), "network {seed}: {spec}");
+        let k = spec.degree();
+        for (a, row) in FACTORS.iter().zip(rows) {
+            let power = a.powf(k.to_f64());
+            for (scaled, y) in row.iter().zip(at_x) {
+                let gap = (scaled - power * y).abs();
+                assert!(
+                    gap <= TOLERANCE * power * largest(at_x),
+                    "network {seed}, a = {a}, k = {k}: {spec}"
+                );
+            }
+        }
+        alive += u64::from(largest(at_x) > 0.0);
+        degrees.insert(k.numerator());
+    }
+    assert_eq!(degrees, BTreeSet::from([1, 2, 3, 4]));
+    assert!(
+        alive * 10 > NETWORKS * 9,
+        "only {alive} networks have an output that is not 0"
+    );
+}
+
+#[test]
+fn attributions_are_complete() {
+    const SAMPLES: usize = 3;
+    let mut alive = 0;
+    for seed in 0..NETWORKS {
+        let spec = random_network(seed);
+        let mut numbers = Numbers::new(seed ^ 0xBEEF);
+        let mut leaves = weights(&spec, &mut numbers);
+        let samples: Vec<_> = (0..SAMPLES).map(|_| sample(&spec, &mut numbers)).collect();
+        for i in 0..spec.inputs().len() {
+            let of_input: Vec<_> = samples.iter().map(|sample| sample[i].as_slice()).collect();
+            leaves.insert(Leaf::Input(i), of_input.concat());
+        }
+        let size = spec.output_shape().elements();
+        let targets: Vec<f64> = (0..SAMPLES).map(|_| numbers.below(size) as f64).collect();
+        leaves.insert(Leaf::Target, targets.clone());
+        let mut graph = Graph::build(&spec, Task::Gradient, SAMPLES).unwrap();
+        let gradients = run(&mut graph, &leaves);
+        let mut graph = Graph::build(&spec, Task::Attribute, SAMPLES).unwrap();
+        let attributions = run(&mut graph, &leaves);
+        assert_eq!(gradients[0], attributions[0]);
+        for (n, target) in targets.iter().enumerate() {
+            let output = attributions[0][n * size + *target as usize];
+            let of_sample = |all: &[Vec<f64>]| -> Vec<f64> {
+                let inputs = all[1..].iter().zip(&samples[n]);
+                inputs
+                    .flat_map(|(all, x)| all[n * x.len()..][..x.len()].to_vec())
+                    .collect()
+            };
+            let attribution = of_sample(&attributions);
+            let scale: f64 = attribution.iter().map(|a| a.abs()).sum();
+            let gap = attribution.iter().sum::<f64>() - output;
+            assert!(
+                gap.abs() <= TOLERANCE * scale,
+                "network {seed}, sample {n}: {gap} of {scale}: {spec}"
+            );
+            let x = samples[n].concat();
+            let euler: f64 = x
+                .iter()
+                .zip(of_sample(&gradients))
+                .map(|(x, g)| x * g)
+                .sum();
+            let expected = spec.degree().to_f64() * output;
+            assert!(
+                (euler - expected).abs() <= TOLERANCE * spec.degree().to_f64() * scale,
+                "network {seed}: {spec}"
+            );
+            alive += usize::from(output != 0.0);
+        }
+    }
+    assert!(
+        alive * 10 > NETWORKS as usize * SAMPLES * 8,
+        "only {alive} outputs are not 0"
+    );
+}
+
+/// What the two tests above run through: every layer, every combination, every number of inputs.
+#[test]
+fn random_networks_are_of_every_kind() {
+    let mut kinds = BTreeSet::new();
+    let mut inputs = BTreeSet::new();
+    let mut deepest = 0;
+    for seed in 0..NETWORKS {
+        let spec = random_network(seed);
+        kinds.extend(spec.nodes().iter().map(|node| node.operation.name()));
+        inputs.insert(spec.inputs().len());
+        deepest = deepest.max(spec.nodes().len());
+        assert!(
+            spec.degree().is_positive() && spec.degree().to_f64() <= Degree::integer(4).to_f64()
+        );
+        assert_eq!(spec, random_network(seed));
+    }
+    let layers = xdnn_runtime::ir::Layer::SIGNATURES
+        .iter()
+        .map(|signature| signature.name);
+    let combinations = xdnn_runtime::ir::Combine::ALL.map(xdnn_runtime::ir::Combine::name);
+    let missing: Vec<_> = layers
+        .chain(combinations)
+        .filter(|name| !kinds.contains(name))
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    assert_eq!(inputs, BTreeSet::from([1, 2, 3]));
+    assert!(deepest >= 12, "{deepest}");
+}
