@@ -6,6 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::derivative::{check, trace};
+use common::numbers::Numbers;
 use common::run::run;
 use xdnn_runtime::Graph;
 use xdnn_runtime::autodiff::{jvp, vjp};
@@ -278,5 +279,89 @@ fn an_operand_may_be_read_twice() {
         check(&shape, &(-2.0..2.0), |graph, x| {
             Ok(vec![graph.apply(op.clone(), &[x[0], x[0]])?])
         });
+    }
+}
+
+/// Volumes, which no layer makes yet, against loops over each index.
+#[test]
+fn volumes() {
+    const X: [usize; 3] = [4, 5, 3];
+    const K: [usize; 3] = [2, 3, 2];
+    const Y: [usize; 3] = [2, 3, 2];
+    let (stride, padding, dilation) = ([2, 2, 1], [1, 1, 0], [2, 1, 1]);
+    let position = |axis: usize, o: usize, k: usize| {
+        let padded = o * stride[axis] + k * dilation[axis];
+        padded.checked_sub(padding[axis]).filter(|i| *i < X[axis])
+    };
+    let index = |plane: usize, [d, h, w]: [usize; 3], size: [usize; 3]| {
+        ((plane * size[0] + d) * size[1] + h) * size[2] + w
+    };
+    let each = |size: [usize; 3]| {
+        let rows = move |d| (0..size[1]).map(move |h| [d, h]);
+        let all = (0..size[0]).flat_map(rows);
+        all.flat_map(move |[d, h]| (0..size[2]).map(move |w| [d, h, w]))
+    };
+    let taps = |o: [usize; 3]| {
+        each(K).filter_map(move |k| {
+            let x = [
+                position(0, o[0], k[0])?,
+                position(1, o[1], k[1])?,
+                position(2, o[2], k[2])?,
+            ];
+            Some((k, x))
+        })
+    };
+
+    let shape = |planes: [usize; 2], size: [usize; 3]| {
+        Shape::new([planes[0], planes[1], size[0], size[1], size[2]])
+    };
+    let mut graph = Graph::new();
+    let image = graph.leaf(Leaf::Input(0), shape([2, 4], X)).unwrap();
+    let kernel = graph.leaf(Leaf::Weight(0), shape([6, 2], K)).unwrap();
+    let convolution = Convolution {
+        role: Role::Forward,
+        shape: shape([2, 6], Y),
+        stride,
+        padding,
+        dilation,
+        groups: 2,
+    };
+    let window = PoolWindow {
+        kernel: K,
+        stride,
+        padding,
+        dilation,
+        output: Y,
+    };
+    let winner = Winner::Max;
+    let convolved = graph.apply(convolution, &[image, kernel]).unwrap();
+    let winners = graph
+        .apply(PoolWinner { window, winner }, &[image])
+        .unwrap();
+    let pooled = graph
+        .apply(PoolGather { window }, &[image, winners])
+        .unwrap();
+    graph.set_outputs(vec![convolved, pooled]);
+    let mut numbers = Numbers::new(5);
+    let x = numbers.integers(image.shape().elements(), 9);
+    let w = numbers.integers(kernel.shape().elements(), 9);
+    let leaves = [(Leaf::Input(0), x.clone()), (Leaf::Weight(0), w.clone())];
+    let results = run(&mut graph, &leaves.into());
+
+    for (n, o, y) in (0..2).flat_map(|n| (0..6).flat_map(move |o| each(Y).map(move |y| (n, o, y))))
+    {
+        let product = |c: usize| -> f64 {
+            let planes = [n * 4 + o / 3 * 2 + c, o * 2 + c];
+            taps(y)
+                .map(|(k, i)| x[index(planes[0], i, X)] * w[index(planes[1], k, K)])
+                .sum()
+        };
+        assert_eq!(results[0][index(n * 6 + o, y, Y)], product(0) + product(1));
+    }
+    for (plane, y) in (0..8).flat_map(|plane| each(Y).map(move |y| (plane, y))) {
+        let largest = taps(y)
+            .map(|(_, i)| x[index(plane, i, X)])
+            .fold(f64::MIN, f64::max);
+        assert_eq!(results[1][index(plane, y, Y)], largest);
     }
 }
