@@ -77,6 +77,18 @@ pub(crate) fn of_block<'a>(
     assign(&slots, call, &mut |problem| {
         report(match &problem {
             Problem::Unknown(argument, key) => unknown_parameter(&slots, call, argument, key),
+            Problem::Missing(_) => {
+                let needed: Vec<_> = slots
+                    .iter()
+                    .filter(|slot| !slot.optional)
+                    .map(|slot| slot.name.as_str())
+                    .collect();
+                describe(&problem, &slots, call, "block").help(format!(
+                    "write `{}({})` with a value for each",
+                    call.name,
+                    needed.join(", ")
+                ))
+            }
             problem => describe(problem, &slots, call, "block"),
         });
     })

@@ -1,6 +1,6 @@
 //! "Did you mean …?"
 
-/// The candidate that is closest to `name`, where one is close enough to be meant.
+/// The candidate that is closest to `name`, where one is close enough to be meant. Case decides between equals.
 pub(crate) fn closest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
@@ -9,10 +9,15 @@ pub(crate) fn closest<'c>(
     let limit = (folded.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&folded, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= limit && *distance < candidate.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|candidate| {
+            let distance_but_for_case = distance(&folded, &candidate.to_lowercase());
+            (distance_but_for_case, distance(name, candidate), candidate)
+        })
+        .filter(|(distance, _, candidate)| {
+            *distance <= limit && *distance < candidate.chars().count()
+        })
+        .min_by_key(|(distance, with_case, _)| (*distance, *with_case))
+        .map(|(_, _, candidate)| candidate)
 }
 
 /// The number of insertions, deletions, replacements and swaps of neighbours that lead from `a` to `b`.
@@ -52,6 +57,7 @@ mod tests {
         let names = ["Conv2d", "Conv1d", "Linear", "Relu", "Abs"];
         assert_eq!(closest("Convd2", names), Some("Conv2d"));
         assert_eq!(closest("Liner", names), Some("Linear"));
+        assert_eq!(closest("widht", ["WIDTH", "width"]), Some("width"));
         assert_eq!(closest("x", names), None);
         assert_eq!(closest("Frobnicate", names), None);
         assert_eq!(closest("", names), None);

@@ -29,7 +29,11 @@ impl Fault {
             }
             Self::Indivisible { argument, what, size, divisor } => {
                 Message::new(format!("`{name}` cannot divide {size} {what} by {divisor}"))
-                    .note(format!("`{argument}` must divide the number of {what}"))
+                    .note(match argument {
+                        "upscale_factor" => format!("the square of `{argument}` must divide the number of {what}"),
+                        _ => format!("`{argument}` must divide the number of {what}"),
+                    })
+                    .help(format!("the next number of {what} that {divisor} divides is {}", size.div_ceil(divisor.max(1)).saturating_mul(divisor)))
             }
             Self::Channels { argument, channels, found } => {
                 Message::new(format!("`{name}` has {found} parameters, but its input has {channels} channels"))
@@ -39,6 +43,7 @@ impl Fault {
                 let (before, after) = (from.elements(), to.elements());
                 Message::new(format!("`{name}` cannot turn {from} into {to}"))
                     .note(format!("it keeps the elements, and {from} has {before}, but {to} has {after}"))
+                    .help(format!("write dimensions whose product is {before}"))
             }
             Self::TooLarge => {
                 Message::new(format!("the result or the weights of `{name}` are too large"))
@@ -52,6 +57,7 @@ impl Fault {
             Self::ShapesDiffer { first, other, .. } => {
                 Message::new(format!("`{name}` needs equal shapes, but reads {first} and {other}"))
                     .note("it works element by element")
+                    .help("make the flows end with the same shape, or put them together with `concat`")
             }
             Self::DegreesDiffer { first, other, .. } => {
                 Message::new(format!("`{name}` mixes the degrees {first} and {other}: its result is not homogeneous"))

@@ -285,8 +285,10 @@ impl<'a> Names<'a, '_> {
             return;
         }
         let signature = arguments::signature(&name).or_else(|| {
-            let diagnostic = self.unknown(call, &name, first);
+            let (diagnostic, meant) = self.unknown(call, &name, first);
             self.error(diagnostic);
+            // What was meant is not unused, too.
+            meant.map(|meant| self.mention(&meant));
             aliases::layer(&name).and_then(arguments::signature)
         });
         let Some(signature) = signature else { return };
@@ -315,87 +317,102 @@ impl<'a> Names<'a, '_> {
         false
     }
 
-    /// What to say about the name of a step that is neither value nor block nor layer.
-    fn unknown(&self, call: &Call, name: &str, first: bool) -> Diagnostic {
+    /// What to say about the name of a step that is neither value nor block nor layer, and what was probably meant.
+    fn unknown(&self, call: &Call, name: &str, first: bool) -> (Diagnostic, Option<String>) {
         if let Some(refusal) = refusals::find(name) {
-            return Diagnostic::new(
+            let error = Diagnostic::new(
                 &call.name,
                 format!("`{name}` is not nonnegatively homogeneous"),
-            )
-            .note(refusal.reason(name))
-            .help(refusal.remedy);
+            );
+            return (error.note(refusal.reason(name)).help(refusal.remedy), None);
         }
-        let like_a_layer = name.starts_with(char::is_uppercase);
-        let what = match (like_a_layer, &call.arguments) {
+        let what = match (name.starts_with(char::is_uppercase), &call.arguments) {
             (true, _) => "layer",
             (false, Some(_)) => "block",
             (false, None) if first => "value",
             (false, None) => "layer",
         };
-        let diagnostic = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
+        let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
         if let Some(meant) = aliases::layer(name) {
-            return diagnostic.help(format!("did you mean `{meant}`?"));
+            return (error.help(format!("did you mean `{meant}`?")), None);
         }
         if let Some(combine) = aliases::combination(name) {
-            return diagnostic.help(format!(
-                "name the flows to combine: `{}(a, b)`",
-                combine.name()
-            ));
+            return (
+                error.help(format!(
+                    "name the flows to combine: `{}(a, b)`",
+                    combine.name()
+                )),
+                None,
+            );
         }
         if let Some(later) = aliases::later(name) {
-            return diagnostic
-                .note(format!(
-                    "`{later}` is homogeneous, but not in this release of the language"
-                ))
-                .help(format!("the layers are {}", layers()));
+            let error = error.note(format!(
+                "`{later}` is homogeneous, but not in this release of the language"
+            ));
+            return (
+                error.help("the layers of this release are those of `xdnn::ir::layer`"),
+                None,
+            );
         }
         if ["residual", "repeat", "skip", "block"].contains(&name) {
-            return diagnostic.note(format!(
-                "`{name}` is a word of the language, and a body in braces belongs to it"
-            ));
+            return (
+                error.note(format!(
+                    "`{name}` is a word of the language, and a body in braces belongs to it"
+                )),
+                None,
+            );
         }
-        let visible = self
-            .levels
-            .iter()
-            .rev()
-            .position(|level| level.closed)
-            .map_or(self.levels.len(), |n| n + 1);
-        let values = self
-            .levels
-            .iter()
-            .rev()
-            .take(visible)
-            .flat_map(|level| level.values.keys());
-        let blocks = self.levels.iter().flat_map(|level| level.blocks.keys());
-        let layers = Layer::SIGNATURES.iter().map(|signature| signature.name);
-        let candidates = values.chain(blocks).map(String::as_str).chain(layers);
-        let meant = suggest::closest(name, candidates.filter(|candidate| *candidate != name));
-        if let Some(meant) = meant {
-            return diagnostic.help(format!("did you mean `{meant}`?"));
+        if let Some(meant) = self.closest(name) {
+            return (error.help(format!("did you mean `{meant}`?")), Some(meant));
         }
         if self
             .levels
             .iter()
             .any(|level| level.values.contains_key(name))
         {
-            return diagnostic
-                .note("a block sees its parameters and the value that flows into it, but no values around it")
-                .help("let the value flow in, or write the flow without a block");
+            let error = error.note("a block sees its parameters and the value that flows into it, but no values around it");
+            return (
+                error.help("let the value flow in, or write the flow without a block"),
+                None,
+            );
         }
         if self.labels.contains(name) {
-            return diagnostic
-                .note(format!(
-                    "`{name}` is the label of a step: it names weights, not a value"
-                ))
-                .help(format!(
+            let error = error.note(format!(
+                "`{name}` is the label of a step: it names weights, not a value"
+            ));
+            return (
+                error.help(format!(
                     "give the value a name, and use that: `let y = {name}: …;`"
-                ));
+                )),
+                None,
+            );
         }
-        match what {
-            "layer" => diagnostic.help(format!("the layers are {}", self::layers())),
-            "block" => diagnostic.help(format!("declare it: `block {name}(…) {{ … }}`")),
-            _ => diagnostic.help(format!("declare it before it is used: `let {name} = …;`")),
-        }
+        let help = match what {
+            "layer" => format!("the layers are {}", layers()),
+            "block" => format!("declare it: `block {name}(…) {{ … }}`"),
+            _ => format!("declare it before it is used: `let {name} = …;`"),
+        };
+        (error.help(help), None)
+    }
+
+    /// The visible value, block or layer whose name is close to this one.
+    fn closest(&self, name: &str) -> Option<String> {
+        let closed = self.levels.iter().rev().position(|level| level.closed);
+        let visible = closed.map_or(self.levels.len(), |n| n + 1);
+        let values = self
+            .levels
+            .iter()
+            .rev()
+            .take(visible)
+            .flat_map(|level| level.values.keys());
+        let blocks = self
+            .levels
+            .iter()
+            .rev()
+            .flat_map(|level| level.blocks.keys());
+        let layers = Layer::SIGNATURES.iter().map(|signature| signature.name);
+        let candidates = values.chain(blocks).map(String::as_str).chain(layers);
+        suggest::closest(name, candidates.filter(|candidate| *candidate != name)).map(str::to_owned)
     }
 
     /// Checks the names in an expression: they must be sizes.
@@ -424,6 +441,7 @@ impl<'a> Names<'a, '_> {
         let sizes = self
             .levels
             .iter()
+            .rev()
             .flat_map(|level| &level.sizes)
             .map(String::as_str);
         let is_value = self

@@ -128,6 +128,12 @@ impl<'a> Lowerer<'a, '_> {
 type Diagnosis = (String, String);
 
 fn residual_fault(fault: Fault, has_skip: bool) -> Option<Diagnosis> {
+    if let Fault::DegreesDiffer { first, other, .. } = fault {
+        let headline =
+            format!("the two paths of this `residual` have different degrees: {first} and {other}");
+        let help = "a `residual` adds its paths: give both the same degree, or multiply them with `product`";
+        return Some((headline, help.to_owned()));
+    }
     let Fault::ShapesDiffer {
         first: through,
         other: around,

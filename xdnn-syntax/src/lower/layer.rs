@@ -47,6 +47,9 @@ impl<'a> Lowerer<'a, '_> {
         let Some(layer) = layer else {
             return Current::Unknown;
         };
+        if input.is_none() {
+            self.probe(call, layer, &assigned);
+        }
         let value = input.map(|input| self.apply(step, call, layer, &assigned, input));
         let weights = layer.weights(input.map_or(Shape::new([1]), |input| input.shape));
         self.weights(
@@ -117,6 +120,27 @@ impl<'a> Lowerer<'a, '_> {
             shape?,
             degree,
         ))
+    }
+
+    /// Reports what would be wrong with the arguments for every input, where that is not known.
+    fn probe(&mut self, call: &Call, layer: Layer, assigned: &Assigned) {
+        const LARGE: usize = 1 << 16;
+        let inputs = [
+            Shape::new([LARGE]),
+            Shape::new([LARGE; 2]),
+            Shape::new([LARGE; 3]),
+        ];
+        let faults = inputs
+            .into_iter()
+            .filter_map(|input| layer.output(input).err());
+        for fault in faults {
+            if matches!(
+                fault,
+                Fault::Argument { .. } | Fault::PaddingTooLarge { .. }
+            ) {
+                self.fault(call, layer, assigned, fault);
+            }
+        }
     }
 
     fn fault(&mut self, call: &Call, layer: Layer, assigned: &Assigned, fault: Fault) {

@@ -69,6 +69,9 @@ impl Parser<'_> {
         if input.parse::<Option<Token![;]>>()?.is_some() || !needed {
             return Ok(());
         }
+        if peek_keyword(input, "skip") {
+            return Ok(());
+        }
         if input.is_empty()
             || super::peek_word(input)
             || input.peek(token::Brace)
