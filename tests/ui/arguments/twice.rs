@@ -1,0 +1,10 @@
+use xdnn::network;
+
+network! {
+    struct Net(image: [3, 32, 32]) -> [10] {
+        conv: Conv2d(8, 3, kernel = 5, stride = 1, stride = 2);
+        Flatten -> fc: Linear(10);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use xdnn::network;
+
+network! {
+    struct Net(x: [16]) -> [4] {
+        fc: Linear(4) -> MultiheadAttention(4, 2);
+        PositionalEncoding -> Embedding(10, 4);
+    }
+}
+
+fn main() {}

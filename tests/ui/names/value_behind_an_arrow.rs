@@ -1,0 +1,10 @@
+use xdnn::network;
+
+network! {
+    struct Net(x: [16]) -> [4] {
+        let y = fc: Linear(4);
+        Relu -> y;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use xdnn::network;
+
+network! {
+    struct Net {
+        fc: Linear,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use xdnn::network;
+
+network! {
+    fn net(x: [16]) -> [4] {
+        fc: Linear(4);
+    }
+}
+
+fn main() {}
