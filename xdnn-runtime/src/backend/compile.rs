@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xdnn_ir::NetworkSpec;
 
-use super::{Program, reference};
+use super::{Program, cpu, reference};
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
 use crate::{Device, Error, Result};
@@ -34,7 +34,8 @@ impl Element for f32 {
         let _span =
             tracing::info_span!("compile", %device, ?task, batch, network = %spec.name).entered();
         match device {
-            Device::Cpu | Device::Reference => interpreter(spec, task, batch),
+            Device::Cpu => Ok(Arc::new(cpu::compile(&Graph::build(spec, task, batch)?)?)),
+            Device::Reference => interpreter(spec, task, batch),
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::graph::Task;
 use crate::ops::Leaf;
 use crate::{Device, Error, Inputs, Result};
 
+/// The program of each task and batch size that has been asked for.
+type Programs<T> = HashMap<(Task, usize), Arc<dyn Program<T>>>;
+
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
 /// [`Model`](crate::Model) is without the type of its network.
 ///
@@ -22,7 +25,7 @@ pub struct DynamicModel<T: Element = f32> {
     spec: Arc<NetworkSpec>,
     weights: Vec<Vec<T>>,
     device: Device,
-    programs: Mutex<HashMap<(Task, usize), Arc<dyn Program<T>>>>,
+    programs: Mutex<Programs<T>>,
 }
 
 impl<T: Element> DynamicModel<T> {
