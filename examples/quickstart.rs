@@ -78,13 +78,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let attribution = model.attribute(&test_images, Target::Predicted)?;
     let maps = attribution.values();
     let mut figure = Figure::new("What DigitNet sees in handwritten digits").columns(4);
-    for (i, class) in attribution.targets().iter().enumerate().take(20) {
-        let caption = format!("{class} · logit {:.2}", attribution.explained()[i]);
-        figure.pair(
-            &test_images.index_axis(Axis(0), i),
-            &maps.index_axis(Axis(0), i),
-            caption,
-        )?;
+    for class in 0..10 {
+        let examples = (0..test_classes.len()).filter(|i| test_classes[*i] == class);
+        for i in examples.take(2) {
+            let (predicted, logit) = (attribution.targets()[i], attribution.explained()[i]);
+            let mistaken = if predicted == class { String::new() } else { format!(" (is {class})") };
+            let caption = format!("{predicted}{mistaken} · logit {logit:.2}");
+            figure.pair(&test_images.index_axis(Axis(0), i), &maps.index_axis(Axis(0), i), caption)?;
+        }
     }
     figure.save(PICTURE)?;
     println!("wrote {PICTURE}");
