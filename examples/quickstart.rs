@@ -82,9 +82,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let examples = (0..test_classes.len()).filter(|i| test_classes[*i] == class);
         for i in examples.take(2) {
             let (predicted, logit) = (attribution.targets()[i], attribution.explained()[i]);
-            let mistaken = if predicted == class { String::new() } else { format!(" (is {class})") };
+            let mistaken = if predicted == class {
+                String::new()
+            } else {
+                format!(" (is {class})")
+            };
             let caption = format!("{predicted}{mistaken} · logit {logit:.2}");
-            figure.pair(&test_images.index_axis(Axis(0), i), &maps.index_axis(Axis(0), i), caption)?;
+            figure.pair(
+                &test_images.index_axis(Axis(0), i),
+                &maps.index_axis(Axis(0), i),
+                caption,
+            )?;
         }
     }
     figure.save(PICTURE)?;

@@ -2,6 +2,8 @@
 //!
 //! Errors are relative to the largest magnitude of the tensor: 1e-12 in `f64`, 1e-5 in `f32`.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 #[path = "goldens/networks.rs"]
 mod networks;
 

@@ -98,7 +98,7 @@ pub fn line(values: &[usize]) -> Result<usize, Skip> {
     }
 }
 
-/// See [`line`].
+/// See [`line()`].
 pub fn plane(values: &[usize]) -> Result<[usize; 2], Skip> {
     values.try_into().map_err(|_| dimensions())
 }
