@@ -1,7 +1,7 @@
 //! The networks of xdnn as data, without dependencies.
 //!
 //! A [`NetworkSpec`] lists the nodes of a declared network in order of evaluation. Each node is a
-//! [`Layer`](layer::Layer) or a [`Combine`] of earlier values, with the [`Shape`] and the [`Degree`] of its result. The
+//! [`Layer`] or a [`Combine`] of earlier values, with the [`Shape`] and the [`Degree`] of its result. The
 //! rules that find those, and that refuse what is not homogeneous, are `const fn`s: the macro, the compiler's const
 //! evaluation and the runtime all call the same ones. [`message`] holds the words with which a network is refused.
 #![forbid(unsafe_code)]

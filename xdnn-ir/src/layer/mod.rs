@@ -3,7 +3,7 @@
 //! A layer is a plain struct whose fields are its arguments: the same declaration makes the struct, the signature that
 //! the language parses and the conversion between the two. Beside it stand three rules, each a `const fn`:
 //! `output(input shape)`, `degree(input degree)` and `weights(input shape)`. To add a layer, write them in a file and
-//! name the struct in [`layers!`] below.
+//! name the struct in `layers!` below.
 
 use crate::{Argument, Degree, Fault, Literal, Shape, Signature};
 

@@ -1,6 +1,6 @@
 //! What executes graphs.
 //!
-//! A backend turns a [`Graph`](crate::graph::Graph) into a [`Program`], which any thread may run.
+//! A backend turns a [`Graph`] into a [`Program`], which any thread may run.
 
 use xdnn_ir::Shape;
 

@@ -2,7 +2,7 @@
 //!
 //! Each operator has, in one place, its shape rule, its exact evaluation (the oracle of every backend), and its two
 //! derivatives as graphs of the same operators. The set is closed under differentiation, so second derivatives need no
-//! further rules. To add an operator, write [`Operation`] for it and name it in [`operations!`] below.
+//! further rules. To add an operator, write [`Operation`] for it and name it in `operations!` below.
 
 use std::fmt::{self, Debug};
 
