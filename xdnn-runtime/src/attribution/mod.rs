@@ -15,7 +15,6 @@ use crate::{Inputs, Result};
 pub use distance::mean_absolute_relative_difference;
 pub use integrated_gradients::{IntegratedGradients, Quadrature};
 pub use target::Target;
-pub(crate) use x_gradient::x_gradient;
 
 /// Attributions of a batch, with what they explain.
 #[derive(Clone, Debug)]

@@ -3,33 +3,32 @@
 use super::{Attribution, Batch, Target};
 use crate::backend::Element;
 use crate::graph::Task;
-use crate::model::{Bindings, DynamicModel};
-use crate::{Error, Inputs, Result};
+use crate::model::{Bindings, DynamicModel, Model};
+use crate::{Error, Inputs, Result, XNetwork};
 
-/// `x · ∂F_target/∂x / k` in one forward and one backward pass.
-pub(crate) fn x_gradient<T: Element>(
-    model: &DynamicModel<T>,
-    inputs: &Inputs<'_, T>,
-    target: Target<'_>,
-) -> Result<Attribution<T>> {
-    if !model.spec().degree().is_positive() {
-        return Err(Error::Degree {
-            degree: model.spec().degree(),
-        });
+impl<N, T: Element> Model<N, T> {
+    /// The X-Gradient `A = x · ∂F_target(x)/∂x / k` of each sample, where `k` is the network's degree: exactly the
+    /// Integrated Gradients from a zero baseline, in one forward and one backward pass.
+    ///
+    /// Hesse, Schaub-Meyer and Roth (NeurIPS 2021), Proposition 3.2.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Inputs::check`] and of [`Target`].
+    pub fn attribute<'a>(
+        &self,
+        inputs: impl Into<Inputs<'a, T>>,
+        target: impl Into<Target<'a>>,
+    ) -> Result<Attribution<T>>
+    where
+        N: XNetwork, // here and not on the `impl`, where a missing proof would send the call on to `DynamicModel`
+    {
+        DynamicModel::attribute(self, inputs, target)
     }
-    let batch = Batch::new(model.spec(), inputs, target)?;
-    let slices: Vec<&[T]> = batch.inputs.iter().map(AsRef::as_ref).collect();
-    let bindings = Bindings {
-        inputs: &slices,
-        targets: &batch.targets,
-        masks: &[],
-    };
-    let results = model.run(Task::Attribute, batch.size, &bindings)?;
-    Attribution::new(model.spec(), batch.size, &batch.targets, results)
 }
 
 impl<T: Element> DynamicModel<T> {
-    /// The X-Gradient of each sample; see [`Model::attribute`](crate::Model::attribute).
+    /// The X-Gradient of each sample; see [`Model::attribute`].
     ///
     /// # Errors
     ///
@@ -39,6 +38,18 @@ impl<T: Element> DynamicModel<T> {
         inputs: impl Into<Inputs<'a, T>>,
         target: impl Into<Target<'a>>,
     ) -> Result<Attribution<T>> {
-        x_gradient(self, &inputs.into(), target.into())
+        let degree = self.spec().degree();
+        if !degree.is_positive() {
+            return Err(Error::Degree { degree });
+        }
+        let batch = Batch::new(self.spec(), &inputs.into(), target.into())?;
+        let slices: Vec<&[T]> = batch.inputs.iter().map(AsRef::as_ref).collect();
+        let bindings = Bindings {
+            inputs: &slices,
+            targets: &batch.targets,
+            masks: &[],
+        };
+        let results = self.run(Task::Attribute, batch.size, &bindings)?;
+        Attribution::new(self.spec(), batch.size, &batch.targets, results)
     }
 }

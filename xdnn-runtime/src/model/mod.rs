@@ -11,11 +11,10 @@ pub use dynamic::DynamicModel;
 pub(crate) use dynamic::{Bindings, array};
 use ndarray::ArrayD;
 
-use crate::attribution::{Attribution, Target, x_gradient};
 use crate::backend::Element;
-use crate::{Device, Inputs, Network, Result, XNetwork};
+use crate::{Device, Network, Result};
 
-/// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](Self::attribute),
+/// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](DynamicModel::attribute),
 /// [`integrated_gradients`](DynamicModel::integrated_gradients).
 ///
 /// It holds a copy of the weights. Threads may share it: all methods take `&self`.
@@ -34,24 +33,6 @@ impl<N: Network, T: Element> Model<N, T> {
             dynamic: DynamicModel::new(N::SPEC.clone(), weights, device)?,
             network: PhantomData,
         })
-    }
-}
-
-impl<N: XNetwork, T: Element> Model<N, T> {
-    /// The X-Gradient `A = x · ∂F_target(x)/∂x / k` of each sample, where `k` is the network's degree: exactly the
-    /// Integrated Gradients from a zero baseline, in one forward and one backward pass.
-    ///
-    /// Hesse, Schaub-Meyer and Roth (NeurIPS 2021), Proposition 3.2 and Equation 4.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Inputs::check`] and of [`Target`].
-    pub fn attribute<'a>(
-        &self,
-        inputs: impl Into<Inputs<'a, T>>,
-        target: impl Into<Target<'a>>,
-    ) -> Result<Attribution<T>> {
-        x_gradient(&self.dynamic, &inputs.into(), target.into())
     }
 }
 
