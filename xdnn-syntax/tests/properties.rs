@@ -186,6 +186,22 @@ fn depth_is_no_danger() {
         assert!(judge(parse(&nested(30, open, close))).is_ok());
         assert!(judge(parse(&nested(1_000, open, close))).is_ok());
     }
+    let blocks: String = (1..60)
+        .map(|i| {
+            format!(
+                "block b{i}() {{ {} b{}() {} }}",
+                "{".repeat(50),
+                i - 1,
+                "}".repeat(50)
+            )
+        })
+        .collect();
+    assert!(
+        judge(parse(&format!(
+            "struct Net(x: [4]) -> [4] {{ block b0() {{ Relu; }} {blocks} b59(); }}"
+        )))
+        .is_ok()
+    );
     let sum = "1 + ".repeat(100_000);
     assert!(
         judge(parse(&format!(

@@ -93,10 +93,12 @@ impl<'a> Lowerer<'a, '_> {
         let fault = |lowerer: &mut Self, fault: Fault| {
             let operand = fault.operand().and_then(|i| operands.get(i));
             let place = operand.map_or(Place::from(keyword), |(_, place)| *place);
-            lowerer.report(match explain(fault) {
-                Some((headline, help)) => Diagnostic::new(place, headline).help(help),
-                None => Diagnostic::from_message(place, fault.message(combine.name())),
-            });
+            let mut message = fault.message(combine.name());
+            if let Some((headline, help)) = explain(fault) {
+                message.headline = headline;
+                message.help = Some(help);
+            }
+            lowerer.report(Diagnostic::from_message(place, message));
         };
         let shapes: Vec<_> = values.iter().map(|value| value.shape).collect();
         let degrees: Vec<_> = values.iter().map(|value| value.degree).collect();

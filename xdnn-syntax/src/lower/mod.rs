@@ -29,6 +29,8 @@ const MAX_NODES: usize = 10_000;
 const MAX_STEPS: usize = 20 * MAX_NODES;
 /// How many blocks may call one another.
 const MAX_CALLS: usize = 64;
+/// How deep bodies may nest, those of called blocks included.
+const MAX_BODIES: usize = 128;
 
 /// A value of the network: where it comes from, and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,7 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         weights: Vec::new(),
         frames: labels::Frames::default(),
         calls: Vec::new(),
+        bodies: 0,
         steps: 0,
         exhausted: false,
     };
@@ -115,6 +118,7 @@ struct Lowerer<'a, 'e> {
     weights: Vec<Weight>,
     frames: labels::Frames,
     calls: Vec<block::Entry<'a>>,
+    bodies: usize,
     steps: usize,
     /// Whether the network is too large, so that nothing more is lowered.
     exhausted: bool,
@@ -177,9 +181,19 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     fn body(&mut self, body: &'a Body, outer: &Scope<'_, 'a>, current: Current) -> Current {
+        if self.bodies >= MAX_BODIES {
+            self.report(Diagnostic::new(
+                body.place,
+                format!("bodies and blocks are nested more than {MAX_BODIES} levels deep"),
+            ));
+            return Current::Unknown;
+        }
+        self.bodies += 1;
         let mut scope = outer.child();
         self.declare(body, &mut scope);
-        self.items(body, &mut scope, current)
+        let current = self.items(body, &mut scope, current);
+        self.bodies -= 1;
+        current
     }
 
     /// Declares the blocks and constants of a body.
