@@ -30,6 +30,23 @@ pub(super) struct Motion {
     pub dilation: [usize; 3],
 }
 
+/// One element of each window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tap {
+    first: [usize; 3],
+    end: [usize; 3],
+    /// What to add to the start of a window, modulo 2⁶⁴: it is negative in the padding.
+    shift: usize,
+}
+
+impl Tap {
+    /// What the window at `at`, which starts at `start`, reads here; `None` in the padding.
+    pub(super) fn of(&self, at: [usize; 3], start: usize) -> Option<usize> {
+        let inside = (0..3).all(|axis| self.first[axis] <= at[axis] && at[axis] < self.end[axis]);
+        inside.then(|| start.wrapping_add(self.shift))
+    }
+}
+
 /// Consecutive windows of one line that read inputs [`Windows::step`] apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -45,11 +62,6 @@ impl Run {
     /// The elements of the run, of what has one element a window.
     pub(super) fn outputs(&self) -> Range<usize> {
         self.output..self.output + self.length
-    }
-
-    /// The inputs of the run where they are contiguous.
-    pub(super) fn inputs(&self) -> Range<usize> {
-        self.input..self.input + self.length
     }
 }
 
@@ -191,27 +203,38 @@ impl Windows {
         }
     }
 
-    /// What element `tap` of the window at `(d, h, w)` reads; `None` in the padding, and where there is no such tap.
-    pub(super) fn position(&self, tap: usize, window: [usize; 3]) -> Option<usize> {
-        if tap >= self.taps() {
-            return None;
-        }
-        let mut position = 0;
-        for (axis, span) in self.spans_at(tap).into_iter().enumerate() {
-            if window[axis] >= span.end {
-                return None;
+    /// The taps, to look up many times. As long as a window.
+    pub(super) fn table(&self) -> Vec<Tap> {
+        let [_, height, width] = self.input;
+        let [d, h, w] = self.stride;
+        let strides = [d * height * width, h * width, w];
+        let tap = |tap: usize| {
+            let spans = self.spans_at(tap);
+            let start = (spans[0].start * height + spans[1].start) * width + spans[2].start;
+            let first: usize = (0..3).map(|axis| spans[axis].first * strides[axis]).sum();
+            Tap {
+                first: spans.map(|span| span.first),
+                end: spans.map(|span| span.end),
+                shift: start.wrapping_sub(first),
             }
-            let i = window[axis].checked_sub(span.first)? * self.stride[axis] + span.start;
-            position = position * self.input[axis] + i;
-        }
-        Some(position)
+        };
+        (0..self.taps()).map(tap).collect()
     }
 
-    /// The windows in order, as `(d, h, w)`.
-    pub(super) fn positions(&self) -> impl Iterator<Item = [usize; 3]> {
+    /// Calls `visit(i, [d, h, w], start)` for each window in order, where `start` is what a tap of shift 0 reads.
+    pub(super) fn each(&self, mut visit: impl FnMut(usize, [usize; 3], usize)) {
         let [depth, height, width] = self.output;
-        (0..depth)
-            .flat_map(move |d| (0..height).flat_map(move |h| (0..width).map(move |w| [d, h, w])))
+        let mut i = 0;
+        for d in 0..depth {
+            for h in 0..height {
+                let line =
+                    (d * self.stride[0] * self.input[1] + h * self.stride[1]) * self.input[2];
+                for w in 0..width {
+                    visit(i, [d, h, w], line + w * self.stride[2]);
+                    i += 1;
+                }
+            }
+        }
     }
 
     fn spans_at(&self, tap: usize) -> [Span; 3] {
@@ -254,9 +277,13 @@ mod tests {
             prop_assume!(!windows.is_pointwise());
             let oracle = PoolWindow { kernel, stride, padding, dilation, output };
             let begin = cut.min(windows.outputs());
-            for tap in 0..windows.taps() {
-                let expected: Vec<_> = windows.positions().map(|at| oracle.position(input, at, tap)).collect();
-                let found: Vec<_> = windows.positions().map(|at| windows.position(tap, at)).collect();
+            for (tap, entry) in windows.table().iter().enumerate() {
+                let (mut expected, mut found) = (Vec::new(), Vec::new());
+                windows.each(|i, at, start| {
+                    assert_eq!(i, expected.len());
+                    expected.push(oracle.position(input, at, tap));
+                    found.push(entry.of(at, start));
+                });
                 prop_assert_eq!(&expected, &found);
                 prop_assert_eq!(windows.covers(tap), expected.iter().all(Option::is_some));
                 let mut from_runs = vec![None; windows.outputs()];

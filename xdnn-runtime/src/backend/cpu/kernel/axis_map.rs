@@ -73,8 +73,14 @@ impl AxisMap {
 
     /// Maps one line of `inputs` elements.
     fn line(&self, x: &[f32], y: &mut [f32]) {
-        for (row, y) in self.rows().zip(y) {
-            *y = row.iter().map(|entry| entry.factor * x[entry.input]).sum();
+        let mut start = 0;
+        for (y, end) in y.iter_mut().zip(&self.ends) {
+            let mut sum = 0.0;
+            for entry in &self.entries[start..*end] {
+                sum += entry.factor * x[entry.input];
+            }
+            *y = sum;
+            start = *end;
         }
     }
 }

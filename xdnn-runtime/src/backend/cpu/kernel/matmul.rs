@@ -6,12 +6,18 @@ use xdnn_ir::Shape;
 
 use super::super::gemm::{Matrix, MatrixMut, gemm};
 use super::super::parallel::{Threads, jobs_on};
-use super::{Kernel, Operands, Scratch};
+use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
 use crate::ops::{self, Sizes};
 
-/// How many columns a job computes of a product that has a single row.
-const COLUMNS: usize = 64;
+/// Up to this number of rows, a product is bound by the reading of `B`, and packing it would not pay.
+const FEW: usize = 16;
+/// How many rows of `Bᵀ` a job reads, where they are contiguous.
+const ROWS: usize = 64;
+/// How many columns of `B` a job reads, where its rows are contiguous.
+const COLUMNS: usize = 1024;
+/// How many rows of `B` are read at a time, where they are contiguous: a page each.
+const DEPTH: usize = 32;
 
 /// A batch of products `op(A)·op(B)`.
 pub(super) struct MatMul {
@@ -42,55 +48,144 @@ impl MatMul {
         }
     }
 
-    /// One row: bound by the reading of `B`, which the threads share.
-    fn row(&self, a: Matrix<'_>, b: Matrix<'_>, c: &mut [f32], threads: Threads) -> Result<()> {
-        let work = COLUMNS * self.sizes.k;
-        jobs_on(threads, c, COLUMNS, work, |i, c| {
-            let b = Matrix {
-                data: b.data.get(i * COLUMNS * b.column..).unwrap_or_default(),
-                ..b
-            };
-            let size = [1, c.len(), self.sizes.k];
+    /// Whether the product is computed as `Cᵀ = Bᵀ·Aᵀ`, whose left factor has contiguous rows that need no packing.
+    fn is_turned(&self) -> bool {
+        self.op.transpose_b && self.sizes.m <= FEW
+    }
+
+    /// `C = (Bᵀ·Aᵀ)ᵀ`.
+    fn turned(
+        &self,
+        a: Matrix<'_>,
+        b: Matrix<'_>,
+        c: &mut [f32],
+        shared: &mut [f32],
+        threads: Threads,
+    ) -> Result<()> {
+        let Sizes { m, k, n, .. } = self.sizes;
+        let product = |i: usize, turned: &mut [f32]| {
+            let rows = b.data.get(i * ROWS * k..).unwrap_or_default();
+            let size = [turned.len() / m, m, k];
             let target = MatrixMut {
-                row: c.len(),
-                data: c,
+                data: turned,
+                row: m,
                 accumulate: false,
             };
-            gemm(size, target, a, b, Threads::One)
-        })
-    }
-}
-
-impl Kernel for MatMul {
-    fn run(&self, operands: &Operands<'_>, output: &mut [f32], _: Scratch<'_>) -> Result<()> {
-        let (a, b) = (operands.read(0)?, operands.read(1)?);
-        let Sizes { batch, m, k, n } = self.sizes;
-        if m * n == 0 {
-            return Ok(());
+            gemm(
+                size,
+                target,
+                Matrix::rows(rows, k),
+                a.transposed(),
+                Threads::One,
+            )
+        };
+        let work = ROWS * m * k;
+        if m == 1 {
+            return jobs_on(threads, c, ROWS, work, product);
         }
-        let product = |i: usize, c: &mut [f32], threads: Threads| {
-            let (a, b) = (self.a(&a[i * m * k..]), self.b(&b[i * k * n..]));
-            if m == 1 {
-                return self.row(a, b, c, threads);
-            }
+        let turned = &mut shared[..m * n];
+        jobs_on(threads, turned, ROWS * m, work, product)?;
+        for (i, row) in c.chunks_exact_mut(n).enumerate() {
+            row.iter_mut()
+                .zip(turned.iter().skip(i).step_by(m))
+                .for_each(|(c, turned)| *c = *turned);
+        }
+        Ok(())
+    }
+
+    /// `C = A·B` where few rows of `A` meet long rows of `B`, some rows of `B` at a time.
+    fn streamed(
+        &self,
+        a: Matrix<'_>,
+        b: Matrix<'_>,
+        c: &mut [f32],
+        threads: Threads,
+    ) -> Result<()> {
+        let Sizes { m, k, n, .. } = self.sizes;
+        if m == 1 {
+            return jobs_on(threads, c, COLUMNS, COLUMNS * k, |i, c| {
+                let b = Matrix::rows(b.data.get(i * COLUMNS..).unwrap_or_default(), n);
+                let size = [1, c.len(), k];
+                let target = MatrixMut {
+                    row: c.len(),
+                    data: c,
+                    accumulate: false,
+                };
+                gemm(size, target, a, b, Threads::One)
+            });
+        }
+        for start in (0..k).step_by(DEPTH) {
+            let part = Matrix {
+                data: a.data.get(start * a.column..).unwrap_or_default(),
+                ..a
+            };
+            let rows = Matrix::rows(b.data.get(start * n..).unwrap_or_default(), n);
+            let target = MatrixMut {
+                data: &mut *c,
+                row: n,
+                accumulate: start > 0,
+            };
+            gemm([m, n, DEPTH.min(k - start)], target, part, rows, threads)?;
+        }
+        Ok(())
+    }
+
+    fn product(
+        &self,
+        [a, b]: [&[f32]; 2],
+        c: &mut [f32],
+        shared: &mut [f32],
+        threads: Threads,
+    ) -> Result<()> {
+        let Sizes { m, k, n, .. } = self.sizes;
+        let (a, b) = (self.a(a), self.b(b));
+        if self.is_turned() {
+            self.turned(a, b, c, shared, threads)
+        } else if m <= FEW && k > 0 && n > COLUMNS && !self.op.transpose_b {
+            self.streamed(a, b, c, threads)
+        } else {
             let target = MatrixMut {
                 data: c,
                 row: n,
                 accumulate: false,
             };
             gemm([m, n, k], target, a, b, threads)
-        };
+        }
+    }
+}
+
+impl Kernel for MatMul {
+    fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
+        let (a, b) = (operands.read(0)?, operands.read(1)?);
+        let Sizes { batch, m, k, n } = self.sizes;
+        if m * n == 0 {
+            return Ok(());
+        }
+        let factors = |i: usize| [&a[i * m * k..], &b[i * k * n..]];
         let work = m * n * k;
         let threads = Threads::for_work(batch * work);
-        if threads == Threads::All && batch >= rayon::current_num_threads() {
+        let alone = !self.is_turned() || m == 1;
+        if threads == Threads::All && alone && batch >= rayon::current_num_threads() {
             return jobs_on(threads, output, m * n, work, |i, c| {
-                product(i, c, Threads::One)
+                self.product(factors(i), c, &mut [], Threads::One)
             });
         }
-        output
-            .chunks_exact_mut(m * n)
-            .enumerate()
-            .try_for_each(|(i, c)| product(i, c, threads))
+        for (i, c) in output.chunks_exact_mut(m * n).enumerate() {
+            self.product(factors(i), c, &mut *scratch.shared, threads)?;
+        }
+        Ok(())
+    }
+
+    fn needs(&self) -> Needs {
+        let turned = self.is_turned() && self.sizes.m > 1;
+        Needs {
+            shared: if turned {
+                self.sizes.m * self.sizes.n
+            } else {
+                0
+            },
+            lane: 0,
+        }
     }
 }
 

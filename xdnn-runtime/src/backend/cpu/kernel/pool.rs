@@ -5,7 +5,8 @@ use std::fmt;
 use xdnn_ir::Shape;
 
 use super::super::parallel::{Threads, chunks, lanes_on};
-use super::super::windows::{Motion, Windows};
+use super::super::strided;
+use super::super::windows::{Motion, Tap, Windows};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
 use crate::ops::{self, PoolWindow, Spatial, tap_of};
@@ -19,11 +20,41 @@ pub(super) struct Winner {
 /// The elements that the taps name.
 pub(super) struct Gather {
     windows: Windows,
+    sources: Sources,
 }
 
 /// Each element added where its tap says that it came from.
 pub(super) struct Scatter {
     windows: Windows,
+    sources: Sources,
+}
+
+/// Where winners come from.
+enum Sources {
+    /// The one window is the plane of so many elements, and taps are positions.
+    Plane(usize),
+    /// The taps of smaller windows.
+    Taps(Vec<Tap>),
+}
+
+impl Sources {
+    fn of_windows(windows: &Windows) -> Self {
+        if windows.is_global() {
+            Self::Plane(windows.inputs())
+        } else {
+            Self::Taps(windows.table())
+        }
+    }
+
+    /// The position in the plane of a window's winner.
+    #[inline]
+    fn of(&self, winner: f32, at: [usize; 3], start: usize) -> Option<usize> {
+        let tap = tap_of(winner)?;
+        match self {
+            Self::Plane(size) => (tap < *size).then_some(tap),
+            Self::Taps(taps) => taps.get(tap)?.of(at, start),
+        }
+    }
 }
 
 fn windows(window: PoolWindow, x: Shape) -> Result<Windows> {
@@ -49,34 +80,30 @@ impl Winner {
         })
     }
 
-    /// The winners of one plane, tap by tap; `best` holds the values of those so far.
-    fn plane(&self, x: &[f32], winners: &mut [f32], best: &mut [f32]) {
+    /// The winners of one plane, tap by tap. `lane` holds the values of those so far, and what challenges them.
+    fn plane(&self, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
+        let (best, challengers) = lane.split_at_mut(winners.len());
         winners.fill(-1.0);
         let step = self.windows.step();
         for tap in 0..self.windows.taps() {
             self.windows.runs(tap, 0..winners.len(), |run| {
-                let so_far = winners[run.outputs()]
-                    .iter_mut()
-                    .zip(&mut best[run.outputs()]);
-                if step == 1 {
-                    self.contend(tap as f32, so_far, &x[run.inputs()]);
-                } else {
-                    self.contend(tap as f32, so_far, x[run.input..].iter().step_by(step));
+                let challengers = &mut challengers[run.outputs()];
+                strided::read(challengers, &x[run.input..], step, |y, x| *y = x);
+                let (winners, best) = (&mut winners[run.outputs()], &mut best[run.outputs()]);
+                // What is no number beats every number, as in the dialect.
+                match self.rule {
+                    ops::Winner::Max => {
+                        challenge(tap as f32, challengers, winners, best, |x, best| {
+                            (x > best) | (x.is_nan() & !best.is_nan())
+                        })
+                    }
+                    ops::Winner::Min => {
+                        challenge(tap as f32, challengers, winners, best, |x, best| {
+                            (x < best) | (x.is_nan() & !best.is_nan())
+                        })
+                    }
                 }
             });
-        }
-    }
-
-    fn contend<'a>(
-        &self,
-        tap: f32,
-        so_far: impl Iterator<Item = (&'a mut f32, &'a mut f32)>,
-        candidates: impl IntoIterator<Item = &'a f32>,
-    ) {
-        for ((winner, best), x) in so_far.zip(candidates) {
-            let wins = *winner < 0.0 || self.rule.beats(*x, *best);
-            *winner = if wins { tap } else { *winner };
-            *best = if wins { *x } else { *best };
         }
     }
 
@@ -94,6 +121,28 @@ impl Winner {
     }
 }
 
+/// `a` or `b`, without a branch. As a conditional expression it becomes one, five times as slow on data without order.
+fn select(condition: bool, a: f32, b: f32) -> f32 {
+    let mask = u32::from(condition).wrapping_neg();
+    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
+}
+
+/// Replaces those who are beaten.
+#[inline(always)]
+fn challenge(
+    tap: f32,
+    challengers: &[f32],
+    winners: &mut [f32],
+    best: &mut [f32],
+    beats: impl Fn(f32, f32) -> bool,
+) {
+    for ((winner, best), x) in winners.iter_mut().zip(best).zip(challengers) {
+        let wins = (*winner < 0.0) | beats(*x, *best);
+        *winner = select(wins, tap, *winner);
+        *best = select(wins, *x, *best);
+    }
+}
+
 impl Kernel for Winner {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
         let x = operands.read(0)?;
@@ -105,8 +154,8 @@ impl Kernel for Winner {
             return Ok(());
         }
         let threads = Threads::for_work(output.len() * self.windows.taps());
-        lanes_on(threads, output, outputs, scratch, |i, winners, best| {
-            self.plane(&x[i * inputs..][..inputs], winners, best);
+        lanes_on(threads, output, outputs, scratch, |i, winners, lane| {
+            self.plane(&x[i * inputs..][..inputs], winners, lane);
             Ok(())
         })
     }
@@ -114,7 +163,7 @@ impl Kernel for Winner {
     fn needs(&self) -> Needs {
         Needs {
             shared: 0,
-            lane: self.windows.outputs(),
+            lane: 2 * self.windows.outputs(),
         }
     }
 }
@@ -122,7 +171,10 @@ impl Kernel for Winner {
 impl Gather {
     pub(super) fn new(op: ops::PoolGather, x: Shape) -> Result<Self> {
         let windows = windows(op.window, x)?;
-        Ok(Self { windows })
+        Ok(Self {
+            sources: Sources::of_windows(&windows),
+            windows,
+        })
     }
 }
 
@@ -130,13 +182,13 @@ impl Kernel for Gather {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], _: Scratch<'_>) -> Result<()> {
         let (x, winners) = (operands.read(0)?, operands.read(1)?);
         let (inputs, outputs) = (self.windows.inputs(), self.windows.outputs());
-        chunks(output, outputs, 8 * outputs, |i, y| {
+        chunks(output, outputs, 4 * outputs, |i, y| {
             let x = &x[i * inputs..][..inputs];
             let winners = &winners[i * outputs..][..outputs];
-            for ((y, winner), at) in y.iter_mut().zip(winners).zip(self.windows.positions()) {
-                let from = tap_of(*winner).and_then(|tap| self.windows.position(tap, at));
-                *y = from.map_or(0.0, |from| x[from]);
-            }
+            self.windows.each(|i, at, start| {
+                let from = self.sources.of(winners[i], at, start);
+                y[i] = from.map_or(0.0, |from| x[from]);
+            });
         });
         Ok(())
     }
@@ -145,7 +197,10 @@ impl Kernel for Gather {
 impl Scatter {
     pub(super) fn new(op: ops::PoolScatter) -> Result<Self> {
         let windows = windows(op.window, op.shape)?;
-        Ok(Self { windows })
+        Ok(Self {
+            sources: Sources::of_windows(&windows),
+            windows,
+        })
     }
 }
 
@@ -153,16 +208,15 @@ impl Kernel for Scatter {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], _: Scratch<'_>) -> Result<()> {
         let (g, winners) = (operands.read(0)?, operands.read(1)?);
         let (inputs, outputs) = (self.windows.inputs(), self.windows.outputs());
-        chunks(output, inputs, 8 * outputs + inputs, |i, x| {
+        chunks(output, inputs, 4 * outputs + inputs, |i, x| {
             x.fill(0.0);
             let g = &g[i * outputs..][..outputs];
             let winners = &winners[i * outputs..][..outputs];
-            for ((g, winner), at) in g.iter().zip(winners).zip(self.windows.positions()) {
-                let to = tap_of(*winner).and_then(|tap| self.windows.position(tap, at));
-                if let Some(to) = to {
-                    x[to] += g;
+            self.windows.each(|i, at, start| {
+                if let Some(to) = self.sources.of(winners[i], at, start) {
+                    x[to] += g[i];
                 }
-            }
+            });
         });
         Ok(())
     }

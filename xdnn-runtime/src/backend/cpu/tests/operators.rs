@@ -309,3 +309,27 @@ fn convolutions_of_every_shape_of_tile() {
         }
     }
 }
+
+#[test]
+fn few_rows_meet_many_columns() {
+    for (batch, m) in [(1, 1), (1, 3), (2, 3), (1, 16), (3, 1), (1, 17)] {
+        for (transpose_a, transpose_b) in
+            [(false, false), (false, true), (true, false), (true, true)]
+        {
+            let with = |rows: usize, columns: usize, transpose: bool| {
+                let (rows, columns) = if transpose {
+                    (columns, rows)
+                } else {
+                    (rows, columns)
+                };
+                Shape::new([batch, rows, columns])
+            };
+            let shapes = [with(m, 100, transpose_a), with(100, 1500, transpose_b)];
+            let op = MatMul {
+                transpose_a,
+                transpose_b,
+            };
+            assert_agrees(op, &shapes, &random(&shapes, 5));
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::super::super::gemm::Matrix;
 use super::super::super::parallel::{Threads, chunks_on};
+use super::super::super::strided;
 use super::geometry::{Geometry, Tile};
 
 impl Geometry {
@@ -35,13 +36,7 @@ impl Geometry {
                 }
                 self.windows.runs(tap, tile.columns.clone(), |run| {
                     let part = &mut part[run.outputs()];
-                    if step == 1 {
-                        part.copy_from_slice(&x[run.inputs()]);
-                    } else {
-                        part.iter_mut()
-                            .zip(x[run.input..].iter().step_by(step))
-                            .for_each(|(y, x)| *y = *x);
-                    }
+                    strided::read(part, &x[run.input..], step, |y, x| *y = x);
                 });
             }
         });
@@ -73,15 +68,7 @@ impl Geometry {
                     let g = &unrolled[(row - rows.start) * width + sample * columns..][..columns];
                     self.windows.runs(row - first, tile.columns.clone(), |run| {
                         let g = &g[run.outputs()];
-                        if step == 1 {
-                            x[run.inputs()].iter_mut().zip(g).for_each(|(x, g)| *x += g);
-                        } else {
-                            x[run.input..]
-                                .iter_mut()
-                                .step_by(step)
-                                .zip(g)
-                                .for_each(|(x, g)| *x += g);
-                        }
+                        strided::write(&mut x[run.input..], step, g, |x, g| *x += g);
                     });
                 }
             });

@@ -1,6 +1,7 @@
 //! Convolutions with few output channels in a group, such as depthwise ones: sums of shifted planes.
 
 use super::super::super::parallel::chunks;
+use super::super::super::strided;
 use super::super::super::windows::Run;
 use super::{Geometry, Kernel, Operands, Result, Role, Scratch, fmt};
 
@@ -27,13 +28,8 @@ impl Direct {
             let x = &x[(first + channel) * plane..][..plane];
             for (tap, w) in w.iter().enumerate() {
                 self.runs(tap, |run, step| {
-                    let y = y[run.outputs()].iter_mut();
-                    if step == 1 {
-                        y.zip(&x[run.inputs()]).for_each(|(y, x)| *y += w * x);
-                    } else {
-                        y.zip(x[run.input..].iter().step_by(step))
-                            .for_each(|(y, x)| *y += w * x);
-                    }
+                    let y = &mut y[run.outputs()];
+                    strided::read(y, &x[run.input..], step, |y, x| *y += w * x);
                 });
             }
         }
@@ -52,18 +48,7 @@ impl Direct {
             for (tap, w) in w.iter().enumerate() {
                 self.runs(tap, |run, step| {
                     let y = &y[run.outputs()];
-                    if step == 1 {
-                        x[run.inputs()]
-                            .iter_mut()
-                            .zip(y)
-                            .for_each(|(x, y)| *x += w * y);
-                    } else {
-                        x[run.input..]
-                            .iter_mut()
-                            .step_by(step)
-                            .zip(y)
-                            .for_each(|(x, y)| *x += w * y);
-                    }
+                    strided::write(&mut x[run.input..], step, y, |x, y| *x += w * y);
                 });
             }
         }
@@ -83,7 +68,7 @@ impl Direct {
                 self.runs(tap, |run, step| {
                     let y = &y[run.outputs()];
                     sum += if step == 1 {
-                        dot(&x[run.inputs()], y)
+                        dot(&x[run.input..][..run.length], y)
                     } else {
                         let x = x[run.input..].iter().step_by(step);
                         f64::from(x.zip(y).map(|(x, y)| x * y).sum::<f32>())
