@@ -175,7 +175,10 @@ pub enum Error {
     },
 
     /// Training has left the numbers that can be computed with.
-    #[error("the loss is {loss} and its gradient not finite; use a smaller learning rate")]
+    #[error(
+        "training has diverged: the loss is {loss}, and it, its gradient or the next weights are not finite; use a \
+         smaller learning rate"
+    )]
     Diverged {
         /// The loss of the batch.
         loss: f32,

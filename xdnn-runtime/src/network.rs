@@ -170,14 +170,15 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::Graph`] where the task does not fit the network.
+    /// Those of [`Graph::build`].
     fn graph(&self, task: Task, batch: usize) -> Result<Graph> {
         Graph::build(Self::SPEC, task, batch)
     }
 
     /// Writes the weights to a file in the [safetensors](weights::safetensors) format.
     ///
-    /// The file appears complete or not at all; one that was there before is replaced in one step.
+    /// The file appears complete or not at all; one that was there before is replaced in one step, unless it is
+    /// read-only.
     ///
     /// # Errors
     ///

@@ -10,6 +10,9 @@ use crate::graph::Task;
 use crate::model::{Bindings, DynamicModel};
 use crate::{Error, Inputs, Result};
 
+/// Far beyond any use; a number of steps without a bound is a size of memory without a bound.
+const MOST_STEPS: usize = 1 << 16;
+
 /// How the integral over the path is approximated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -41,7 +44,7 @@ pub struct IntegratedGradients<T: Element = f32> {
 }
 
 impl<T: Element> IntegratedGradients<T> {
-    /// From a zero baseline in `steps` gradient evaluations a sample, by Gauss–Legendre quadrature.
+    /// From a zero baseline in `steps` gradient evaluations a sample, at most 65536, by Gauss–Legendre quadrature.
     pub fn new(steps: usize) -> Self {
         Self {
             steps,
@@ -75,17 +78,11 @@ impl<T: Element> IntegratedGradients<T> {
     /// The points on the path from 0 to 1, with their weights.
     fn nodes(&self) -> Result<Vec<(f64, f64)>> {
         let n = self.steps;
-        let least = if self.quadrature == Quadrature::Trapezoid {
-            2
-        } else {
-            1
+        let (range, expected) = match self.quadrature {
+            Quadrature::Trapezoid => (2..=MOST_STEPS, "from 2 to 65536 for the trapezoid rule"),
+            _ => (1..=MOST_STEPS, "from 1 to 65536"),
         };
-        if n < least {
-            let expected = if least == 1 {
-                "at least 1"
-            } else {
-                "at least 2 for the trapezoid rule"
-            };
+        if !range.contains(&n) {
             return Err(Error::option("steps", expected, n));
         }
         let step = 1.0 / n as f64;
@@ -130,6 +127,14 @@ impl<T: Element> IntegratedGradients<T> {
             let times = match array.shape() {
                 shape if shape == sample => batch,
                 [samples, rest @ ..] if *samples == batch && rest == sample => 1,
+                [samples, rest @ ..] if rest == sample => {
+                    return Err(Error::BatchesDiffer {
+                        first: input.name.clone(),
+                        expected: batch,
+                        name: format!("baseline of {}", input.name).into(),
+                        found: *samples,
+                    });
+                }
                 shape => {
                     let name = format!("baseline of {}", input.name).into();
                     return Err(Error::InputShape {
@@ -183,8 +188,8 @@ impl<T: Element> DynamicModel<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Inputs::check`] and of [`Target`]; [`Error::Option`] for too few steps; [`Error::InputCount`],
-    /// [`Error::InputShape`] or [`Error::NonFiniteInput`] for a baseline that does not fit.
+    /// Those of [`Inputs::check`] and of [`Target`]; [`Error::Option`] for too few or too many steps; [`Error::InputCount`],
+    /// [`Error::InputShape`], [`Error::BatchesDiffer`] or [`Error::NonFiniteInput`] for a baseline that does not fit.
     pub fn integrated_gradients<'a>(
         &self,
         inputs: impl Into<Inputs<'a, T>>,

@@ -5,7 +5,7 @@ use xdnn_ir::{NetworkSpec, Shape};
 use super::build::{Mode, forward};
 use super::{Graph, Value};
 use crate::autodiff::vjp;
-use crate::error::{Result, invalid};
+use crate::error::{Error, Result, invalid};
 use crate::ops::{Leaf, Map, OneHot, PoolGather, PoolWindow, PoolWinner, Winner};
 
 /// What a graph computes. The outputs of the graph are listed in order.
@@ -33,7 +33,13 @@ pub enum Loss {
 
 impl Graph {
     /// The graph that does `task` for a batch of `batch` samples of the network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a batch of 0, [`Error::OutOfMemory`] for one that no machine could hold, [`Error::Graph`]
+    /// where the task does not fit the network.
     pub fn build(spec: &NetworkSpec, task: Task, batch: usize) -> Result<Self> {
+        check_batch(spec, batch)?;
         let mut graph = Self::new();
         let mode = if matches!(task, Task::Train(_)) {
             Mode::Training
@@ -69,6 +75,28 @@ impl Graph {
         super::verify::verify(&graph)?;
         Ok(graph)
     }
+}
+
+/// The bytes that the processors of today can address. Sizes below it leave room to count in.
+const ADDRESSABLE: u64 = 1 << 47;
+
+fn check_batch(spec: &NetworkSpec, batch: usize) -> Result<()> {
+    if batch == 0 {
+        return Err(Error::option("batch", "at least 1", batch));
+    }
+    let inputs = spec.inputs().iter().map(|input| input.shape);
+    let values = inputs.chain(spec.nodes().iter().map(|node| node.shape));
+    let largest = values.map(|shape| shape.elements()).max().unwrap_or(1);
+    let bytes = largest
+        .saturating_mul(batch)
+        .saturating_mul(size_of::<f64>());
+    if bytes as u64 <= ADDRESSABLE && isize::try_from(bytes).is_ok() {
+        return Ok(());
+    }
+    Err(Error::OutOfMemory {
+        what: format!("a batch of {batch}").into(),
+        bytes,
+    })
 }
 
 /// `∂F_target/∂x` for each input, the target of each sample given by [`Leaf::Target`].

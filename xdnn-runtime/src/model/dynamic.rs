@@ -107,7 +107,7 @@ impl<T: Element> DynamicModel<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::OutOfMemory`], [`Error::Device`], [`Error::Graph`].
+    /// [`Error::Device`] and those of [`Graph::build`](crate::Graph::build).
     pub fn prepare(&self, task: Task, batch: usize) -> Result<()> {
         self.program(task, batch).map(|_| ())
     }

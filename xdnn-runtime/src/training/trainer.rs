@@ -24,6 +24,8 @@ use crate::{Device, Error, Inputs, Network, Result, Seed, Target, WeightReader};
 #[derive(Debug)]
 pub struct Trainer<N, O> {
     model: DynamicModel<f32>,
+    /// The weights before the last step, to go back to.
+    before: Vec<Vec<f32>>,
     loss: Loss,
     optimizer: OptimizerState<O>,
     random: ChaCha8Rng,
@@ -83,9 +85,11 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         let sizes: Vec<usize> = weights.iter().map(|array| array.len()).collect();
         let model = DynamicModel::new(N::SPEC.clone(), weights, device)?;
         let optimizer = OptimizerState::new(optimizer, sizes)?;
+        let before = model.weights().to_vec();
         let random = ChaCha8Rng::seed_from_u64(seed.0);
         Ok(Self {
             model,
+            before,
             loss,
             optimizer,
             random,
@@ -98,7 +102,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     /// # Errors
     ///
     /// Those of [`Inputs::check`]; [`Error::TargetCount`] and [`Error::ClassOutOfRange`] for classes that do not fit;
-    /// [`Error::Diverged`] where the loss or a gradient is no longer finite. The weights are as they were then.
+    /// [`Error::Diverged`] where the loss, a gradient or a weight after the step is not finite. The weights are then as
+    /// they were before the step.
     pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, classes: &[usize]) -> Result<Step> {
         let batch = Batch::new(self.model.spec(), &inputs.into(), Target::Classes(classes))?;
         let slices: Vec<&[f32]> = batch.inputs.iter().map(AsRef::as_ref).collect();
@@ -114,14 +119,17 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             return Err(invalid("a training graph has no loss"));
         };
         let loss = loss.first().copied().unwrap_or(f32::NAN);
-        if !loss.is_finite()
-            || gradients
-                .iter()
-                .any(|gradient| first_non_finite(gradient).is_some())
-        {
+        if !loss.is_finite() || !finite(gradients) {
             return Err(Error::Diverged { loss });
         }
+        for (before, weights) in self.before.iter_mut().zip(self.model.weights()) {
+            before.copy_from_slice(weights);
+        }
         self.optimizer.step(self.model.weights_mut(), gradients)?;
+        if !finite(self.model.weights()) {
+            self.model.weights_mut().swap_with_slice(&mut self.before);
+            return Err(Error::Diverged { loss });
+        }
         let each = outputs.len() / batch.size;
         let predicted = outputs.chunks_exact(each.max(1)).map(argmax);
         let correct = predicted
@@ -149,12 +157,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     ) -> Result<()> {
         let inputs = inputs.into();
         let samples = inputs.check(self.model.spec())?;
-        if classes.len() != samples {
-            return Err(Error::TargetCount {
-                batch: samples,
-                found: classes.len(),
-            });
-        }
+        // A class out of range is found before the first step and not in the middle of an epoch.
+        Target::Classes(classes).resolve::<f32>(self.model.spec(), samples)?;
         if fit.batch == 0 {
             return Err(Error::option("batch", "at least 1", fit.batch));
         }
@@ -218,4 +222,10 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         };
         dropouts(self.model.spec()).into_iter().map(mask).collect()
     }
+}
+
+fn finite(tensors: &[Vec<f32>]) -> bool {
+    tensors
+        .iter()
+        .all(|tensor| first_non_finite(tensor).is_none())
 }

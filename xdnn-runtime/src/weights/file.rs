@@ -36,11 +36,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Puts `bytes` at `path` in one step: whoever reads it finds the old file or the new one, and a failure leaves the old
-/// one and nothing else.
+/// one and nothing else. A file that is marked as read-only is not replaced.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let replaced = || -> io::Result<()> {
         // A link stays a link: what it points to is replaced.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // Not left to the system, which looks at the permissions of the folder alone.
+        if fs::metadata(&target).is_ok_and(|metadata| metadata.permissions().readonly()) {
+            let cause = "the file is read-only";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, cause));
+        }
         let folder = match target.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
