@@ -275,3 +275,37 @@ fn the_graphs_of_a_convolutional_network() {
     insta::assert_snapshot!("attribute", text(Task::Attribute));
     insta::assert_snapshot!("train", text(Task::Train(Loss::CrossEntropy)));
 }
+
+#[test]
+fn a_graph_is_drawn_with_its_operators_operands_and_outputs() {
+    let mut graph = Graph::new();
+    let a = graph.leaf(Leaf::Input(0), SHAPE).unwrap();
+    let b = graph.leaf(Leaf::Input(1), SHAPE).unwrap();
+    let product = graph.mul(a, b).unwrap();
+    let half = graph.scale(product, 0.5).unwrap();
+    graph.set_outputs(vec![half]);
+    assert_eq!(
+        graph.dot(),
+        r#"digraph {
+    0 [ label = "Input(0)\n[2, 3]" shape = box peripheries = 1]
+    1 [ label = "Input(1)\n[2, 3]" shape = box peripheries = 1]
+    2 [ label = "Mul\n[2, 3]" shape = box peripheries = 1]
+    3 [ label = "Scale(0.5)\n[2, 3]" shape = box peripheries = 2]
+    0 -> 2 [ label = 0]
+    1 -> 2 [ label = 1]
+    2 -> 3 [ ]
+}
+"#
+    );
+}
+
+#[test]
+fn a_trained_network_is_drawn_whole() {
+    let graph = Graph::build(&network(), Task::Train(Loss::CrossEntropy), 2).unwrap();
+    let (nodes, dot) = (graph.nodes().unwrap(), graph.dot());
+    let drawn = |mark: &str| dot.lines().filter(|line| line.contains(mark)).count();
+    assert_eq!(drawn("peripheries"), nodes.len());
+    assert_eq!(drawn("peripheries = 2"), graph.outputs().len());
+    let arrows: usize = nodes.iter().map(|node| node.operands.len()).sum();
+    assert_eq!(drawn(" -> "), arrows);
+}

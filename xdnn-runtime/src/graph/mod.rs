@@ -17,6 +17,7 @@ use crate::ops::{
 };
 
 mod build;
+mod dot;
 mod task;
 pub mod verify;
 
