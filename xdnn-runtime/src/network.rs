@@ -117,10 +117,10 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     /// The names and shapes of the weights, in order of declaration.
     const WEIGHTS: &'static [xdnn_ir::Weight] = Self::SPEC.weights();
 
-    /// The network with freshly drawn weights. The same seed gives the same weights everywhere.
+    /// The network with freshly drawn weights. The same seed gives the same weights; [`weights::initial`] says how far.
     ///
     /// Linear layers and convolutions are drawn after He et al. (2015), those in residual branches after Fixup (Zhang
-    /// et al. 2019); see [`weights::initial`] for the rules.
+    /// et al. 2019).
     ///
     /// # Panics
     ///
