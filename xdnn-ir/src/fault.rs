@@ -72,7 +72,7 @@ pub enum Fault {
         /// The shape asked for.
         to: Shape,
     },
-    /// A shape has too many dimensions or elements to be computed with.
+    /// A shape or a window has too many dimensions or elements to be computed with.
     TooLarge,
     /// A combination has no operands.
     NoOperands,

@@ -2,6 +2,9 @@
 
 use crate::{Fault, Shape};
 
+/// The most elements of a pool's window: the position of a maximum is kept as an `f32`, exact up to here.
+pub(crate) const MAX_POOL: usize = 1 << 24;
+
 /// The arguments of a sliding window over `R` spatial axes.
 #[derive(Clone, Copy)]
 pub(crate) struct Window<const R: usize> {
@@ -69,6 +72,9 @@ impl<const R: usize> Window<R> {
                 padding,
             });
         }
+        if padded > isize::MAX as usize {
+            return Err(Fault::TooLarge);
+        }
         let free = padded - extent;
         if !self.ceil_mode {
             return Ok((free / stride).saturating_add(1));
@@ -81,7 +87,8 @@ impl<const R: usize> Window<R> {
         }
     }
 
-    /// Pools forbid windows that hold nothing but padding. PyTorch does so for those without dilation.
+    /// Pools forbid windows that hold nothing but padding, and those of more than [`MAX_POOL`] elements. PyTorch does
+    /// the former for those without dilation.
     pub(crate) const fn pool(&self, input: Shape, expected: &'static str) -> Result<Shape, Fault> {
         let mut i = 0;
         while i < R {
@@ -94,8 +101,10 @@ impl<const R: usize> Window<R> {
             i += 1;
         }
         let output = tri!(self.output(input, input.dim(0), expected));
+        let mut elements: usize = 1;
         let mut i = 0;
         while i < R {
+            elements = elements.saturating_mul(self.kernel[i]);
             let (size, padding, dilation) = (input.dim(i + 1), self.padding[i], self.dilation[i]);
             if self.steps_over(i, size) {
                 return Err(Fault::EmptyWindow {
@@ -106,6 +115,9 @@ impl<const R: usize> Window<R> {
             }
             i += 1;
         }
+        if elements > MAX_POOL {
+            return Err(Fault::TooLarge);
+        }
         Ok(output)
     }
 
@@ -115,5 +127,46 @@ impl<const R: usize> Window<R> {
         let (padding, dilation) = (self.padding[axis], self.dilation[axis]);
         let first = padding.div_ceil(dilation).saturating_mul(dilation);
         first >= padding.saturating_add(input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window<const R: usize>(kernel: [usize; R], padding: [usize; R]) -> Window<R> {
+        Window {
+            kernel,
+            stride: [1; R],
+            padding,
+            dilation: [1; R],
+            ceil_mode: false,
+        }
+    }
+
+    #[test]
+    fn windows_of_pools_have_positions_that_f32_holds() {
+        let line = |kernel| window([kernel], [0]).pool(Shape::new([1, usize::MAX / 2]), "");
+        assert!(line(1 << 24).is_ok());
+        assert_eq!(line((1 << 24) + 1), Err(Fault::TooLarge));
+        let plane = |kernel| window(kernel, [0, 0]).pool(Shape::new([1, 1 << 40, 1 << 40]), "");
+        assert!(plane([1 << 12, 1 << 12]).is_ok());
+        assert_eq!(plane([1 << 12, (1 << 12) + 1]), Err(Fault::TooLarge));
+        assert_eq!(plane([1 << 40, 1 << 40]), Err(Fault::TooLarge));
+        let convolution = window([1 << 25], [0]).output(Shape::new([1, 1 << 25]), 1, "");
+        assert_eq!(convolution, Ok(Shape::new([1, 1])));
+    }
+
+    #[test]
+    fn padded_inputs_have_signed_sizes() {
+        const MAX: usize = isize::MAX as usize;
+        let output = |input, padding| {
+            let mut window = window([1], [padding]);
+            window.stride = [MAX];
+            window.output(Shape::new([1, input]), 1, "")
+        };
+        assert_eq!(output(MAX - 2, 1), Ok(Shape::new([1, 1])));
+        assert_eq!(output(MAX - 1, 1), Err(Fault::TooLarge));
+        assert_eq!(output(1, usize::MAX), Err(Fault::TooLarge));
     }
 }

@@ -12,7 +12,7 @@ layer! {
 layer! {
     /// `x` for `x > 0`, `negative_slope·x` otherwise. Keeps the degree; the derivative at 0 is `negative_slope`.
     LeakyRelu {
-        /// The slope for `x ≤ 0`; any finite number.
+        /// The slope for `x ≤ 0`; any finite number that fits `f32`.
         negative_slope: f64 = 0.01,
     }
 }
@@ -53,10 +53,10 @@ impl Abs {
 impl LeakyRelu {
     /// The shape of the result: that of the input.
     pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        if !self.negative_slope.is_finite() {
+        if !(self.negative_slope as f32).is_finite() {
             return Err(Fault::Argument {
                 name: "negative_slope",
-                expected: "a finite number",
+                expected: "a finite number that fits `f32`",
             });
         }
         Ok(input)
@@ -72,5 +72,27 @@ impl PRelu {
     /// The weights: `[num_parameters]`.
     pub const fn weights(&self, _: Shape) -> Weights {
         Weights::one(Shape::new([self.num_parameters]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_fit_f32() {
+        let input = Shape::new([2]);
+        let output = |negative_slope| LeakyRelu { negative_slope }.output(input);
+        for slope in [0.0, -0.5, 1e-300, f64::from(f32::MAX), f64::from(f32::MIN)] {
+            assert_eq!(output(slope), Ok(input), "{slope}");
+        }
+        for slope in [1e39, -1e39, f64::MAX, f64::INFINITY, f64::NAN] {
+            let fault = output(slope).unwrap_err();
+            assert_eq!(
+                fault.to_string(),
+                "`negative_slope` of `the operation` must be a finite number that fits `f32`",
+                "{slope}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Pools whose windows follow from the size of their output.
 
+use crate::window::MAX_POOL;
 use crate::{Fault, Shape};
 
 layer! {
@@ -21,7 +22,7 @@ layer! {
 }
 
 layer! {
-    /// The maximum over all positions: `[channels, …] → [channels, 1, …]`. Keeps the degree.
+    /// The maximum over all positions, 2^24 at most: `[channels, …] → [channels, 1, …]`. Keeps the degree.
     GlobalMaxPool {}
 }
 
@@ -71,7 +72,11 @@ impl GlobalAvgPool {
 impl GlobalMaxPool {
     /// The shape of the result.
     pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        global(input)
+        let output = tri!(global(input));
+        if input.with_dim(0, 1).elements() > MAX_POOL {
+            return Err(Fault::TooLarge);
+        }
+        Ok(output)
     }
 }
 
@@ -89,4 +94,31 @@ const fn global(input: Shape) -> Result<Shape, Fault> {
         axis += 1;
     }
     Ok(output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_positions_of_global_maxima_fit_f32() {
+        let output = |dims| GlobalMaxPool {}.output(Shape::new(dims));
+        let one = Ok(Shape::new([9, 1, 1]));
+        assert_eq!(output([9, 1 << 12, 1 << 12]), one);
+        assert_eq!(output([9, 1 << 12, (1 << 12) + 1]), Err(Fault::TooLarge));
+        assert_eq!(output([9, usize::MAX, usize::MAX]), Err(Fault::TooLarge));
+        let mean = GlobalAvgPool {}.output(Shape::new([9, 1 << 13, 1 << 13]));
+        assert_eq!(mean, one);
+    }
+
+    #[test]
+    fn the_refusal_names_the_window() {
+        let message = Fault::TooLarge.message("GlobalMaxPool");
+        assert_eq!(
+            message.headline,
+            "the window or the result of `GlobalMaxPool` is too large"
+        );
+        let note = message.note.unwrap_or_default();
+        assert!(note.contains("at most 2^24 elements"), "{note}");
+    }
 }

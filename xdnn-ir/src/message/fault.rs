@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Message;
+use crate::window::MAX_POOL;
 use crate::{Fault, Shape};
 
 impl Fault {
@@ -45,9 +46,13 @@ impl Fault {
                     .note(format!("it keeps the elements, and {from} has {before}, but {to} has {after}"))
                     .help(format!("write dimensions whose product is {before}"))
             }
+            Self::TooLarge if name.contains("Pool") => {
+                Message::new(format!("the window or the result of `{name}` is too large"))
+                    .note(format!("the window of a pool has at most 2^{} elements, and a value fits into memory with its padding", MAX_POOL.ilog2()))
+            }
             Self::TooLarge => {
                 Message::new(format!("the result or the weights of `{name}` are too large"))
-                    .note("a value has at most 5 dimensions, and fits into memory")
+                    .note("a value has at most 5 dimensions, and fits into memory with its padding")
             }
             Self::NoOperands => Message::new(format!("`{name}` has nothing to combine")).help(format!("name the flows: `{name}(a, b)`")),
             Self::ShapesDiffer { first, other, .. } if name == "concat" => {
