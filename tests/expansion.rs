@@ -39,7 +39,7 @@ mod declared {
 
 use ::std::string::String;
 use ::std::vec::Vec;
-use ::std::{assert_eq, format};
+use ::std::{assert, assert_eq, format};
 use ::xdnn::{Network, Parameters, Seed};
 
 /// The names of the tensors as the struct holds them.
@@ -90,6 +90,32 @@ fn inputs_are_named() {
         visited(&declared::Undocumented::init(Seed(1))),
         ["head.weight"]
     );
+}
+
+#[test]
+fn named_inputs_hold_either_number() {
+    let image = ::ndarray::Array4::<f64>::from_elem((2, 1, 4, 4), 0.1);
+    let sound = ::ndarray::Array2::<f64>::from_elem((2, 7), 0.1);
+    let inputs = declared::UndocumentedInputs {
+        image: image.view(),
+        sound: sound.view(),
+    };
+    assert_eq!(
+        format!("{inputs:?}"),
+        format!("{:?}", ::std::clone::Clone::clone(&inputs))
+    );
+    let network = declared::Undocumented::init(Seed(1));
+    let model = network.compile_f64().unwrap();
+    let (first, second) = (
+        model.forward(inputs).unwrap(),
+        model.forward(inputs).unwrap(),
+    );
+    assert_eq!(first, second);
+    let weights = network.head.weight.as_slice().iter();
+    let expected: f64 = ::std::iter::Iterator::sum(::std::iter::Iterator::map(weights, |weight| {
+        0.1 * <f64 as ::std::convert::From<f32>>::from(*weight)
+    }));
+    assert!((first[[0, 0]] - expected).abs() < 1e-14);
 }
 
 #[test]

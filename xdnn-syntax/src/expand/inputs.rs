@@ -6,7 +6,7 @@ use xdnn_ir::NetworkSpec;
 
 use super::{Context, local};
 
-/// `pub struct FusionInputs<'a> { … }`, or nothing for a single input.
+/// `pub struct FusionInputs<'a, T = f32> { … }`, or nothing for a single input.
 pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
     let Context {
         krate,
@@ -30,7 +30,7 @@ pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
                 &input.name,
                 format_ident!("ArrayView{}", spec.shape.rank() + 1),
             );
-            quote!(#[doc = #doc] #visibility #field: #krate::ndarray::#view<'a, f32>)
+            quote!(#[doc = #doc] #visibility #field: #krate::ndarray::#view<'a, T>)
         });
     let names: Vec<_> = network.inputs.iter().map(|input| &input.name).collect();
     let given = local("inputs");
@@ -38,12 +38,12 @@ pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
         #(#cfg)*
         #[doc = #doc]
         #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-        #visibility struct #inputs<'a> { #(#fields),* }
+        #visibility struct #inputs<'a, T = f32> { #(#fields),* }
 
         #(#cfg)*
         #[automatically_derived]
-        impl<'a> ::core::convert::From<#inputs<'a>> for #krate::Inputs<'a> {
-            fn from(#given: #inputs<'a>) -> Self {
+        impl<'a, T: #krate::ops::Real> ::core::convert::From<#inputs<'a, T>> for #krate::Inputs<'a, T> {
+            fn from(#given: #inputs<'a, T>) -> Self {
                 #krate::Inputs::from_views([#(#given.#names.into_dyn()),*])
             }
         }
