@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
+use strsim::levenshtein;
 use xdnn_ir::NetworkSpec;
 
 use super::WeightFault;
@@ -140,22 +141,13 @@ fn meant(name: &str, shape: &[usize], faults: &[WeightFault]) -> Option<Cow<'sta
         let prefixed = name
             .strip_suffix(missing.as_ref())
             .is_some_and(|prefix| prefix.ends_with('.'));
-        (if prefixed { 0 } else { distance(name, missing) }, missing)
+        let letters = if prefixed {
+            0
+        } else {
+            levenshtein(name, missing)
+        };
+        (letters, missing)
     });
     let (letters, nearest) = near.min_by_key(|(letters, _)| *letters)?;
     (letters <= name.chars().count() / 4).then(|| nearest.clone())
-}
-
-/// The number of letters to insert, delete or replace between two names (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.chars().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
