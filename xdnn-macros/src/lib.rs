@@ -1,6 +1,7 @@
 //! The procedural macros of xdnn: a thin shell around `xdnn-syntax`.
 //!
 //! Use them through the facade, `xdnn::network!`, which hands in the path to itself.
+#![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
 
