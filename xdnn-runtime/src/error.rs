@@ -11,8 +11,8 @@ use crate::weights::WeightFault;
 
 /// What can go wrong between a declared network and its results.
 ///
-/// Every text says what was expected, what was found and what to do. Nothing has been changed or written when one of
-/// these comes back.
+/// Every text says what was expected, what was found and what to do. What gives one of these has changed and written
+/// nothing, but for the steps that [`Trainer::fit`](crate::training::Trainer::fit) has already taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -33,13 +33,3 @@ pub use weights::{Weight, WeightFault, WeightReader, WeightView, WeightViewMut};
 
 pub use ndarray;
 pub use xdnn_ir as ir;
-
-/// What the expansions of the macros name. No part of the contract.
-#[doc(hidden)]
-pub mod __private {
-    pub use crate::{
-        Error, Inputs, Network, Parameters, Result, Seed, Weight, WeightReader, WeightView,
-        WeightViewMut, XNetwork, ir, layers, ndarray,
-    };
-    pub use std::borrow::Cow;
-}

@@ -97,7 +97,7 @@ impl<T: Parameters> Parameters for Vec<T> {
     }
 }
 
-/// A network that was declared with `network!` or `#[xdnn]`.
+/// A network that was declared with `network!`.
 ///
 /// The struct is its weights: draw them with [`init`](Self::init) or read them with [`load`](Self::load), change them
 /// through its fields, write them with [`save`](Self::save).
@@ -207,7 +207,7 @@ fn contradicts_spec(spec: &NetworkSpec, error: &Error) -> ! {
     message = "`{Self}` is not proved to be homogeneous, so it has no one-pass attribution",
     label = "this network has no proved degree of homogeneity",
     note = "`attribute` needs a network without biases whose layers are all homogeneous",
-    note = "remove `#[regular]` from its declaration to see what breaks homogeneity, or use `integrated_gradients`"
+    note = "use `integrated_gradients` for any other network"
 )]
 pub trait XNetwork: Network {}
 

@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use ndarray::ArrayD;
 
+use super::target::{chosen, number};
 use super::{Attribution, Batch, Target};
 use crate::backend::Element;
 use crate::graph::Task;
@@ -68,7 +69,8 @@ impl<T: Element> IntegratedGradients<T> {
         self
     }
 
-    /// Evaluates about `samples` points of paths at once, 64 by default. It bounds the memory; the result is the same.
+    /// Evaluates about `samples` points of paths at once, 64 by default, and at least one for each sample of the batch.
+    /// The result is the same.
     #[must_use]
     pub fn batch(mut self, samples: usize) -> Self {
         self.batch = samples;
@@ -181,6 +183,27 @@ fn gauss_legendre(n: usize) -> Vec<(f64, f64)> {
     (0..n).map(node).collect()
 }
 
+/// The points of the paths of all samples at `nodes`, one copy of the batch after the other.
+fn points_on<T: Element>(input: &[T], baseline: &[T], nodes: &[(f64, f64)]) -> Vec<T> {
+    let between = |alpha: f64| {
+        let point = move |(x, start): (&T, &T)| *start + T::of(alpha) * (*x - *start);
+        input.iter().zip(baseline).map(point)
+    };
+    nodes
+        .iter()
+        .flat_map(|(alpha, _)| between(*alpha))
+        .collect()
+}
+
+/// Adds the gradients at `nodes`, each times its weight.
+fn add_weighted<T: Element>(integral: &mut [f64], gradients: &[T], nodes: &[(f64, f64)]) {
+    for ((_, weight), gradient) in nodes.iter().zip(gradients.chunks_exact(integral.len())) {
+        for (sum, value) in integral.iter_mut().zip(gradient) {
+            *sum += weight * value.to_f64().unwrap_or(f64::NAN);
+        }
+    }
+}
+
 impl<T: Element> DynamicModel<T> {
     /// [`IntegratedGradients`] of each sample.
     ///
@@ -196,18 +219,31 @@ impl<T: Element> DynamicModel<T> {
         target: impl Into<Target<'a>>,
         method: &IntegratedGradients<T>,
     ) -> Result<Attribution<T>> {
+        self.integrated_gradients_observed(inputs, target, method, |_, _| {})
+    }
+
+    /// [`integrated_gradients`](Self::integrated_gradients), telling `observer` how many of how many steps are done.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`integrated_gradients`](Self::integrated_gradients).
+    pub fn integrated_gradients_observed<'a>(
+        &self,
+        inputs: impl Into<Inputs<'a, T>>,
+        target: impl Into<Target<'a>>,
+        method: &IntegratedGradients<T>,
+        mut observer: impl FnMut(usize, usize),
+    ) -> Result<Attribution<T>> {
         let batch = Batch::new(self.spec(), &inputs.into(), target.into())?;
         let nodes = method.nodes()?;
         let baselines = method.baselines(self, batch.size)?;
         let outputs = self.forward_slices(batch.size, &batch.inputs)?;
         let at_baseline = self.forward_slices(batch.size, &baselines)?;
 
-        let (targets, explained) = super::target::chosen(&outputs, batch.size, &batch.targets);
-        let fixed: Vec<T> = targets
-            .iter()
-            .map(|target| super::target::number(*target))
-            .collect();
-        let (_, explained_at_baseline) = super::target::chosen(&at_baseline, batch.size, &fixed);
+        let (targets, explained) = chosen(&outputs, batch.size, &batch.targets);
+        let fixed: Result<Vec<T>> = targets.iter().map(|target| number(*target)).collect();
+        let fixed = fixed?;
+        let (_, explained_at_baseline) = chosen(&at_baseline, batch.size, &fixed);
 
         let mut integrals: Vec<Vec<f64>> = batch
             .inputs
@@ -215,55 +251,47 @@ impl<T: Element> DynamicModel<T> {
             .map(|input| vec![0.0; input.len()])
             .collect();
         let points = (method.batch / batch.size).clamp(1, nodes.len());
-        for nodes in nodes.chunks(points) {
-            let paths: Vec<Vec<T>> = batch
+        let mut done = 0;
+        for part in nodes.chunks(points) {
+            let paths = batch
                 .inputs
                 .iter()
                 .zip(&baselines)
-                .map(|(input, baseline)| {
-                    let point = |alpha: f64| {
-                        let between =
-                            move |(x, start): (&T, &T)| *start + T::of(alpha) * (*x - *start);
-                        input.iter().zip(baseline).map(between)
-                    };
-                    nodes.iter().flat_map(|(alpha, _)| point(*alpha)).collect()
-                })
-                .collect();
+                .map(|(input, baseline)| points_on(input, baseline, part));
+            let paths: Vec<Vec<T>> = paths.collect();
             let slices: Vec<&[T]> = paths.iter().map(Vec::as_slice).collect();
-            let targets = fixed.repeat(nodes.len());
+            let targets = fixed.repeat(part.len());
             let bindings = Bindings {
                 inputs: &slices,
                 targets: &targets,
                 masks: &[],
             };
-            let results = self.run(Task::Gradient, batch.size * nodes.len(), &bindings)?;
-            for (integral, gradients) in integrals.iter_mut().zip(&results[1..]) {
-                for ((_, weight), gradient) in
-                    nodes.iter().zip(gradients.chunks_exact(integral.len()))
-                {
-                    for (sum, value) in integral.iter_mut().zip(gradient) {
-                        *sum += weight * value.to_f64().unwrap_or(f64::NAN);
-                    }
-                }
+            let results = self.run(Task::Gradient, batch.size * part.len(), &bindings)?;
+            for (integral, gradients) in integrals.iter_mut().zip(results.iter().skip(1)) {
+                add_weighted(integral, gradients, part);
             }
+            done += part.len();
+            observer(done, nodes.len());
         }
+
         let values = batch.inputs.iter().zip(&baselines).zip(integrals).map(
             |((input, baseline), integral)| {
+                let product = |((x, start), mean): ((&T, &T), f64)| (*x - *start) * T::of(mean);
                 input
                     .iter()
                     .zip(baseline)
                     .zip(integral)
-                    .map(|((x, start), mean)| (*x - *start) * T::of(mean))
+                    .map(product)
                     .collect()
             },
         );
         let results = std::iter::once(outputs).chain(values).collect();
         let mut attribution = Attribution::new(self.spec(), batch.size, &fixed, results)?;
-        let differences = explained
+        attribution.explained = explained
             .iter()
             .zip(explained_at_baseline)
-            .map(|(end, start)| *end - start);
-        attribution.explained = differences.collect();
+            .map(|(end, start)| *end - start)
+            .collect();
         Ok(attribution)
     }
 

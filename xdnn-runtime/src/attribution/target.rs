@@ -31,7 +31,7 @@ impl Target<'_> {
     pub(crate) fn resolve<T: Element>(self, spec: &NetworkSpec, batch: usize) -> Result<Vec<T>> {
         let output = spec.output_shape();
         let class = |class: usize| match output.dims() {
-            [classes] if class < *classes => Ok(number(class)),
+            [classes] if class < *classes => number(class),
             [classes] => Err(Error::ClassOutOfRange {
                 class,
                 classes: *classes,
@@ -58,15 +58,23 @@ impl Target<'_> {
                     .iter()
                     .zip(dims)
                     .fold(0, |flat, (i, dim)| flat * dim + i);
-                Ok(vec![number(flat); batch])
+                Ok(vec![number(flat)?; batch])
             }
         }
     }
 }
 
-/// An index as the graph reads it. Exact in `f32` up to 2²⁴ outputs of a sample.
-pub(crate) fn number<T: Element>(index: usize) -> T {
-    T::of(index as f64)
+/// An index as the graph reads it, which an `f32` holds exactly up to 2²⁴ only.
+pub(super) fn number<T: Element>(index: usize) -> Result<T> {
+    let number = T::of(index as f64);
+    if number.to_usize() == Some(index) {
+        return Ok(number);
+    }
+    Err(Error::option(
+        "target",
+        "an output that the type of the numbers can count to, such as 2^24 in `f32`",
+        index,
+    ))
 }
 
 /// The target of each sample as an index, and the output there.

@@ -4,7 +4,7 @@
 
 use xdnn_ir::Shape;
 
-use crate::error::{Result, invalid};
+use crate::error::{Error, Result, invalid};
 use crate::graph::Graph;
 use crate::ops::{Leaf, Real};
 
@@ -24,6 +24,19 @@ pub trait Program<T: Real>: Send + Sync {
 
     /// Computes the outputs from the leaves, all of them row-major, in the order and of the shapes stated.
     fn run(&self, leaves: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()>;
+}
+
+/// `size` times the same number, or the error of memory that is not there.
+pub(crate) fn allocate<T: Clone>(size: usize, value: T, what: &'static str) -> Result<Vec<T>> {
+    let mut numbers = Vec::new();
+    let bytes = size.saturating_mul(size_of::<T>());
+    let failed = |_| Error::OutOfMemory {
+        what: what.into(),
+        bytes,
+    };
+    numbers.try_reserve_exact(size).map_err(failed)?;
+    numbers.resize(size, value);
+    Ok(numbers)
 }
 
 /// The leaves and the outputs of a graph, as a program states them.

@@ -115,7 +115,16 @@ fn combine(graph: &mut Graph, rule: Combine, operands: &[Value]) -> Result<Value
         return Err(malformed(rule.name()));
     };
     if rule == Combine::Concat {
-        return graph.apply(Concat { axis: 1 }, operands);
+        // luminal numbers the operands of an operator in a byte.
+        let parts = operands
+            .chunks(u8::MAX.into())
+            .map(|part| graph.apply(Concat { axis: 1 }, part));
+        let parts: Vec<Value> = parts.collect::<Result<_>>()?;
+        return if parts.len() == 1 {
+            Ok(parts[0])
+        } else {
+            combine(graph, rule, &parts)
+        };
     }
     rest.iter().try_fold(*first, |a, b| match rule {
         Combine::Sum => graph.add(a, *b),

@@ -18,6 +18,7 @@ use crate::ops::{
 
 mod build;
 mod dot;
+pub(crate) mod rules;
 mod task;
 pub mod verify;
 

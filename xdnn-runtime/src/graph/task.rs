@@ -3,7 +3,7 @@
 use xdnn_ir::{NetworkSpec, Shape};
 
 use super::build::{Mode, forward};
-use super::{Graph, Value};
+use super::{Graph, Value, rules};
 use crate::autodiff::vjp;
 use crate::error::{Error, Result, invalid};
 use crate::ops::{Leaf, Map, OneHot, PoolGather, PoolWindow, PoolWinner, Winner};
@@ -39,6 +39,7 @@ impl Graph {
     /// [`Error::Option`] for a batch of 0, [`Error::OutOfMemory`] for one that no machine could hold, [`Error::Graph`]
     /// where the task does not fit the network.
     pub fn build(spec: &NetworkSpec, task: Task, batch: usize) -> Result<Self> {
+        rules::check(spec)?;
         check_batch(spec, batch)?;
         let mut graph = Self::new();
         let mode = if matches!(task, Task::Train(_)) {
@@ -53,6 +54,11 @@ impl Graph {
             Task::Gradient => {
                 let gradients = target_gradients(&mut graph, output, &network.inputs)?;
                 [vec![output], gradients].concat()
+            }
+            Task::Attribute if !spec.degree().is_positive() => {
+                return Err(Error::Degree {
+                    degree: spec.degree(),
+                });
             }
             Task::Attribute => {
                 let gradients = target_gradients(&mut graph, output, &network.inputs)?;

@@ -1,26 +1,23 @@
 //! A network that is known at run time only.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::{Element, Program};
+use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
-use crate::graph::Task;
+use crate::graph::{Task, rules};
 use crate::ops::Leaf;
 use crate::{Device, Error, Inputs, Result};
-
-/// The program of each task and batch size that has been asked for.
-type Programs<T> = HashMap<(Task, usize), Arc<dyn Program<T>>>;
 
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
 /// [`Model`](crate::Model) is without the type of its network.
 ///
-/// Programs are compiled when a task is first asked for with a batch size, and kept. Threads may share a model.
+/// Programs are compiled when a task is first asked for with a batch size; the last few are kept. Threads may share a
+/// model.
 pub struct DynamicModel<T: Element = f32> {
     spec: Arc<NetworkSpec>,
     weights: Vec<Vec<T>>,
@@ -37,7 +34,7 @@ impl<T: Element> DynamicModel<T> {
     /// [`Error::WeightCount`] or [`Error::WeightShape`] for weights that do not fit, [`Error::NonFiniteWeight`], and
     /// [`Error::Device`] when the device is not there.
     pub fn new(spec: NetworkSpec, weights: Vec<ArrayD<T>>, device: Device) -> Result<Self> {
-        super::rules::check(&spec)?;
+        rules::check(&spec)?;
         let declared = spec.weights();
         if declared.len() != weights.len() {
             return Err(Error::WeightCount {
@@ -68,7 +65,7 @@ impl<T: Element> DynamicModel<T> {
             spec: Arc::new(spec),
             weights: buffers,
             device,
-            programs: Mutex::default(),
+            programs: Mutex::new(Programs(Vec::new())),
         })
     }
 
@@ -132,11 +129,11 @@ impl<T: Element> DynamicModel<T> {
             data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
         };
         let leaves: Result<Vec<&[T]>> = program.leaves().iter().map(bound).collect();
-        let mut results: Vec<Vec<T>> = program
+        let results = program
             .outputs()
             .iter()
-            .map(|shape| vec![T::zero(); shape.elements()])
-            .collect();
+            .map(|shape| allocate(shape.elements(), T::zero(), "the results"));
+        let mut results: Vec<Vec<T>> = results.collect::<Result<_>>()?;
         let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
         program.run(&leaves?, &mut outputs)?;
         Ok(results)
@@ -153,20 +150,44 @@ impl<T: Element> DynamicModel<T> {
     }
 
     fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {
-        // A panic elsewhere cannot leave the map half changed, so a poisoned lock is still good.
-        let known = |key| {
-            self.programs
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(key)
-                .cloned()
-        };
-        if let Some(program) = known(&(task, batch)) {
+        let key = (task, batch);
+        if let Some(program) = self.programs().recall(key) {
             return Ok(program);
         }
-        let program = T::compile(self.device, &self.spec, task, batch)?;
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Arc::clone(programs.entry((task, batch)).or_insert(program)))
+        let program = T::compile(self.device, &self.spec, task, batch)?; // without the lock: it takes a while
+        self.programs().keep(key, Arc::clone(&program));
+        Ok(program)
+    }
+
+    fn programs(&self) -> MutexGuard<'_, Programs<T>> {
+        // Whatever panicked elsewhere, the list itself is whole.
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The programs that a model has used last, the latest at the end.
+struct Programs<T>(Vec<(ProgramKey, Arc<dyn Program<T>>)>);
+
+type ProgramKey = (Task, usize);
+
+impl<T: Element> Programs<T> {
+    /// Each program holds its memory, so a model whose batches vary must not keep all of them.
+    const KEPT: usize = 16;
+
+    fn recall(&mut self, key: ProgramKey) -> Option<Arc<dyn Program<T>>> {
+        let position = self.0.iter().position(|(known, _)| *known == key)?;
+        let entry = self.0.remove(position);
+        let program = Arc::clone(&entry.1);
+        self.0.push(entry);
+        Some(program)
+    }
+
+    fn keep(&mut self, key: ProgramKey, program: Arc<dyn Program<T>>) {
+        self.0.retain(|(known, _)| *known != key);
+        if self.0.len() == Self::KEPT {
+            self.0.remove(0);
+        }
+        self.0.push((key, program));
     }
 }
 

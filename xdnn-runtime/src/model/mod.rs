@@ -1,7 +1,6 @@
 //! Networks on devices, ready to run.
 
 mod dynamic;
-mod rules;
 
 use std::fmt;
 use std::marker::PhantomData;

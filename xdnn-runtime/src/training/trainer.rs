@@ -102,8 +102,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     /// # Errors
     ///
     /// Those of [`Inputs::check`]; [`Error::TargetCount`] and [`Error::ClassOutOfRange`] for classes that do not fit;
-    /// [`Error::Diverged`] where the loss, a gradient or a weight after the step is not finite. The weights are then as
-    /// they were before the step.
+    /// [`Error::Diverged`] where the loss, a gradient or a weight after the step is not finite. The weights and
+    /// the optimizer are then as they were before the step.
     pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, classes: &[usize]) -> Result<Step> {
         let batch = Batch::new(self.model.spec(), &inputs.into(), Target::Classes(classes))?;
         let slices: Vec<&[f32]> = batch.inputs.iter().map(AsRef::as_ref).collect();
@@ -125,8 +125,10 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         for (before, weights) in self.before.iter_mut().zip(self.model.weights()) {
             before.copy_from_slice(weights);
         }
+        let optimizer = self.optimizer.clone();
         self.optimizer.step(self.model.weights_mut(), gradients)?;
         if !finite(self.model.weights()) {
+            self.optimizer = optimizer;
             self.model.weights_mut().swap_with_slice(&mut self.before);
             return Err(Error::Diverged { loss });
         }

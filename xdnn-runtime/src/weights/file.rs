@@ -13,13 +13,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
         path: path.to_owned(),
         cause,
     };
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    // A device or a pipe may never end.
+    // Opening a pipe may wait for ever, and a device may never end.
+    let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         let cause = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
         return Err(failed(cause));
     }
+    let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if bytes.try_reserve_exact(size).is_err() {

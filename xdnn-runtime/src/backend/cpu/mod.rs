@@ -72,7 +72,7 @@ impl Program<f32> for CpuProgram {
     fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
         let _span = tracing::trace_span!("run", backend = "cpu").entered();
         self.interface.check(leaves, outputs)?;
-        let mut workspace = self.workspaces.take(&self.plan);
+        let mut workspace = self.workspaces.take(&self.plan)?;
         for step in &self.plan.steps {
             workspace.run(step, &self.plan.constants, leaves, outputs)?;
         }

@@ -7,6 +7,7 @@ use super::kernel::Scratch;
 use super::memory::ALIGNMENT;
 use super::operands::{Operands, Place};
 use super::plan::{Plan, Step};
+use crate::backend::allocate;
 use crate::error::{Result, invalid};
 
 /// The workspaces that no run is using. The lock is held only to take one out or to put one back.
@@ -14,9 +15,9 @@ use crate::error::{Result, invalid};
 pub(super) struct Pool(Mutex<Vec<Workspace>>);
 
 impl Pool {
-    pub(super) fn take(&self, plan: &Plan) -> Workspace {
+    pub(super) fn take(&self, plan: &Plan) -> Result<Workspace> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        free.unwrap_or_else(|| Workspace::new(plan))
+        free.map_or_else(|| Workspace::new(plan), Ok)
     }
 
     pub(super) fn give(&self, workspace: Workspace) {
@@ -35,23 +36,27 @@ struct Aligned {
 }
 
 impl Aligned {
-    fn new(size: usize) -> Self {
+    fn new(size: usize) -> Result<Self> {
         // So that reading what no step has written shows.
         let initial = if cfg!(debug_assertions) {
             f32::NAN
         } else {
             0.0
         };
-        let numbers = vec![initial; size + ALIGNMENT - 1];
+        let numbers = allocate(
+            size + ALIGNMENT - 1,
+            initial,
+            "the values between the layers",
+        )?;
         let start = numbers
             .as_ptr()
             .align_offset(ALIGNMENT * size_of::<f32>())
             .min(ALIGNMENT - 1);
-        Self {
+        Ok(Self {
             numbers,
             start,
             size,
-        }
+        })
     }
 
     fn as_mut(&mut self) -> &mut [f32] {
@@ -67,12 +72,12 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    fn new(plan: &Plan) -> Self {
-        Self {
-            arena: Aligned::new(plan.arena),
-            lanes: Aligned::new(plan.lane * plan.lanes),
+    fn new(plan: &Plan) -> Result<Self> {
+        Ok(Self {
+            arena: Aligned::new(plan.arena)?,
+            lanes: Aligned::new(plan.lane * plan.lanes)?,
             lane: plan.lane,
-        }
+        })
     }
 
     /// Runs one step.

@@ -8,6 +8,15 @@ use crate::{Error, Result};
 /// Checks that the recorded shapes, degrees and weights are those that the rules find, and that nodes read only what
 /// comes before them.
 pub(crate) fn check(spec: &NetworkSpec) -> Result<()> {
+    for input in spec.inputs() {
+        if input.shape.elements() == 0 || !input.shape.is_computable() {
+            let text = format!(
+                "input `{}` has the shape {}, which holds nothing or too much",
+                input.name, input.shape
+            );
+            return Err(invalid(text));
+        }
+    }
     for (i, node) in spec.nodes().iter().enumerate() {
         let known = |operand: &Operand| match *operand {
             Operand::Input(j) => j < spec.inputs().len(),
