@@ -82,3 +82,15 @@ impl Interface {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::allocate;
+    use crate::Error;
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        let error = allocate(usize::MAX / 8, 0.0_f32, "a test").unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    }
+}
