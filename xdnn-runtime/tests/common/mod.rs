@@ -12,3 +12,4 @@ pub mod network;
 pub mod numbers;
 pub mod random_network;
 pub mod run;
+pub mod source;
