@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use common::network::Builder;
 use ndarray::{Array2, Array4};
+use xdnn_runtime::graph::Loss;
 use xdnn_runtime::ir::layer::{AvgPool1d, Interpolation, Upsample};
 use xdnn_runtime::ir::{Combine, Degree, Input, Node, Operand, Operation, Shape};
 use xdnn_runtime::{Device, DynamicModel, Error, Graph, Target, Task};
@@ -95,4 +96,11 @@ fn a_model_forgets_programs_and_compiles_them_again() {
         let y = model.forward(&Array2::from_elem((batch, 2), 1.5)).unwrap();
         assert!(y.shape() == [batch, 2] && y.iter().all(|value| *value == 3.0));
     }
+}
+
+#[test]
+fn an_image_has_no_cross_entropy() {
+    let spec = Builder::new(&[Shape::new([1, 4, 4])]).finish(X);
+    let error = Graph::build(&spec, Task::Train(Loss::CrossEntropy), 1).unwrap_err();
+    assert!(matches!(error, Error::NotClasses { .. }), "{error}");
 }

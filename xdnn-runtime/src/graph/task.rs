@@ -119,10 +119,8 @@ fn target_gradients(graph: &mut Graph, output: Value, inputs: &[Value]) -> Resul
 fn cross_entropy(graph: &mut Graph, logits: Value) -> Result<Value> {
     let shape = logits.shape();
     if shape.rank() != 2 {
-        let found = shape.dims().get(1..).unwrap_or_default();
-        return Err(invalid(format!(
-            "cross-entropy needs an output of the shape `[classes]`, found {found:?}"
-        )));
+        let output = Shape::from_slice(shape.dims().get(1..).unwrap_or_default()).unwrap_or(shape);
+        return Err(Error::NotClasses { output });
     }
     let (batch, classes) = (shape.dim(0), shape.dim(1));
     let target = graph.leaf(Leaf::Target, Shape::new([batch]))?;
