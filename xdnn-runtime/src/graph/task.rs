@@ -5,7 +5,7 @@ use xdnn_ir::{NetworkSpec, Shape};
 use super::build::{Mode, forward};
 use super::{Graph, Value, rules};
 use crate::autodiff::vjp;
-use crate::error::{Error, Result, invalid};
+use crate::error::{Error, Result};
 use crate::ops::{Leaf, Map, OneHot, PoolGather, PoolWindow, PoolWinner, Winner};
 
 /// What a graph computes. The outputs of the graph are listed in order.
