@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xdnn_ir::Shape;
 
 use super::index::around;
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -112,11 +112,9 @@ impl Operation for AxisMap {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0]
-            .map(|t| graph.apply(self.clone(), &[t]))
-            .transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }

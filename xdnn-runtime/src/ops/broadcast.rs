@@ -5,7 +5,7 @@ use std::fmt;
 use xdnn_ir::{MAX_RANK, Shape};
 
 use super::index::{strides, walk};
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -105,10 +105,10 @@ impl Operation for Sum {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0].map(|t| graph.apply(*self, &[t])).transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }
 
@@ -135,9 +135,9 @@ impl Operation for Broadcast {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0].map(|t| graph.apply(*self, &[t])).transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }

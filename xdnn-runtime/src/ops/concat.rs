@@ -3,7 +3,7 @@
 use xdnn_ir::Shape;
 
 use super::index::around;
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -135,10 +135,10 @@ impl Operation for Slice {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0].map(|t| graph.apply(*self, &[t])).transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }
 
@@ -177,9 +177,9 @@ impl Operation for Place {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0].map(|t| graph.apply(*self, &[t])).transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }

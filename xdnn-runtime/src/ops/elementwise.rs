@@ -2,7 +2,7 @@
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, accumulate, misfit};
+use super::{Applied, Operation, Real, TensorView, accumulate, bilinear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -230,10 +230,7 @@ impl Operation for Mul {
         at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        let [a, b] = [at.operands[0], at.operands[1]];
-        let da = tangents[0].map(|t| graph.mul(t, b)).transpose()?;
-        let db = tangents[1].map(|t| graph.mul(a, t)).transpose()?;
-        accumulate(graph, da, db)
+        bilinear_tangent(self, graph, at, tangents)
     }
 }
 

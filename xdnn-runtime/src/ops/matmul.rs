@@ -2,7 +2,7 @@
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, accumulate, misfit};
+use super::{Applied, Operation, Real, TensorView, bilinear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -122,13 +122,6 @@ impl Operation for MatMul {
         at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        let [a, b] = [at.operands[0], at.operands[1]];
-        let da = tangents[0]
-            .map(|t| graph.apply(*self, &[t, b]))
-            .transpose()?;
-        let db = tangents[1]
-            .map(|t| graph.apply(*self, &[a, t]))
-            .transpose()?;
-        accumulate(graph, da, db)
+        bilinear_tangent(self, graph, at, tangents)
     }
 }

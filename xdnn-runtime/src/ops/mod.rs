@@ -225,3 +225,31 @@ pub(crate) fn accumulate(
         (a, b) => Ok(a.or(b)),
     }
 }
+
+/// The tangent of the result of an operator that is linear in its first operand and reads no tangent of the others.
+pub(crate) fn linear_tangent<O: Operation>(
+    op: &O,
+    graph: &mut Graph,
+    at: Applied<'_>,
+    tangents: &[Option<Value>],
+) -> Result<Option<Value>> {
+    let Some(tangent) = tangents[0] else {
+        return Ok(None);
+    };
+    let operands = [&[tangent], &at.operands[1..]].concat();
+    graph.apply(op.clone(), &operands).map(Some)
+}
+
+/// The tangent of the result of an operator that is linear in each of its two operands: `d f(a, b) = f(da, b) + f(a, db)`.
+pub(crate) fn bilinear_tangent<O: Operation>(
+    op: &O,
+    graph: &mut Graph,
+    at: Applied<'_>,
+    tangents: &[Option<Value>],
+) -> Result<Option<Value>> {
+    let [a, b] = [at.operands[0], at.operands[1]];
+    let da = tangents[0].map(|t| graph.apply(op.clone(), &[t, b]));
+    let db = tangents[1].map(|t| graph.apply(op.clone(), &[a, t]));
+    let (da, db) = (da.transpose()?, db.transpose()?);
+    accumulate(graph, da, db)
+}

@@ -6,7 +6,7 @@
 use xdnn_ir::Shape;
 
 use super::index::Spatial;
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -216,9 +216,7 @@ impl Operation for PoolGather {
         at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0]
-            .map(|t| graph.apply(*self, &[t, at.operands[1]]))
-            .transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }
 
@@ -260,8 +258,6 @@ impl Operation for PoolScatter {
         at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0]
-            .map(|t| graph.apply(*self, &[t, at.operands[1]]))
-            .transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }

@@ -3,7 +3,7 @@
 use xdnn_ir::{MAX_RANK, Shape};
 
 use super::index::{strides, walk};
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -40,12 +40,10 @@ impl Operation for Reshape {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0]
-            .map(|t| graph.reshape(t, self.shape))
-            .transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }
 
@@ -98,11 +96,9 @@ impl Operation for Permute {
     fn jvp(
         &self,
         graph: &mut Graph,
-        _: Applied<'_>,
+        at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
-        tangents[0]
-            .map(|t| graph.apply(self.clone(), &[t]))
-            .transpose()
+        linear_tangent(self, graph, at, tangents)
     }
 }
