@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xdnn_ir::layer::{AvgPool1d, AvgPool2d, Interpolation, MaxPool1d, MaxPool2d, Upsample};
+use xdnn_ir::layer::{Interpolation, Upsample};
 use xdnn_ir::{Combine, Layer, NetworkSpec, Node, Operand, Operation, Shape};
 
 use super::{Graph, Value};
@@ -186,35 +186,20 @@ fn layer(
             graph.mul(x, factor)
         }
         Layer::Conv1d(c) => {
-            let (stride, padding, dilation) =
-                (line(c.stride, 1), line(c.padding, 0), line(c.dilation, 1));
-            let groups = c.groups;
-            let op = Convolution {
-                role: Role::Forward,
-                shape,
-                stride,
-                padding,
-                dilation,
-                groups,
+            let steps = Steps {
+                stride: [c.stride],
+                padding: [c.padding],
+                dilation: [c.dilation],
             };
-            graph.apply(op, &[x, weight()?])
+            graph.apply(steps.convolution(c.groups, shape), &[x, weight()?])
         }
         Layer::Conv2d(c) => {
-            let (stride, padding, dilation) = (
-                plane(c.stride, 1),
-                plane(c.padding, 0),
-                plane(c.dilation, 1),
-            );
-            let groups = c.groups;
-            let op = Convolution {
-                role: Role::Forward,
-                shape,
-                stride,
-                padding,
-                dilation,
-                groups,
+            let steps = Steps {
+                stride: c.stride,
+                padding: c.padding,
+                dilation: c.dilation,
             };
-            graph.apply(op, &[x, weight()?])
+            graph.apply(steps.convolution(c.groups, shape), &[x, weight()?])
         }
         Layer::Relu(_) => graph.map(Map::PiecewiseLinear(Slopes::RELU), x),
         Layer::LeakyRelu(leaky) => {
@@ -228,66 +213,39 @@ fn layer(
             graph.add(positive, negative)
         }
         Layer::Abs(_) => graph.map(Map::PiecewiseLinear(Slopes::ABS), x),
-        Layer::MaxPool1d(pool) => {
-            let MaxPool1d {
-                kernel,
-                padding,
-                dilation,
-                ..
-            } = *pool;
-            let window = PoolWindow {
-                kernel: line(kernel, 1),
-                stride: line(pool.stride(), 1),
-                padding: line(padding, 0),
-                dilation: line(dilation, 1),
-                output: size(shape),
+        Layer::MaxPool1d(p) => {
+            let steps = Steps {
+                stride: [p.stride()],
+                padding: [p.padding],
+                dilation: [p.dilation],
             };
-            max_pool(graph, x, window)
+            max_pool(graph, x, steps.windows([p.kernel], shape))
         }
-        Layer::MaxPool2d(pool) => {
-            let MaxPool2d {
-                kernel,
-                padding,
-                dilation,
-                ..
-            } = *pool;
-            let window = PoolWindow {
-                kernel: plane(kernel, 1),
-                stride: plane(pool.stride(), 1),
-                padding: plane(padding, 0),
-                dilation: plane(dilation, 1),
-                output: size(shape),
+        Layer::MaxPool2d(p) => {
+            let steps = Steps {
+                stride: p.stride(),
+                padding: p.padding,
+                dilation: p.dilation,
             };
-            max_pool(graph, x, window)
+            max_pool(graph, x, steps.windows(p.kernel, shape))
         }
-        Layer::AvgPool1d(pool) => {
-            let AvgPool1d {
-                kernel,
-                padding,
-                count_include_pad,
-                ..
-            } = *pool;
+        Layer::AvgPool1d(p) => {
             let window = Mean {
-                kernel,
-                stride: pool.stride(),
-                padding,
-                count_include_pad,
+                kernel: p.kernel,
+                stride: p.stride(),
+                padding: p.padding,
+                count_include_pad: p.count_include_pad,
             };
             along(graph, x, &[(2, window.map(x.shape().dim(2), shape.dim(2)))])
         }
-        Layer::AvgPool2d(pool) => {
-            let AvgPool2d {
-                kernel,
-                padding,
-                count_include_pad,
-                ..
-            } = *pool;
+        Layer::AvgPool2d(p) => {
             let map = |i: usize| {
+                let (kernel, stride, padding) = (p.kernel[i], p.stride()[i], p.padding[i]);
                 let window = Mean {
-                    kernel: kernel[i],
-                    stride: pool.stride()[i],
-                    padding: padding[i],
-                    count_include_pad,
+                    kernel,
+                    stride,
+                    padding,
+                    count_include_pad: p.count_include_pad,
                 };
                 (i + 2, window.map(x.shape().dim(i + 2), shape.dim(i + 2)))
             };
@@ -457,14 +415,43 @@ fn interpolation(upsample: &Upsample, inputs: usize, outputs: usize) -> SparseMa
     SparseMap::new(inputs, (0..outputs).map(row))
 }
 
-/// The argument of a line, as that of a volume.
-fn line(size: usize, absent: usize) -> [usize; 3] {
-    [absent, absent, size]
+/// How windows over `R` axes move.
+struct Steps<const R: usize> {
+    stride: [usize; R],
+    padding: [usize; R],
+    dilation: [usize; R],
 }
 
-/// The argument of an image, as that of a volume.
-fn plane(size: [usize; 2], absent: usize) -> [usize; 3] {
-    [absent, size[0], size[1]]
+impl<const R: usize> Steps<R> {
+    fn convolution(&self, groups: usize, shape: Shape) -> Convolution {
+        Convolution {
+            role: Role::Forward,
+            shape,
+            stride: volume(self.stride, 1),
+            padding: volume(self.padding, 0),
+            dilation: volume(self.dilation, 1),
+            groups,
+        }
+    }
+
+    fn windows(&self, kernel: [usize; R], shape: Shape) -> PoolWindow {
+        PoolWindow {
+            kernel: volume(kernel, 1),
+            stride: volume(self.stride, 1),
+            padding: volume(self.padding, 0),
+            dilation: volume(self.dilation, 1),
+            output: size(shape),
+        }
+    }
+}
+
+/// The argument of a line or an image, as that of a volume.
+fn volume<const R: usize>(sizes: [usize; R], absent: usize) -> [usize; 3] {
+    let mut volume = [absent; 3];
+    for (extended, size) in volume.iter_mut().rev().zip(sizes.iter().rev()) {
+        *extended = *size;
+    }
+    volume
 }
 
 /// The spatial sizes of `(N, C, …)`, as those of a volume.
