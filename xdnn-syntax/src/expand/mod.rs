@@ -12,6 +12,7 @@ mod spec;
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::Attribute;
+use syn::parse::Parser as _;
 
 use crate::ast::Network;
 use crate::check;
@@ -58,15 +59,16 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
     quote!(#errors #items)
 }
 
-/// The path in brackets in front, and the rest.
+/// The path in brackets in front, and the rest. Brackets around anything else are for the parser to judge.
 fn split(tokens: TokenStream) -> (TokenStream, TokenStream) {
     let mut rest = tokens.clone().into_iter();
-    match rest.next() {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket => {
-            (group.stream(), rest.collect())
-        }
-        _ => (quote!(::xdnn), tokens),
+    if let Some(TokenTree::Group(group)) = rest.next()
+        && group.delimiter() == Delimiter::Bracket
+        && syn::Path::parse_mod_style.parse2(group.stream()).is_ok()
+    {
+        return (group.stream(), rest.collect());
     }
+    (quote!(::xdnn), tokens)
 }
 
 fn compile_errors(errors: Diagnostics) -> TokenStream {
