@@ -2,101 +2,126 @@
 
 use std::fmt;
 
-use super::Message;
+use super::text::Part::{Degree, Number, Shape, Str};
+use super::text::{contains, equal, starts_with, text};
+use super::{Explanation, Message};
+use crate::Fault;
 use crate::window::MAX_POOL;
-use crate::{Fault, Shape};
 
 impl Fault {
     /// The message about the layer or combination of this name.
     pub fn message(&self, name: &str) -> Message {
+        self.explain(name).into()
+    }
+
+    /// The message about the layer or combination of this name, for const evaluation.
+    pub const fn explain(&self, name: &str) -> Explanation {
         match *self {
             Self::Rank { expected, found } => rank(name, expected, found),
-            Self::Argument { name: argument, expected } => Message::new(format!("`{argument}` of `{name}` must be {expected}")),
+            Self::Argument { name: argument, expected } => {
+                Explanation::new(text("`{}` of `{}` must be {}", &[Str(argument), Str(name), Str(expected)]))
+            }
             Self::KernelTooLarge { kernel, input, padding } => {
                 let missing = kernel.saturating_sub(input).div_ceil(2);
-                Message::new(format!("the kernel of `{name}` is larger than its padded input: {kernel} against {input} + 2*{padding}"))
-                    .note("the kernel must fit into its input at least once (with dilation, its whole extent counts)")
-                    .help(format!("use a smaller kernel, `padding = {missing}`, or less downsampling before it"))
+                Explanation::new(text("the kernel of `{}` is larger than its padded input: {} against {} + 2*{}", &[Str(name), Number(kernel), Number(input), Number(padding)]))
+                    .note(text("the kernel must fit into its input at least once (with dilation, its whole extent counts)", &[]))
+                    .help(text("use a smaller kernel, `padding = {}`, or less downsampling before it", &[Number(missing)]))
             }
             Self::PaddingTooLarge { padding, kernel } => {
-                Message::new(format!("the padding of `{name}` is more than half of its kernel: {padding} against {kernel} / 2"))
-                    .note("a window could hold nothing but padding, and would have no value")
-                    .help(format!("use at most `padding = {}`", kernel / 2))
+                Explanation::new(text("the padding of `{}` is more than half of its kernel: {} against {} / 2", &[Str(name), Number(padding), Number(kernel)]))
+                    .note(text("a window could hold nothing but padding, and would have no value", &[]))
+                    .help(text("use at most `padding = {}`", &[Number(kernel / 2)]))
             }
             Self::EmptyWindow { dilation, input, padding } => {
-                Message::new(format!("a window of `{name}` holds nothing but padding: its elements are {dilation} apart, its input is {input} + 2*{padding}"))
-                    .note("a window of padding alone has no value")
-                    .help(format!("use at most `dilation = {input}`, or no padding"))
+                Explanation::new(text("a window of `{}` holds nothing but padding: its elements are {} apart, its input is {} + 2*{}", &[Str(name), Number(dilation), Number(input), Number(padding)]))
+                    .note(text("a window of padding alone has no value", &[]))
+                    .help(text("use at most `dilation = {}`, or no padding", &[Number(input)]))
             }
             Self::Indivisible { argument, what, size, divisor } => {
-                Message::new(format!("`{name}` cannot divide {size} {what} by {divisor}"))
-                    .note(match argument {
-                        "upscale_factor" => format!("the square of `{argument}` must divide the number of {what}"),
-                        _ => format!("`{argument}` must divide the number of {what}"),
-                    })
-                    .help(format!("the next number of {what} that {divisor} divides is {}", size.div_ceil(divisor.max(1)).saturating_mul(divisor)))
+                let square = if equal(argument, "upscale_factor") { "the square of " } else { "" };
+                let next = size.div_ceil(if divisor == 0 { 1 } else { divisor }).saturating_mul(divisor);
+                Explanation::new(text("`{}` cannot divide {} {} by {}", &[Str(name), Number(size), Str(what), Number(divisor)]))
+                    .note(text("{}`{}` must divide the number of {}", &[Str(square), Str(argument), Str(what)]))
+                    .help(text("the next number of {} that {} divides is {}", &[Str(what), Number(divisor), Number(next)]))
             }
             Self::Channels { argument, channels, found } => {
-                Message::new(format!("`{name}` has {found} parameters, but its input has {channels} channels"))
-                    .help(format!("write `{argument} = {channels}` for one parameter a channel, or `{argument} = 1` for a single one"))
+                Explanation::new(text("`{}` has {} parameters, but its input has {} channels", &[Str(name), Number(found), Number(channels)]))
+                    .help(text("write `{} = {}` for one parameter a channel, or `{} = 1` for a single one", &[Str(argument), Number(channels), Str(argument)]))
             }
             Self::Elements { from, to } => {
-                let (before, after) = (from.elements(), to.elements());
-                Message::new(format!("`{name}` cannot turn {from} into {to}"))
-                    .note(format!("it keeps the elements, and {from} has {before}, but {to} has {after}"))
-                    .help(format!("write dimensions whose product is {before}"))
+                let (before, after) = (Number(from.elements()), Number(to.elements()));
+                Explanation::new(text("`{}` cannot turn {} into {}", &[Str(name), Shape(from), Shape(to)]))
+                    .note(text("it keeps the elements, and {} has {}, but {} has {}", &[Shape(from), before, Shape(to), after]))
+                    .help(text("write dimensions whose product is {}", &[before]))
             }
-            Self::TooLarge if name.contains("Pool") => {
-                Message::new(format!("the window or the result of `{name}` is too large"))
-                    .note(format!("the window of a pool has at most 2^{} elements, and a value fits into memory with its padding", MAX_POOL.ilog2()))
+            Self::TooLarge if contains(name, "Pool") => {
+                Explanation::new(text("the window or the result of `{}` is too large", &[Str(name)]))
+                    .note(text("the window of a pool has at most 2^{} elements, and a value fits into memory with its padding", &[Number(MAX_POOL.ilog2() as usize)]))
             }
             Self::TooLarge => {
-                Message::new(format!("the result or the weights of `{name}` are too large"))
-                    .note("a value has at most 5 dimensions, and fits into memory with its padding")
+                Explanation::new(text("the result or the weights of `{}` are too large", &[Str(name)]))
+                    .note(text("a value has at most 5 dimensions, and fits into memory with its padding", &[]))
             }
-            Self::NoOperands => Message::new(format!("`{name}` has nothing to combine")).help(format!("name the flows: `{name}(a, b)`")),
-            Self::ShapesDiffer { first, other, .. } if name == "concat" => {
-                Message::new(format!("`concat` cannot put {first} and {other} together"))
-                    .note("operands are put together along their first dimension; all others must agree")
+            Self::NoOperands => {
+                Explanation::new(text("`{}` has nothing to combine", &[Str(name)]))
+                    .help(text("name the flows: `{}(a, b)`", &[Str(name)]))
+            }
+            Self::ShapesDiffer { first, other, .. } if equal(name, "concat") => {
+                Explanation::new(text("`concat` cannot put {} and {} together", &[Shape(first), Shape(other)]))
+                    .note(text("operands are put together along their first dimension; all others must agree", &[]))
             }
             Self::ShapesDiffer { first, other, .. } => {
-                Message::new(format!("`{name}` needs equal shapes, but reads {first} and {other}"))
-                    .note("it works element by element")
-                    .help("make the flows end with the same shape, or put them together with `concat`")
+                Explanation::new(text("`{}` needs equal shapes, but reads {} and {}", &[Str(name), Shape(first), Shape(other)]))
+                    .note(text("it works element by element", &[]))
+                    .help(text("make the flows end with the same shape, or put them together with `concat`", &[]))
             }
             Self::DegreesDiffer { first, other, .. } => {
-                Message::new(format!("`{name}` mixes the degrees {first} and {other}: its result is not homogeneous"))
-                    .note(format!("scaling the input by a > 0 scales one operand by a^{first} and another by a^{other}, so that no factor comes out of `{name}`"))
-                    .help("give all operands the same degree (`product` adds degrees), or combine them with `product`")
+                Explanation::new(text("`{}` mixes the degrees {} and {}: its result is not homogeneous", &[Str(name), Degree(first), Degree(other)]))
+                    .note(text("scaling the input by a > 0 scales one operand by a^{} and another by a^{}, so that no factor comes out of `{}`", &[Degree(first), Degree(other), Str(name)]))
+                    .help(text("give all operands the same degree (`product` adds degrees), or combine them with `product`", &[]))
             }
-            Self::DegreeTooLarge => Message::new(format!("the degree of the result of `{name}` is too large to compute with")),
+            Self::DegreeTooLarge => Explanation::new(text("the degree of the result of `{}` is too large to compute with", &[Str(name)])),
         }
     }
 }
 
-fn rank(name: &str, expected: &str, found: Shape) -> Message {
-    let message = Message::new(format!("`{name}` reads {expected}, but gets {found}"));
-    if expected.starts_with("[features]") {
-        let features = found.elements();
-        message.help(format!(
-            "put `Flatten` in front: `Flatten -> {name}(…)` then reads {features} features"
+const fn rank(name: &str, expected: &str, found: crate::Shape) -> Explanation {
+    let message = Explanation::new(text(
+        "`{}` reads {}, but gets {}",
+        &[Str(name), Str(expected), Shape(found)],
+    ));
+    if starts_with(expected, "[features]") {
+        message.help(text(
+            "put `Flatten` in front: `Flatten -> {}(…)` then reads {} features",
+            &[Str(name), Number(found.elements())],
         ))
     } else if found.rank() == 1 {
-        let dims = expected
-            .trim_start_matches('[')
-            .split(']')
-            .next()
-            .unwrap_or_default();
-        message.help(format!("give the features the form of {expected} again, with `Reshape({dims})`, or do not flatten them before"))
+        message.help(text(
+            "give the features the form of {} again, with `Reshape({})`, or do not flatten them before",
+            &[Str(expected), Str(first_dims(expected))],
+        ))
     } else {
         message
+    }
+}
+
+/// `channels, length` of `[channels, length] or …`.
+const fn first_dims(expected: &str) -> &str {
+    let mut end = 1;
+    while end < expected.len() && expected.as_bytes()[end] != b']' {
+        end += 1;
+    }
+    if starts_with(expected, "[") {
+        expected.split_at(end).0.split_at(1).1
+    } else {
+        expected
     }
 }
 
 /// The headline of the message, in lower case.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message("the operation").headline)
+        f.write_str(self.explain("the operation").headline.as_str())
     }
 }
 

@@ -7,6 +7,9 @@
 pub mod aliases;
 pub mod fault;
 pub mod refusals;
+mod text;
+
+pub use text::Text;
 
 /// A message in three parts: what is wrong, why, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,47 @@ impl Message {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+/// A [`Message`] that const evaluation can write.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// What is wrong.
+    pub headline: Text,
+    /// Why it is wrong.
+    pub note: Option<Text>,
+    /// What to write instead.
+    pub help: Option<Text>,
+}
+
+impl Explanation {
+    pub(crate) const fn new(headline: Text) -> Self {
+        Self {
+            headline,
+            note: None,
+            help: None,
+        }
+    }
+
+    pub(crate) const fn note(mut self, note: Text) -> Self {
+        self.note = Some(note);
+        self
+    }
+
+    pub(crate) const fn help(mut self, help: Text) -> Self {
+        self.help = Some(help);
+        self
+    }
+}
+
+impl From<Explanation> for Message {
+    fn from(explanation: Explanation) -> Self {
+        Self {
+            headline: explanation.headline.into(),
+            note: explanation.note.map(String::from),
+            help: explanation.help.map(String::from),
+        }
     }
 }
 
