@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Argument, Layer, NetworkSpec, Operand, Operation, ParameterKind};
+use crate::{Argument, Degree, Layer, NetworkSpec, Operand, Operation, ParameterKind};
 
 /// `Conv2d(64, kernel = 11, stride = 4)`: the shortest call that makes this layer.
 impl fmt::Display for Layer {
@@ -85,11 +85,11 @@ impl fmt::Display for NetworkSpec {
             .collect();
         writeln!(
             f,
-            "{}({}) -> {}, degree {}, {} weights",
+            "{}({}) -> {}, {}, {} weights",
             self.name,
             inputs.join(", "),
             self.output_shape(),
-            self.degree(),
+            Homogeneity(self.degree()),
             self.parameters(),
         )?;
         for (i, node) in self.nodes().iter().enumerate() {
@@ -101,10 +101,10 @@ impl fmt::Display for NetworkSpec {
             let operation = &node.operation;
             write!(
                 f,
-                "%{i} = {operation}({}) -> {}, degree {}",
+                "%{i} = {operation}({}) -> {}, {}",
                 operands.join(", "),
                 node.shape,
-                node.degree
+                Homogeneity(node.degree)
             )?;
             for (n, weight) in self
                 .weights()
@@ -119,6 +119,18 @@ impl fmt::Display for NetworkSpec {
             writeln!(f)?;
         }
         writeln!(f, "return {}", self.operand_name(self.output))
+    }
+}
+
+/// `degree 1`, or `no degree`.
+struct Homogeneity(Option<Degree>);
+
+impl fmt::Display for Homogeneity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(degree) => write!(f, "degree {degree}"),
+            None => f.write_str("no degree"),
+        }
     }
 }
 

@@ -52,8 +52,9 @@ pub struct Node {
     pub operands: Cow<'static, [Operand]>,
     /// The shape of one sample of its result.
     pub shape: Shape,
-    /// The degree of homogeneity of its result in the inputs of the network.
-    pub degree: Degree,
+    /// The degree of homogeneity of its result in the inputs of the network; `None` where no rule finds one, which only
+    /// `#[regular]` networks allow.
+    pub degree: Option<Degree>,
     /// Its weights, as positions in [`NetworkSpec::weights`].
     pub weights: Range<usize>,
 }
@@ -117,11 +118,11 @@ impl NetworkSpec {
         }
     }
 
-    /// The degree of homogeneity of what `operand` stands for.
-    pub const fn degree_of(&self, operand: Operand) -> Degree {
+    /// The degree of homogeneity of what `operand` stands for, where it has one.
+    pub const fn degree_of(&self, operand: Operand) -> Option<Degree> {
         match operand {
             Operand::Node(i) if i < self.nodes().len() => self.nodes()[i].degree,
-            _ => Degree::ONE,
+            _ => Some(Degree::ONE),
         }
     }
 
@@ -130,9 +131,31 @@ impl NetworkSpec {
         self.shape_of(self.output)
     }
 
-    /// The degree of homogeneity of the output.
-    pub const fn degree(&self) -> Degree {
+    /// The degree of homogeneity of the output, where the network is homogeneous.
+    pub const fn degree(&self) -> Option<Degree> {
         self.degree_of(self.output)
+    }
+
+    /// The first node, of those that the output is computed from, that turns values with a degree into one without, and
+    /// why. `None` for a homogeneous network.
+    pub fn first_inhomogeneous(&self) -> Option<(&Node, Fault)> {
+        let nodes = self.nodes();
+        let mut needed = vec![false; nodes.len()];
+        let mut open = vec![self.output];
+        while let Some(operand) = open.pop() {
+            if let Operand::Node(i) = operand
+                && let Some(seen @ false) = needed.get_mut(i)
+            {
+                *seen = true;
+                open.extend(nodes[i].operands.iter());
+            }
+        }
+        let mut needed = nodes.iter().zip(needed).filter(|(_, needed)| *needed);
+        needed.find_map(|(node, _)| {
+            let degrees = node.operands.iter().map(|operand| self.degree_of(*operand));
+            let fault = node.operation.degree_if_known(&degrees.collect::<Vec<_>>());
+            fault.err().map(|fault| (node, fault))
+        })
     }
 }
 
@@ -160,6 +183,14 @@ impl Operation {
             (Self::Layer(layer), [input]) => layer.degree(*input),
             (Self::Layer(_), _) => Err(Fault::NoOperands),
             (Self::Combine(combine), operands) => combine.degree(operands),
+        }
+    }
+
+    /// The degree of the result for operands of which some may have none: the result then has none, either.
+    pub fn degree_if_known(&self, operands: &[Option<Degree>]) -> Result<Option<Degree>, Fault> {
+        match operands.iter().copied().collect::<Option<Vec<_>>>() {
+            Some(degrees) => self.degree(&degrees).map(Some),
+            None => Ok(None),
         }
     }
 }

@@ -165,7 +165,21 @@ pub enum Error {
         output: Shape,
     },
 
-    /// A network has no attribution in closed form.
+    /// A network is not homogeneous, so that it has no attribution in closed form.
+    #[error(
+        "the network is not homogeneous, so it has no X-Gradient; use Integrated Gradients. At `{node}`: {}",
+        fault.message(operation).headline
+    )]
+    NotHomogeneous {
+        /// The path of the first node that breaks homogeneity, or its layer's name where it has no label.
+        node: Cow<'static, str>,
+        /// Its layer or combination.
+        operation: &'static str,
+        /// How it breaks homogeneity.
+        fault: Box<Fault>,
+    },
+
+    /// A network has no attribution in closed form, because its output does not move when its inputs are scaled.
     #[error(
         "the output has the degree {degree}, so it has no X-Gradient; use Integrated Gradients"
     )]

@@ -105,9 +105,6 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     /// The network as data.
     const SPEC: &'static NetworkSpec;
 
-    /// The degree of homogeneity of the output in the inputs.
-    const DEGREE: Degree = Self::SPEC.degree();
-
     /// The inputs, in order of declaration, with the shape of one sample.
     const INPUTS: &'static [Input] = Self::SPEC.inputs();
 
@@ -209,7 +206,24 @@ fn contradicts_spec(spec: &NetworkSpec, error: &Error) -> ! {
     note = "`attribute` needs a network without biases whose layers are all homogeneous",
     note = "use `integrated_gradients` for any other network"
 )]
-pub trait XNetwork: Network {}
+pub trait XNetwork: Network {
+    /// The degree of homogeneity of the output in the inputs.
+    const DEGREE: Degree = proved_degree(Self::SPEC);
+}
+
+/// The degree of a network that has one above 0. For any other, an implementation of [`XNetwork`] does not compile where it
+/// is used.
+const fn proved_degree(spec: &NetworkSpec) -> Degree {
+    let degree = match spec.degree() {
+        Some(degree) => degree,
+        None => Degree::ZERO,
+    };
+    assert!(
+        degree.is_positive(),
+        "`XNetwork` is implemented for a network without a degree of homogeneity above 0"
+    );
+    degree
+}
 
 #[cfg(test)]
 mod tests {
@@ -219,7 +233,7 @@ mod tests {
     use xdnn_ir::layer::Linear;
     use xdnn_ir::{Degree, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape};
 
-    use super::{Network, Parameters};
+    use super::{Network, Parameters, XNetwork};
     use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
     use crate::{Error, Result, Seed, layers};
 
@@ -241,7 +255,7 @@ mod tests {
             operation: Operation::Layer(Layer::Linear(Linear { out_features: 2 })),
             operands: Cow::Borrowed(OPERANDS[position]),
             shape: Shape::new([2]),
-            degree: Degree::ONE,
+            degree: Some(Degree::ONE),
             weights: position..position + 1,
         }
     }
@@ -269,6 +283,8 @@ mod tests {
             output: Operand::Node(2),
         };
     }
+
+    impl XNetwork for Chain {}
 
     impl Parameters for Chain {
         fn read(reader: &mut WeightReader) -> Result<Self> {

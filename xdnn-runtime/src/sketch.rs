@@ -71,7 +71,7 @@ impl Sketch {
             operation,
             operands: operands.to_vec().into(),
             shape: operation.output(&shapes).unwrap(),
-            degree: operation.degree(&degrees).unwrap(),
+            degree: operation.degree_if_known(&degrees).unwrap_or(None),
             weights: first..self.weights.len(),
         });
         Operand::Node(self.nodes.len() - 1)

@@ -46,7 +46,7 @@ fn a_node_that_breaks_a_rule_is_refused_before_it_is_built() {
         operation: Operation::Layer(pool.into()),
         operands: Cow::Owned(vec![X]),
         shape: Shape::new([1, 10]),
-        degree: Degree::ONE,
+        degree: Some(Degree::ONE),
         weights: 0..0,
     }]);
     assert!(matches!(

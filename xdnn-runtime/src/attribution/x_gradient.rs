@@ -1,10 +1,12 @@
 //! X-Gradient: the closed form of Integrated Gradients for homogeneous networks.
 
+use xdnn_ir::Degree;
+
 use super::{Attribution, Batch, Target};
 use crate::backend::Element;
-use crate::graph::Task;
+use crate::graph::{Task, rules};
 use crate::model::{Bindings, DynamicModel, Model};
-use crate::{Error, Inputs, Result, XNetwork};
+use crate::{Inputs, Result, XNetwork};
 
 impl<N, T: Element> Model<N, T> {
     /// The X-Gradient `A = x · ∂F_target(x)/∂x / k` of each sample, where `k` is the network's degree: exactly the
@@ -23,6 +25,7 @@ impl<N, T: Element> Model<N, T> {
     where
         N: XNetwork, // here and not on the `impl`, where a missing proof would send the call on to `DynamicModel`
     {
+        let _: Degree = N::DEGREE; // An implementation by hand without a degree does not compile.
         DynamicModel::attribute(self, inputs, target)
     }
 }
@@ -32,16 +35,14 @@ impl<T: Element> DynamicModel<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Inputs::check`] and of [`Target`], and [`Error::Degree`] for a network whose degree is not above 0.
+    /// Those of [`Inputs::check`] and of [`Target`], [`Error::NotHomogeneous`] for a network that is not homogeneous, and
+    /// [`Error::Degree`] for one whose degree is not above 0.
     pub fn attribute<'a>(
         &self,
         inputs: impl Into<Inputs<'a, T>>,
         target: impl Into<Target<'a>>,
     ) -> Result<Attribution<T>> {
-        let degree = self.spec().degree();
-        if !degree.is_positive() {
-            return Err(Error::Degree { degree });
-        }
+        rules::attributable_degree(self.spec())?;
         let batch = Batch::new(self.spec(), &inputs.into(), target.into())?;
         let slices: Vec<&[T]> = batch.inputs.iter().map(AsRef::as_ref).collect();
         let bindings = Bindings {

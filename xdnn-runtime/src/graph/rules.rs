@@ -30,7 +30,7 @@ pub(crate) fn check(spec: &NetworkSpec) -> Result<()> {
             .iter()
             .map(|operand| spec.shape_of(*operand))
             .collect();
-        let degrees: Vec<Degree> = node
+        let degrees: Vec<Option<Degree>> = node
             .operands
             .iter()
             .map(|operand| spec.degree_of(*operand))
@@ -45,7 +45,11 @@ pub(crate) fn check(spec: &NetworkSpec) -> Result<()> {
                 "its recorded shape is not that of its rule",
             ));
         }
-        if node.operation.degree(&degrees).map_err(refused)? != node.degree {
+        let degree = match node.operation.degree_if_known(&degrees) {
+            Err(_) if node.degree.is_none() => None,
+            degree => degree.map_err(refused)?,
+        };
+        if degree != node.degree {
             return Err(inconsistent(
                 node,
                 "its recorded degree is not that of its rule",
@@ -81,6 +85,22 @@ pub(crate) fn check(spec: &NetworkSpec) -> Result<()> {
         Ok(())
     } else {
         Err(invalid("the output of the network is none of its values"))
+    }
+}
+
+/// The degree above 0 that attribution in closed form divides by.
+pub(crate) fn attributable_degree(spec: &NetworkSpec) -> Result<Degree> {
+    match spec.degree() {
+        Some(degree) if degree.is_positive() => Ok(degree),
+        Some(degree) => Err(Error::Degree { degree }),
+        None => Err(match spec.first_inhomogeneous() {
+            Some((node, fault)) => Error::NotHomogeneous {
+                node: name(node).into(),
+                operation: node.operation.name(),
+                fault: Box::new(fault),
+            },
+            None => invalid("the network has no degree, though each of its nodes has"),
+        }),
     }
 }
 

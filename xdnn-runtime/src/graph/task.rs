@@ -55,17 +55,13 @@ impl Graph {
                 let gradients = target_gradients(&mut graph, output, &network.inputs)?;
                 [vec![output], gradients].concat()
             }
-            Task::Attribute if !spec.degree().is_positive() => {
-                return Err(Error::Degree {
-                    degree: spec.degree(),
-                });
-            }
             Task::Attribute => {
+                let degree = rules::attributable_degree(spec)?;
                 let gradients = target_gradients(&mut graph, output, &network.inputs)?;
                 let mut outputs = vec![output];
                 for (input, gradient) in network.inputs.iter().zip(gradients) {
                     let product = graph.mul(*input, gradient)?;
-                    outputs.push(graph.scale(product, 1.0 / spec.degree().to_f64())?);
+                    outputs.push(graph.scale(product, 1.0 / degree.to_f64())?);
                 }
                 outputs
             }

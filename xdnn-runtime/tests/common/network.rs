@@ -65,7 +65,10 @@ impl Builder {
     fn node(&mut self, operation: Operation, operands: &[Operand]) -> Result<Operand, Fault> {
         let shapes: Vec<_> = operands.iter().map(|x| self.spec.shape_of(*x)).collect();
         let degrees: Vec<_> = operands.iter().map(|x| self.spec.degree_of(*x)).collect();
-        let (shape, degree) = (operation.output(&shapes)?, operation.degree(&degrees)?);
+        let (shape, degree) = (
+            operation.output(&shapes)?,
+            operation.degree_if_known(&degrees)?,
+        );
         let position = self.spec.nodes().len();
         let first = self.spec.weights().len();
         if let (Operation::Layer(layer), [input]) = (&operation, shapes.as_slice()) {

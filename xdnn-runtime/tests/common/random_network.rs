@@ -72,7 +72,7 @@ impl Growing {
     }
 
     fn degree(&self, x: Operand) -> Degree {
-        self.builder.spec().degree_of(x)
+        self.builder.spec().degree_of(x).unwrap()
     }
 
     /// Keeps a value that is neither too large nor of too high a degree.

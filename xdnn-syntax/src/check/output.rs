@@ -46,13 +46,12 @@ pub(crate) fn check(
             error.help(format!("declare `-> {found}`, or change the last layer"))
         });
     }
-    if !output.degree.is_positive() {
+    if let Some(degree) = output.degree.filter(|degree| !degree.is_positive()) {
         report(
             Diagnostic::new(
                 name,
                 format!(
-                    "`{name}` is homogeneous of degree {}, which leaves nothing to attribute",
-                    output.degree
+                    "`{name}` is homogeneous of degree {degree}, which leaves nothing to attribute"
                 ),
             )
             .note("by Euler's theorem the attributions x * dF/dx add up to degree * F(x)"),

@@ -42,13 +42,13 @@ fn summary(lowered: &Lowered) -> String {
         .iter()
         .map(|input| format!("`{}: {}`", input.name, input.shape))
         .collect();
-    let (output, degree, weights) = (
-        spec.output_shape(),
-        spec.degree(),
-        grouped(spec.parameters()),
-    );
+    let (output, weights) = (spec.output_shape(), grouped(spec.parameters()));
+    let homogeneity = match spec.degree() {
+        Some(degree) => format!("homogeneous of degree {degree}"),
+        None => "not homogeneous".to_owned(),
+    };
     format!(
-        " {} → `{output}`, homogeneous of degree {degree}, {weights} weights.",
+        " {} → `{output}`, {homogeneity}, {weights} weights.",
         inputs.join(", ")
     )
 }

@@ -171,17 +171,15 @@ impl Writer<'_> {
         quote!(#krate::ir::Shape::new([#(#dims),*]))
     }
 
-    fn degree(&self, degree: Degree) -> TokenStream {
-        let (krate, numerator, denominator) =
-            (self.krate, degree.numerator(), degree.denominator());
+    fn degree(&self, degree: Option<Degree>) -> TokenStream {
+        let krate = self.krate;
+        let Some(degree) = degree else {
+            return quote!(::core::option::Option::None);
+        };
+        let (numerator, denominator) = (degree.numerator(), degree.denominator());
         match denominator {
-            1 => quote!(#krate::ir::Degree::integer(#numerator)),
-            _ => quote! {
-                match #krate::ir::Degree::rational(#numerator as i64, #denominator as i64) {
-                    ::core::option::Option::Some(degree) => degree,
-                    ::core::option::Option::None => #krate::ir::Degree::ZERO,
-                }
-            },
+            1 => quote!(::core::option::Option::Some(#krate::ir::Degree::integer(#numerator))),
+            _ => quote!(#krate::ir::Degree::rational(#numerator as i64, #denominator as i64)),
         }
     }
 

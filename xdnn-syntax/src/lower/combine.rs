@@ -103,7 +103,10 @@ impl<'a> Lowerer<'a, '_> {
         let shapes: Vec<_> = values.iter().map(|value| value.shape).collect();
         let degrees: Vec<_> = values.iter().map(|value| value.degree).collect();
         let shape = combine.output(&shapes).map_err(|error| fault(self, error));
-        let degree = combine.degree(&degrees).map_err(|error| fault(self, error));
+        let operation = Operation::Combine(combine);
+        let degree = operation
+            .degree_if_known(&degrees)
+            .map_err(|error| fault(self, error));
         let Some(first) = values.first() else {
             return Current::Unknown;
         };
@@ -118,7 +121,7 @@ impl<'a> Lowerer<'a, '_> {
         Current::Value(self.node(
             keyword,
             path,
-            Operation::Combine(combine),
+            operation,
             read,
             shape,
             degree.unwrap_or(first.degree),

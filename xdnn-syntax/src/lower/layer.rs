@@ -104,10 +104,13 @@ impl<'a> Lowerer<'a, '_> {
                 plausible(layer, input.shape, fault)
             }
         };
-        let degree = layer.degree(input.degree).unwrap_or_else(|fault| {
-            self.fault(call, layer, assigned, fault);
-            input.degree
-        });
+        let operation = Operation::Layer(layer);
+        let degree = operation
+            .degree_if_known(&[input.degree])
+            .unwrap_or_else(|fault| {
+                self.fault(call, layer, assigned, fault);
+                input.degree
+            });
         let path = match &step.label {
             Some(label) => self.frames.join(&text(label)),
             None => self.frames.path().to_owned(),
@@ -115,7 +118,7 @@ impl<'a> Lowerer<'a, '_> {
         Some(self.node(
             &call.name,
             path,
-            Operation::Layer(layer),
+            operation,
             vec![input.operand],
             shape?,
             degree,

@@ -37,7 +37,8 @@ const MAX_BODIES: usize = 128;
 pub(crate) struct Value {
     pub operand: Operand,
     pub shape: Shape,
-    pub degree: Degree,
+    /// `None` where the network is `#[regular]` and no rule finds one.
+    pub degree: Option<Degree>,
 }
 
 /// What flows.
@@ -136,7 +137,7 @@ impl<'a> Lowerer<'a, '_> {
                 Current::Value(Value {
                     operand,
                     shape,
-                    degree: Degree::ONE,
+                    degree: Some(Degree::ONE),
                 })
             });
             inputs.push(Input {
@@ -320,7 +321,7 @@ impl<'a> Lowerer<'a, '_> {
         operation: Operation,
         operands: Vec<Operand>,
         shape: Shape,
-        degree: Degree,
+        degree: Option<Degree>,
     ) -> Value {
         let weights = self.weights.len();
         let operand = Operand::Node(self.nodes.len());

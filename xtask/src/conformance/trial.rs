@@ -98,12 +98,12 @@ impl Builder {
         first_weight: usize,
     ) -> Result<Operand, Skip> {
         let shapes: Vec<Shape> = operands.iter().map(|of| self.shape(*of)).collect();
-        let degrees: Vec<Degree> = operands.iter().map(|of| self.degree(*of)).collect();
+        let degrees: Vec<Option<Degree>> = operands.iter().map(|of| self.degree(*of)).collect();
         let refused = |fault| Skip::rule(operation.name(), fault);
         self.nodes.push(Node {
             path: Cow::Borrowed(""),
             shape: operation.output(&shapes).map_err(refused)?,
-            degree: operation.degree(&degrees).map_err(refused)?,
+            degree: operation.degree_if_known(&degrees).map_err(refused)?,
             operation,
             operands: operands.into(),
             weights: first_weight..self.weights.len(),
@@ -119,10 +119,10 @@ impl Builder {
         .unwrap_or(Shape::new([]))
     }
 
-    fn degree(&self, of: Operand) -> Degree {
+    fn degree(&self, of: Operand) -> Option<Degree> {
         match of {
-            Operand::Input(_) => Degree::ONE,
-            Operand::Node(i) => self.nodes.get(i).map_or(Degree::ONE, |node| node.degree),
+            Operand::Input(_) => Some(Degree::ONE),
+            Operand::Node(i) => self.nodes.get(i).and_then(|node| node.degree),
         }
     }
 
