@@ -1,9 +1,12 @@
 //! Chores of the workspace: `cargo xtask help`.
 
+mod bench_compile;
 mod conformance;
 mod onnx;
 mod pypi;
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,11 +15,26 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Chore {
+    BenchCompile(bench_compile::BenchCompile),
     Conformance(conformance::Conformance),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
+        Chore::BenchCompile(chore) => chore.run(),
         Chore::Conformance(chore) => chore.run(),
+    }
+}
+
+/// The root of the repository.
+fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+fn target_directory() -> PathBuf {
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(directory) => directory.into(),
+        None => workspace().join("target"),
     }
 }

