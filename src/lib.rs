@@ -69,5 +69,5 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use xdnn_macros::network_impl;
-    pub use xdnn_runtime::{WeightView, WeightViewMut};
+    pub use xdnn_runtime::parameters;
 }

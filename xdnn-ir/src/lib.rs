@@ -26,6 +26,8 @@ pub mod message;
 mod shape;
 mod spec;
 mod window;
+#[doc(hidden)]
+pub mod written;
 
 pub use argument::{Argument, Choice, Literal, Parameter, ParameterKind, Signature};
 pub use combine::Combine;

@@ -13,6 +13,7 @@ pub mod metrics;
 mod model;
 mod network;
 pub mod ops;
+mod parameters;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod seed;

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt as _;
 
-use super::{Context, local};
+use super::Context;
 use crate::lower::{Field, FieldType, Lowered, Members};
 
 /// All structs of the network, with their impls.
@@ -82,60 +82,35 @@ impl Structs<'_, '_> {
         } = self.context;
         let visibility = &network.visibility;
         let mut inner = Vec::new();
-        let (mut declarations, mut reads) = (Vec::new(), Vec::new());
-        let reader = local("reader");
+        let (mut declarations, mut parameters) = (Vec::new(), Vec::new());
         for field in fields {
             let (label, docs) = (&field.label, &field.docs);
             let doc = (docs.is_empty()).then(|| {
                 let text = describe(field);
                 quote!(#[doc = #text])
             });
-            let (of, read) = match &field.of {
+            let (of, lengths) = match &field.of {
                 FieldType::Layer { name, .. } => {
                     let layer = format_ident!("{name}");
-                    (
-                        quote!(#krate::layers::#layer),
-                        quote!(#krate::Parameters::read(#reader)?),
-                    )
+                    (quote!(#krate::layers::#layer), Vec::new())
                 }
                 FieldType::Scope(members) => {
                     let element = self.fresh(name, label);
-                    let types = (self.of(members, &element), self.read(members, &reader));
+                    let types = (of(members, &element), lengths(members));
                     inner.push((element, field, leaf(members)));
                     types
                 }
             };
             declarations.push(quote!(#(#docs)* #doc #visibility #label: #of));
-            reads.push(quote!(#label: #read));
+            parameters.push(quote!(#label #([#lengths])*));
         }
-        let labels: Vec<_> = fields.iter().map(|field| &field.label).collect();
-        let visitor = local("visitor");
-        let parameters = if fields.is_empty() {
-            [local("_reader"), local("_visitor")]
-        } else {
-            [reader, visitor]
-        };
-        let [reader, visitor] = &parameters;
         self.items.extend(quote! {
             #head
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             #visibility struct #name { #(#declarations),* }
 
             #(#cfg)*
-            #[automatically_derived]
-            impl #krate::Parameters for #name {
-                fn read(#reader: &mut #krate::WeightReader) -> #krate::Result<Self> {
-                    ::core::result::Result::Ok(Self { #(#reads),* })
-                }
-
-                fn visit<'a>(&'a self, #visitor: &mut dyn ::core::ops::FnMut(#krate::__private::WeightView<'a>)) {
-                    #(#krate::Parameters::visit(&self.#labels, #visitor);)*
-                }
-
-                fn visit_mut<'a>(&'a mut self, #visitor: &mut dyn ::core::ops::FnMut(#krate::__private::WeightViewMut<'a>)) {
-                    #(#krate::Parameters::visit_mut(&mut self.#labels, #visitor);)*
-                }
-            }
+            #krate::__private::parameters! { #name { #(#parameters),* } }
         });
         for (element, field, fields) in inner {
             let doc = format!(
@@ -171,39 +146,28 @@ impl Structs<'_, '_> {
         }
         Ident::new(&name, label.span())
     }
+}
 
-    /// The type of a field whose innermost struct is `element`.
-    fn of(&self, members: &Members, element: &Ident) -> TokenStream {
-        match members {
-            Members::Fields(_) => quote!(#element),
-            Members::List { element: inner, .. } => {
-                let inner = self.of(inner, element);
-                quote!(::std::vec::Vec<#inner>)
-            }
+/// The type of a field whose innermost struct is `element`.
+fn of(members: &Members, element: &Ident) -> TokenStream {
+    match members {
+        Members::Fields(_) => quote!(#element),
+        Members::List { element: inner, .. } => {
+            let inner = of(inner, element);
+            quote!(::std::vec::Vec<#inner>)
         }
     }
+}
 
-    /// How a field is read.
-    fn read(&self, members: &Members, reader: &Ident) -> TokenStream {
-        let krate = &self.context.krate;
-        match members {
-            Members::Fields(_) => quote!(#krate::Parameters::read(#reader)?),
-            Members::List { element, count } => match &**element {
-                Members::Fields(_) => quote!(#reader.list(#count)?),
-                inner => {
-                    let inner = self.read(inner, reader);
-                    let list = local("list");
-                    quote!({
-                        let mut #list = ::std::vec::Vec::new();
-                        for _ in 0..#count {
-                            #list.push(#inner);
-                        }
-                        #list
-                    })
-                }
-            },
-        }
+/// The lengths of lists of lists, outermost first.
+fn lengths(members: &Members) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    let mut members = members;
+    while let Members::List { element, count } = members {
+        lengths.push(*count);
+        members = element;
     }
+    lengths
 }
 
 /// The fields of the innermost struct.
