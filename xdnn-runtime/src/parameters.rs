@@ -2,6 +2,8 @@
 
 /// Implements [`Parameters`](crate::Parameters), field by field: `parameters! { Net { stem, body[2], lists[2][3] } }`.
 /// Numbers behind a field are the lengths of lists.
+///
+/// Bindings start with an underscore because they cannot have the name of a constant around the call.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! parameters {
@@ -28,10 +30,10 @@ macro_rules! parameters {
         $reader.list($len)?
     };
     (@ $reader:ident [$len:literal] $($inner:tt)+) => {{
-        let mut list = ::std::vec::Vec::new();
+        let mut _list = ::std::vec::Vec::new();
         for _ in 0..$len {
-            list.push($crate::parameters!(@ $reader $($inner)+));
+            _list.push($crate::parameters!(@ $reader $($inner)+));
         }
-        list
+        _list
     }};
 }
