@@ -36,6 +36,9 @@ goldens! {
     super_res_bilinear: SuperResBilinear,
     pools: Pools,
     sequence: Sequence,
+    volumes: Volumes,
+    margins: Margins,
+    lines: Lines,
 }
 
 fn check<N: XNetwork>(file: &str) {

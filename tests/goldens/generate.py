@@ -59,6 +59,15 @@ class Net:
         weight = self.normal(f"{path}.weight", (out, x.shape[1] // groups, kernel), x)
         return F.conv1d(x, weight, None, stride, padding, dilation, groups)
 
+    def conv3d(self, path, x, out, kernel, stride=1, padding=0, dilation=1, groups=1):
+        weight = self.normal(f"{path}.weight", (out, x.shape[1] // groups, *sizes(x, kernel)), x)
+        return F.conv3d(x, weight, None, stride, padding, dilation, groups)
+
+    def conv_transpose(self, path, x, out, kernel, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+        function = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][x.dim() - 3]
+        weight = self.normal(f"{path}.weight", (x.shape[1], out // groups, *sizes(x, kernel)), x)
+        return function(x, weight, None, stride, padding, output_padding, groups, dilation)
+
     def scale(self, path, x, n):
         weight = self.weight(f"{path}.weight", (n,), x, lambda s: self.rng.uniform(0.5, 1.5, s))
         return x * weight.view(1, n, *[1] * (x.dim() - 2))
@@ -124,6 +133,69 @@ class Net:
         first, second = windows.topk(2, 2).values.unbind(2)
         assert torch.equal(first.view_as(y), y)
         self.near(first - second, x)
+
+
+    def runners_up_of(self, x, windows, best):
+        """Windows of any form, as lists of elements in which NaN stands for padding."""
+        first, second = windows.detach().nan_to_num(nan=-math.inf).topk(2, -1).values.unbind(-1)
+        assert torch.equal(first, best)
+        self.near(first - second, x)
+
+    def max_pool3d(self, x, kernel, stride, padding=0, dilation=1, ceil_mode=False):
+        y, winners = F.max_pool3d(x, kernel, stride, padding, dilation, ceil_mode, return_indices=True)
+        self.branches.append(winners)
+        self.runners_up_of(x, windows(x, y.shape[2:], kernel, stride, padding, dilation), y)
+        return y
+
+    def min_pool(self, x, kernel, stride, padding=0, dilation=1):
+        function = [F.max_pool1d, F.max_pool2d, F.max_pool3d][x.dim() - 3]
+        y, winners = function(-x, kernel, stride, padding, dilation, return_indices=True)
+        self.branches.append(winners)
+        self.runners_up_of(x, windows(-x, y.shape[2:], kernel, stride, padding, dilation), y)
+        return -y
+
+    def median_pool(self, x, kernel, stride):
+        output = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], sizes(x, kernel), sizes(x, stride))]
+        ordered, winners = windows(x, output, kernel, stride, 0, 1).sort(-1)
+        middle = (ordered.shape[-1] - 1) // 2
+        self.branches.append(winners[..., middle])
+        assert torch.equal(ordered[..., middle], windows(x, output, kernel, stride, 0, 1).median(-1).values)
+        self.near(ordered[..., middle] - ordered[..., middle - 1], x)
+        self.near(ordered[..., middle + 1] - ordered[..., middle], x)
+        return ordered[..., middle]
+
+    def adaptive_max_pool(self, x, output):
+        function = [F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d][x.dim() - 3]
+        y, winners = function(x, output, return_indices=True)
+        self.branches.append(winners)
+        for at in np.ndindex(*y.shape[2:]):
+            window = x.detach()
+            for axis, (i, n, m) in enumerate(zip(at, x.shape[2:], y.shape[2:]), 2):
+                start = i * n // m
+                window = window.narrow(axis, start, -(-(i + 1) * n // m) - start)
+            if window[0, 0].numel() > 1:
+                self.runners_up_of(x, window.flatten(2), y[(..., *at)])
+        return y
+
+
+def sizes(x, size):
+    """One number for each spatial axis."""
+    return size if isinstance(size, tuple) else (size,) * (x.dim() - 2)
+
+
+def windows(x, output, kernel, stride, padding, dilation):
+    """The elements of each window along a last axis, NaN in the padding."""
+    inside, kernel = torch.ones_like(x), sizes(x, kernel)
+    arguments = zip(output, kernel, *(sizes(x, a) for a in (stride, padding, dilation)))
+    for axis, (m, k, s, p, d) in enumerate(arguments, 2):
+        at = (torch.arange(m)[:, None] * s + torch.arange(k) * d - p).flatten()
+        outside = ((at < 0) | (at >= x.shape[axis])).view(-1, *[1] * (x.dim() - 1 - axis))
+        at = at.clamp(0, x.shape[axis] - 1)
+        x, inside = x.index_select(axis, at), inside.index_select(axis, at).masked_fill(outside, 0)
+    x = x.masked_fill(inside == 0, math.nan)
+    for axis, (m, k) in enumerate(zip(output, kernel), 2):
+        x = x.unflatten(axis, (m, k)).movedim(axis + 1, -1)
+    return x.flatten(2 + len(kernel))
 
 
 # Networks: `networks.rs` in PyTorch
@@ -230,6 +302,43 @@ def sequence(net, signal):
     return net.linear("head", net.max_pool1d(x, 2).flatten(1), 5)
 
 
+def volumes(net, volume):
+    x = F.pad(volume, (1, 0, 2, 1, 0, 1))
+    x = net.relu(net.conv3d("conv1", x, 6, (2, 3, 3), stride=(1, 2, 1), padding=(1, 0, 1), groups=2))
+    x = net.max_pool3d(x, (2, 3, 3), 2, padding=(1, 1, 1), ceil_mode=True)
+    x = net.abs(net.conv_transpose("up", x, 4, (3, 2, 3), stride=(2, 1, 2), padding=(1, 0, 1), output_padding=(1, 0, 1)))
+    mean = F.avg_pool3d(x, 2, stride=(2, 1, 2), padding=(0, 1, 1), count_include_pad=False)
+    mean = F.adaptive_avg_pool3d(mean, (2, 2, 3)).flatten(1)
+    least = net.min_pool(x, (2, 3, 2), (2, 1, 3), padding=(1, 1, 0), dilation=(1, 1, 2))
+    most = net.adaptive_max_pool(least, (2, 3, 2)).flatten(1)
+    return net.linear("head", torch.cat([mean, most], 1), 5)
+
+
+def margins(net, image):
+    x = F.pad(image, (1, 3, 2, 0), mode="reflect")
+    x = net.conv2d("conv1", x, 8, 3, groups=2)
+    x = F.pad(F.channel_shuffle(x, 2), (2, 0, 1, 1), mode="replicate")
+    x = net.min_pool(x, 2, (1, 2), padding=1)
+    x = net.leaky_relu(net.conv2d("conv2", F.pad(x, (1, 1, 2, 0), mode="circular"), 6, 3), 0.3)
+    x = -net.median_pool(x[:, :, 1:, 2:-1], (3, 2), 1)
+    x = net.conv_transpose("up", x, 4, (4, 3), stride=(2, 3), padding=1, output_padding=(0, 2), groups=2, dilation=(1, 2))
+    x = F.interpolate(net.adaptive_max_pool(x, (7, 6)), scale_factor=(2, 3), mode="bicubic", align_corners=True)
+    x = F.pixel_unshuffle(F.interpolate(x, scale_factor=(1, 2), mode="bicubic", align_corners=False), 2)
+    x = net.relu(net.conv2d("conv3", x, 5, 3, stride=(2, 5)))
+    return net.linear("head", x.permute(0, 2, 3, 1).flatten(1), 4)
+
+
+def lines(net, signal):
+    x = net.relu(net.conv_transpose("up", signal, 6, 4, stride=3, padding=2, output_padding=1, groups=3))
+    x = net.median_pool(F.pad(x, (2, 1), mode="reflect"), 4, 2)
+    x = net.conv1d("conv1", F.pad(x, (3, 0), mode="circular"), 8, 3)
+    x = net.min_pool(F.pad(x, (0, 2), mode="replicate"), 3, 2, padding=1)
+    x = F.pad(x[:, :, 1:], (1, 2))
+    mean = F.adaptive_avg_pool1d(x, 4).flatten(1)
+    most = net.adaptive_max_pool(x, 5).flatten(1)
+    return net.linear("head", torch.cat([mean, most], 1), 4)
+
+
 # function: degree, batch, inputs, target outputs (None: the predicted class of each sample)
 GOLDENS = {
     mlp: (1, 3, {"x": (1, 8, 8)}, None),
@@ -243,6 +352,9 @@ GOLDENS = {
     super_res_bilinear: (1, 3, {"low": (1, 8, 8)}, [0, 7 * 16 + 4, 12 * 16 + 15]),
     pools: (1, 3, {"image": (4, 21, 18)}, None),
     sequence: (1, 3, {"signal": (3, 37)}, None),
+    volumes: (1, 2, {"volume": (4, 4, 6, 5)}, None),
+    margins: (1, 2, {"image": (4, 9, 10)}, None),
+    lines: (1, 3, {"signal": (3, 9)}, None),
 }
 
 

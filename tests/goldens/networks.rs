@@ -153,3 +153,52 @@ network! {
         head: Linear(5);
     }
 }
+
+network! {
+    /// Layers of volumes.
+    pub struct Volumes(volume: [4, 4, 6, 5]) -> [5] {
+        ZeroPad3d((1, 0, 2, 1, 0, 1));
+        conv1: Conv3d(6, kernel = (2, 3, 3), stride = (1, 2, 1), padding = (1, 0, 1), groups = 2) -> Relu;
+        MaxPool3d((2, 3, 3), stride = 2, padding = 1, ceil_mode = true);
+        up: ConvTranspose3d(4, kernel = (3, 2, 3), stride = (2, 1, 2), padding = (1, 0, 1), output_padding = (1, 0, 1)) -> Abs;
+        concat {
+            AvgPool3d(2, stride = (2, 1, 2), padding = (0, 1, 1), count_include_pad = false)
+                -> AdaptiveAvgPool3d(2, 2, 3) -> Flatten;
+            MinPool3d((2, 3, 2), stride = (2, 1, 3), padding = (1, 1, 0), dilation = (1, 1, 2))
+                -> AdaptiveMaxPool3d(2, 3, 2) -> Flatten;
+        }
+        head: Linear(5);
+    }
+}
+
+network! {
+    /// What moves and selects the elements of images.
+    pub struct Margins(image: [4, 9, 10]) -> [4] {
+        ReflectionPad2d((1, 3, 2, 0));
+        conv1: Conv2d(8, kernel = 3, groups = 2);
+        ChannelShuffle(2) -> ReplicationPad2d((2, 0, 1, 1)) -> MinPool2d(2, stride = (1, 2), padding = 1);
+        CircularPad2d((1, 1, 2, 0)) -> conv2: Conv2d(6, kernel = 3) -> LeakyRelu(0.3);
+        Crop2d((2, 1, 1, 0)) -> MedianPool2d((3, 2), stride = 1) -> Neg;
+        up: ConvTranspose2d(
+            4, kernel = (4, 3), stride = (2, 3), padding = 1, output_padding = (0, 2), groups = 2, dilation = (1, 2)
+        );
+        AdaptiveMaxPool2d(7, 6) -> Upsample((2, 3), mode = bicubic, align_corners = true);
+        Upsample((1, 2), mode = bicubic) -> PixelUnshuffle(2);
+        conv3: Conv2d(5, kernel = 3, stride = (2, 5)) -> Relu;
+        Permute(2, 3, 1) -> Flatten -> Identity;
+        head: Linear(4);
+    }
+}
+
+network! {
+    /// The same of lines.
+    pub struct Lines(signal: [3, 9]) -> [4] {
+        up: ConvTranspose1d(6, kernel = 4, stride = 3, padding = 2, output_padding = 1, groups = 3) -> Relu;
+        ReflectionPad1d((2, 1)) -> MedianPool1d(4, stride = 2);
+        CircularPad1d((3, 0)) -> conv1: Conv1d(8, kernel = 3);
+        ReplicationPad1d((0, 2)) -> MinPool1d(3, stride = 2, padding = 1);
+        Crop1d((1, 0)) -> ZeroPad1d((1, 2));
+        concat(AdaptiveAvgPool1d(4) -> Flatten, AdaptiveMaxPool1d(5) -> Flatten);
+        head: Linear(4);
+    }
+}

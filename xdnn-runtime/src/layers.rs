@@ -3,7 +3,7 @@
 //! A layer holds nothing but its tensors: its arguments (stride, padding …) are in the network's
 //! [`SPEC`](crate::Network::SPEC), and the network as a whole computes.
 
-use ndarray::{Ix1, Ix2, Ix3, Ix4};
+use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5};
 
 use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
 use crate::{Parameters, Result};
@@ -107,6 +107,89 @@ layers! {
     Conv2d {
         /// `W`, of shape `[out, in / groups, kernel height, kernel width]`.
         weight: Ix4
+    }
+
+    /// A 3-d convolution without a bias:
+    /// `Conv3d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`; triples are
+    /// `(depth, height, width)`.
+    ///
+    /// `y_o = Σ_i W_oi ⋆ x_i`, zeros outside (a cross-correlation, as in PyTorch).
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, D, H, W)` |
+    /// | output | `(N, out, D', H', W')`, `D' = ⌊(D + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `H'` and `W'` likewise |
+    /// | weight | `[out, in / groups, kernel depth, kernel height, kernel width]` |
+    /// | degree | that of the input: linear, and zero padding stays zero |
+    /// | PyTorch | `nn.Conv3d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
+    Conv3d {
+        /// `W`, of shape `[out, in / groups, kernel depth, kernel height, kernel width]`.
+        weight: Ix5
+    }
+
+    /// A transposed 1-d convolution without a bias:
+    /// `ConvTranspose1d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`.
+    ///
+    /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each element of the input adds the kernel times itself to the result, `stride` apart, of which
+    /// `padding` is cut off on each side.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, L)` |
+    /// | output | `(N, out, L')`, `L' = (L − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` |
+    /// | weight | `[in, out / groups, kernel]` |
+    /// | degree | that of the input: linear |
+    /// | PyTorch | `nn.ConvTranspose1d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional Networks", CVPR 2010, in the form of Dumoulin and
+    /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
+    ConvTranspose1d {
+        /// `W`, of shape `[in, out / groups, kernel]`.
+        weight: Ix3
+    }
+
+    /// A transposed 2-d convolution without a bias:
+    /// `ConvTranspose2d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`; pairs are `(height, width)`.
+    ///
+    /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each pixel of the input adds the kernel times itself to the result, `stride` apart, of which
+    /// `padding` is cut off on each side.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, H, W)` |
+    /// | output | `(N, out, H', W')`, `H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1`, `W'` likewise |
+    /// | weight | `[in, out / groups, kernel height, kernel width]` |
+    /// | degree | that of the input: linear |
+    /// | PyTorch | `nn.ConvTranspose2d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional Networks", CVPR 2010, in the form of Dumoulin and
+    /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
+    ConvTranspose2d {
+        /// `W`, of shape `[in, out / groups, kernel height, kernel width]`.
+        weight: Ix4
+    }
+
+    /// A transposed 3-d convolution without a bias:
+    /// `ConvTranspose3d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`; triples are `(depth, height, width)`.
+    ///
+    /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each voxel of the input adds the kernel times itself to the result, `stride` apart, of which
+    /// `padding` is cut off on each side.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, in, D, H, W)` |
+    /// | output | `(N, out, D', H', W')`, `D' = (D − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1`, `H'` and `W'` likewise |
+    /// | weight | `[in, out / groups, kernel depth, kernel height, kernel width]` |
+    /// | degree | that of the input: linear |
+    /// | PyTorch | `nn.ConvTranspose3d(in, out, kernel, …, bias=False)` |
+    ///
+    /// Source: Zeiler, Krishnan, Taylor and Fergus, "Deconvolutional Networks", CVPR 2010, in the form of Dumoulin and
+    /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
+    ConvTranspose3d {
+        /// `W`, of shape `[in, out / groups, kernel depth, kernel height, kernel width]`.
+        weight: Ix5
     }
 
     /// A ReLU with a learned slope below 0, one for the whole value or one a channel: `PRelu(num_parameters = 1)`.

@@ -13,8 +13,8 @@ use common::run::{Leaves, run};
 use naive::Image;
 use xdnn_runtime::ir::layer::{
     Abs, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, Conv1d, Conv2d, Dropout, Flatten, GlobalAvgPool,
-    GlobalMaxPool, Interpolation, LeakyRelu, Linear, MaxPool1d, MaxPool2d, PRelu, PixelShuffle,
-    Relu, Reshape, Scale, Upsample, ZeroPad2d,
+    GlobalMaxPool, Identity, Interpolation, LeakyRelu, Linear, MaxPool1d, MaxPool2d, Neg, PRelu,
+    PixelShuffle, PixelUnshuffle, Relu, Reshape, Scale, Upsample,
 };
 use xdnn_runtime::ir::{Combine, Fault, Layer, NetworkSpec, Operand, Shape};
 use xdnn_runtime::ops::Leaf;
@@ -66,6 +66,9 @@ fn evaluate(spec: &NetworkSpec) -> Evaluated {
 /// Exact where all is made of whole numbers. Means and interpolations round a few times: each of their at most three
 /// factors and each of their sums, relative to operands of at most 4.
 const ROUNDING: f64 = 16.0 * f64::EPSILON;
+
+/// The weights of cubic interpolation sum terms of up to 16 that cancel.
+const CUBIC_ROUNDING: f64 = 16.0 * ROUNDING;
 
 fn compare(
     layer: Layer,
@@ -173,6 +176,8 @@ fn elementwise() {
         .into(),
         |x| if x > 0.0 { x } else { 0.25 * x },
     );
+    map(Identity {}.into(), |x| x);
+    map(Neg {}.into(), |x| -x);
     map(Dropout { p: 0.3 }.into(), |x| x);
     map(Flatten {}.into(), |x| x);
     map(
@@ -455,15 +460,22 @@ fn upsampling() {
                 (Interpolation::Nearest, false),
                 (Interpolation::Bilinear, false),
                 (Interpolation::Bilinear, true),
+                (Interpolation::Bicubic, false),
+                (Interpolation::Bicubic, true),
             ] {
                 let layer = Upsample {
                     scale_factor,
                     mode,
                     align_corners,
                 };
-                compare_images(layer, input, ROUNDING, |x, _| match mode {
+                let tolerance = match mode {
+                    Interpolation::Bicubic => CUBIC_ROUNDING,
+                    Interpolation::Nearest | Interpolation::Bilinear => ROUNDING,
+                };
+                compare_images(layer, input, tolerance, |x, _| match mode {
                     Interpolation::Nearest => naive::nearest(x, scale_factor),
                     Interpolation::Bilinear => naive::bilinear(x, scale_factor, align_corners),
+                    Interpolation::Bicubic => naive::bicubic(x, scale_factor, align_corners),
                 });
             }
         }
@@ -481,10 +493,13 @@ fn pixel_shuffling() {
 }
 
 #[test]
-fn zero_padding() {
-    for padding in [[0, 0, 0, 0], [1, 2, 3, 4], [0, 1, 0, 0], [0, 0, 2, 0]] {
-        compare_images(ZeroPad2d { padding }, [2, 3, 2], 0.0, |x, _| {
-            naive::zero_pad(x, padding)
+fn pixel_unshuffling() {
+    for r in [1, 2, 3] {
+        let layer = PixelUnshuffle {
+            downscale_factor: r,
+        };
+        compare_images(layer, [2, 2 * r, 3 * r], 0.0, |x, _| {
+            naive::pixel_unshuffle(x, r)
         });
     }
 }

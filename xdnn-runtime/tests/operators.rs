@@ -182,7 +182,7 @@ fn check_convolution(
 }
 
 /// `name: shape => kernel, stride, padding, dilation, output;`: the derivatives of gathering winners and of scattering
-/// to where they came from, for the largest and for the smallest of each window.
+/// to where they came from, for the largest, the smallest and the median of each window.
 macro_rules! pools {
     ($($name:ident: [$($dim:expr),*] => $kernel:expr, $stride:expr, $padding:expr, $dilation:expr, $output:expr;)*) => {$(
         #[test]
@@ -207,7 +207,7 @@ pools! {
 }
 
 fn check_pool(shape: Shape, window: PoolWindow) {
-    for winner in [Winner::Max, Winner::Min] {
+    for winner in [Winner::Max, Winner::Min, Winner::Median] {
         let pool = PoolWinner { window, winner };
         check(&[shape], &(-2.0..2.0), |graph, x| {
             let winners = graph.apply(pool, x)?;
@@ -282,7 +282,7 @@ fn an_operand_may_be_read_twice() {
     }
 }
 
-/// Volumes, which no layer makes yet, against loops over each index.
+/// Volumes against loops over each index.
 #[test]
 fn volumes() {
     const X: [usize; 3] = [4, 5, 3];

@@ -2,7 +2,7 @@ use xdnn::network;
 
 network! {
     struct Net(image: [3, 32, 32]) -> [10] {
-        ConvTranspose2d(8, kernel = 3) -> Conv3d(8) -> CReLU -> MinPool2d(2) -> Flatten;
+        SeparableConv2d(8, kernel = 3) -> Unfold(8) -> Droppath -> FractionalMaxPool2d(2) -> Flatten;
         fc: Linear(10);
     }
 }

@@ -1,7 +1,18 @@
 //! Pools whose windows follow from the size of their output.
 
+use super::{IMAGE, LINE, VOLUME};
 use crate::window::MAX_POOL;
 use crate::{Fault, Shape};
+
+layer! {
+    /// The mean of `length` windows that cover the input: `[channels, n] → [channels, length]`. Keeps the degree.
+    ///
+    /// Element `i` of the result averages elements `⌊i·n/length⌋` to `⌈(i+1)·n/length⌉`.
+    AdaptiveAvgPool1d {
+        /// The length of the result.
+        length: usize,
+    }
+}
 
 layer! {
     /// The mean of `height × width` windows that cover the input: `[channels, h, w] → [channels, height, width]`. Keeps
@@ -17,6 +28,62 @@ layer! {
 }
 
 layer! {
+    /// The mean of `depth × height × width` windows that cover the input: `[channels, d, h, w] → [channels, depth,
+    /// height, width]`. Keeps the degree.
+    ///
+    /// Plane `i` of the result averages planes `⌊i·d/depth⌋` to `⌈(i+1)·d/depth⌉`, likewise for rows and columns.
+    AdaptiveAvgPool3d {
+        /// The depth of the result.
+        depth: usize,
+        /// The height of the result; the depth where it is not given.
+        height: Option<usize>,
+        /// The width of the result; the depth where it is not given.
+        width: Option<usize>,
+    }
+}
+
+layer! {
+    /// The maximum of `length` windows that cover the input: `[channels, n] → [channels, length]`. Keeps the degree.
+    ///
+    /// Element `i` of the result is the maximum of elements `⌊i·n/length⌋` to `⌈(i+1)·n/length⌉`, the first of
+    /// several.
+    AdaptiveMaxPool1d {
+        /// The length of the result.
+        length: usize,
+    }
+}
+
+layer! {
+    /// The maximum of `height × width` windows that cover the input: `[channels, h, w] → [channels, height, width]`. Keeps
+    /// the degree.
+    ///
+    /// Row `i` of the result is the maximum of rows `⌊i·h/height⌋` to `⌈(i+1)·h/height⌉`, likewise for columns;
+    /// at ties it is the first element in row-major order.
+    AdaptiveMaxPool2d {
+        /// The height of the result.
+        height: usize,
+        /// The width of the result; the height where it is not given.
+        width: Option<usize>,
+    }
+}
+
+layer! {
+    /// The maximum of `depth × height × width` windows that cover the input: `[channels, d, h, w] → [channels, depth,
+    /// height, width]`. Keeps the degree.
+    ///
+    /// Plane `i` of the result is the maximum of planes `⌊i·d/depth⌋` to `⌈(i+1)·d/depth⌉`, likewise for rows and
+    /// columns; at ties it is the first element in row-major order.
+    AdaptiveMaxPool3d {
+        /// The depth of the result.
+        depth: usize,
+        /// The height of the result; the depth where it is not given.
+        height: Option<usize>,
+        /// The width of the result; the depth where it is not given.
+        width: Option<usize>,
+    }
+}
+
+layer! {
     /// The mean over all positions: `[channels, …] → [channels, 1, …]`. Keeps the degree.
     GlobalAvgPool {}
 }
@@ -26,40 +93,84 @@ layer! {
     GlobalMaxPool {}
 }
 
-keeps_degree!(AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool);
-no_weights!(AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool);
+keeps_degree!(
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool
+);
+no_weights!(
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool
+);
 
-impl AdaptiveAvgPool2d {
-    /// The shape of the result.
-    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        if self.height == 0 {
+/// Gives pools their shape rule: the sizes of the result with the names of their arguments, and the form of the input.
+macro_rules! adaptive {
+    ($($name:ident: $form:expr, |$pool:ident| $sizes:expr;)*) => {$(
+        impl $name {
+            /// The shape of the result.
+            pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+                let $pool = self;
+                covering(input, &$sizes, $form)
+            }
+        }
+    )*};
+}
+
+adaptive! {
+    AdaptiveAvgPool1d: LINE, |pool| [("length", pool.length)];
+    AdaptiveAvgPool2d: IMAGE, |pool| [("height", pool.height), ("width", or(pool.width, pool.height))];
+    AdaptiveAvgPool3d: VOLUME, |pool| [
+        ("depth", pool.depth), ("height", or(pool.height, pool.depth)), ("width", or(pool.width, pool.depth))
+    ];
+    AdaptiveMaxPool1d: LINE, |pool| [("length", pool.length)];
+    AdaptiveMaxPool2d: IMAGE, |pool| [("height", pool.height), ("width", or(pool.width, pool.height))];
+    AdaptiveMaxPool3d: VOLUME, |pool| [
+        ("depth", pool.depth), ("height", or(pool.height, pool.depth)), ("width", or(pool.width, pool.depth))
+    ];
+}
+
+const fn or(size: Option<usize>, default: usize) -> usize {
+    match size {
+        Some(size) => size,
+        None => default,
+    }
+}
+
+const fn covering(
+    input: Shape,
+    sizes: &[(&'static str, usize)],
+    form: &'static str,
+) -> Result<Shape, Fault> {
+    if input.rank() != sizes.len() + 1 {
+        return Err(Fault::Rank {
+            expected: form,
+            found: input,
+        });
+    }
+    let (mut output, mut i) = (input, 0);
+    while i < sizes.len() {
+        let (name, size) = sizes[i];
+        if size == 0 {
             return Err(Fault::Argument {
-                name: "height",
+                name,
                 expected: "at least 1",
             });
         }
-        if self.width() == 0 {
-            return Err(Fault::Argument {
-                name: "width",
-                expected: "at least 1",
-            });
-        }
-        if input.rank() != 3 {
-            return Err(Fault::Rank {
-                expected: "[channels, height, width]",
-                found: input,
-            });
-        }
-        Ok(input.with_dim(1, self.height).with_dim(2, self.width()))
+        output = output.with_dim(i + 1, size);
+        i += 1;
     }
-
-    /// The width of the result.
-    pub const fn width(&self) -> usize {
-        match self.width {
-            Some(width) => width,
-            None => self.height,
-        }
-    }
+    Ok(output)
 }
 
 impl GlobalAvgPool {

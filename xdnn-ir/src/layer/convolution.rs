@@ -1,6 +1,6 @@
 //! Convolutions (cross-correlations, as in PyTorch) without bias.
 
-use super::Weights;
+use super::{IMAGE, LINE, VOLUME, Weights};
 use crate::window::Window;
 use crate::{Fault, Shape};
 
@@ -44,7 +44,27 @@ layer! {
     }
 }
 
-keeps_degree!(Conv1d, Conv2d);
+layer! {
+    /// A 3-d convolution without a bias: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the degree.
+    ///
+    /// Weight `[out, in / groups, kernel depth, kernel height, kernel width]`.
+    Conv3d {
+        /// The number of output channels.
+        out_channels: usize,
+        /// The size of the kernel.
+        kernel: [usize; 3],
+        /// The step between windows.
+        stride: [usize; 3] = [1, 1, 1],
+        /// Zeros on each side.
+        padding: [usize; 3] = [0, 0, 0],
+        /// The distance between the kernel's elements.
+        dilation: [usize; 3] = [1, 1, 1],
+        /// The number of groups of channels that do not see each other.
+        groups: usize = 1,
+    }
+}
+
+keeps_degree!(Conv1d, Conv2d, Conv3d);
 
 impl Conv1d {
     /// The shape of the result.
@@ -57,14 +77,14 @@ impl Conv1d {
             dilation: [self.dilation],
             ceil_mode: false,
         };
-        window.output(input, self.out_channels, "[channels, length]")
+        window.output(input, self.out_channels, LINE)
     }
 
     /// The weights: `[out, in / groups, kernel]`.
     pub const fn weights(&self, input: Shape) -> Weights {
         Weights::one(Shape::new([
             self.out_channels,
-            group(input, self.groups),
+            group(input.dim(0), self.groups),
             self.kernel,
         ]))
     }
@@ -81,7 +101,7 @@ impl Conv2d {
             dilation: self.dilation,
             ceil_mode: false,
         };
-        window.output(input, self.out_channels, "[channels, height, width]")
+        window.output(input, self.out_channels, IMAGE)
     }
 
     /// The weights: `[out, in / groups, kernel height, kernel width]`.
@@ -89,22 +109,53 @@ impl Conv2d {
         let [height, width] = self.kernel;
         Weights::one(Shape::new([
             self.out_channels,
-            group(input, self.groups),
+            group(input.dim(0), self.groups),
             height,
             width,
         ]))
     }
 }
 
-/// Group counts that do not divide have been refused by then.
-const fn group(input: Shape, groups: usize) -> usize {
-    match input.dim(0).checked_div(groups) {
-        Some(channels) => channels,
-        None => input.dim(0),
+impl Conv3d {
+    /// The shape of the result.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        tri!(channels(self.out_channels, self.groups, input.dim(0)));
+        let window = Window {
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            ceil_mode: false,
+        };
+        window.output(input, self.out_channels, VOLUME)
+    }
+
+    /// The weights: `[out, in / groups, kernel depth, kernel height, kernel width]`.
+    pub const fn weights(&self, input: Shape) -> Weights {
+        let [depth, height, width] = self.kernel;
+        Weights::one(Shape::new([
+            self.out_channels,
+            group(input.dim(0), self.groups),
+            depth,
+            height,
+            width,
+        ]))
     }
 }
 
-const fn channels(out_channels: usize, groups: usize, in_channels: usize) -> Result<(), Fault> {
+/// The channels of one group. Group counts that do not divide have been refused by then.
+pub(super) const fn group(channels: usize, groups: usize) -> usize {
+    match channels.checked_div(groups) {
+        Some(channels) => channels,
+        None => channels,
+    }
+}
+
+pub(super) const fn channels(
+    out_channels: usize,
+    groups: usize,
+    in_channels: usize,
+) -> Result<(), Fault> {
     if out_channels == 0 {
         return Err(Fault::Argument {
             name: "out_channels",

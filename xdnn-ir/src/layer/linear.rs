@@ -23,7 +23,18 @@ layer! {
     }
 }
 
-keeps_degree!(Linear, Scale);
+layer! {
+    /// `x`. Keeps the degree.
+    Identity {}
+}
+
+layer! {
+    /// `−x`. Keeps the degree.
+    Neg {}
+}
+
+keeps_degree!(Linear, Scale, Identity, Neg);
+no_weights!(Identity, Neg);
 
 impl Linear {
     /// The shape of the result. Inputs of three and more dimensions are refused: an image wants `Flatten` first.
@@ -61,6 +72,20 @@ impl Scale {
     /// The weights: `[num_parameters]`.
     pub const fn weights(&self, _: Shape) -> Weights {
         Weights::one(Shape::new([self.num_parameters]))
+    }
+}
+
+impl Identity {
+    /// The shape of the result: that of the input.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        Ok(input)
+    }
+}
+
+impl Neg {
+    /// The shape of the result: that of the input.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        Ok(input)
     }
 }
 

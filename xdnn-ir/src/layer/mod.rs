@@ -80,23 +80,60 @@ macro_rules! no_weights {
     )*};
 }
 
+/// Gives pools the rules of their windows: the shape of the result, and the kernel as the default of the stride.
+macro_rules! windows {
+    ($($name:ident: $sizes:ty, $form:expr, |$pool:ident| $window:expr;)*) => {$(
+        impl $name {
+            /// The shape of the result.
+            pub const fn output(&self, input: $crate::Shape) -> Result<$crate::Shape, $crate::Fault> {
+                let $pool = self;
+                $window.pool(input, $form)
+            }
+
+            /// The step between windows.
+            pub const fn stride(&self) -> $sizes {
+                match self.stride {
+                    Some(stride) => stride,
+                    None => self.kernel,
+                }
+            }
+        }
+    )*};
+}
+
 mod activation;
 mod adaptive;
 mod convolution;
 mod linear;
+mod order;
+mod padding;
 mod pool;
 mod regularization;
 mod resize;
+mod transposed;
 mod view;
 
 pub use activation::{Abs, LeakyRelu, PRelu, Relu};
-pub use adaptive::{AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool};
-pub use convolution::{Conv1d, Conv2d};
-pub use linear::{Linear, Scale};
-pub use pool::{AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d};
+pub use adaptive::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, GlobalAvgPool, GlobalMaxPool,
+};
+pub use convolution::{Conv1d, Conv2d, Conv3d};
+pub use linear::{Identity, Linear, Neg, Scale};
+pub use order::{MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d};
+pub use padding::{
+    CircularPad1d, CircularPad2d, Crop1d, Crop2d, ReflectionPad1d, ReflectionPad2d,
+    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
+};
+pub use pool::{AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d};
 pub use regularization::Dropout;
-pub use resize::{Interpolation, PixelShuffle, Upsample, ZeroPad2d};
-pub use view::{Flatten, Reshape};
+pub use resize::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
+pub use transposed::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
+pub use view::{ChannelShuffle, Flatten, Permute, Reshape};
+
+const LINE: &str = "[channels, length]";
+const IMAGE: &str = "[channels, height, width]";
+const VOLUME: &str = "[channels, depth, height, width]";
 
 /// The names and shapes of a layer's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,13 +233,21 @@ macro_rules! layers {
 
 layers! {
     Linear, Scale,
-    Conv1d, Conv2d,
+    Identity, Neg,
+    Conv1d, Conv2d, Conv3d,
+    ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
     Relu, LeakyRelu, PRelu, Abs,
-    MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d,
-    AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool,
-    Flatten, Reshape,
+    MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d,
+    MinPool1d, MinPool2d, MinPool3d, MedianPool1d, MedianPool2d,
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
+    GlobalAvgPool, GlobalMaxPool,
+    Flatten, Reshape, Permute, ChannelShuffle,
     Dropout,
-    Upsample, PixelShuffle, ZeroPad2d,
+    Upsample, PixelShuffle, PixelUnshuffle,
+    ZeroPad1d, ZeroPad2d, ZeroPad3d,
+    ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, CircularPad1d, CircularPad2d,
+    Crop1d, Crop2d,
 }
 
 impl Layer {

@@ -1,7 +1,7 @@
-//! Sliding-window pools.
+//! Sliding-window pools: the maximum and the mean.
 
+use super::{IMAGE, LINE, VOLUME};
 use crate::window::Window;
-use crate::{Fault, Shape};
 
 layer! {
     /// The maximum of each window: `[channels, length] → [channels, length']`. Keeps the degree.
@@ -40,6 +40,24 @@ layer! {
 }
 
 layer! {
+    /// The maximum of each window: `[channels, depth, height, width] → [channels, depth', height', width']`. Keeps the degree.
+    ///
+    /// Padding never wins; at ties the first element in row-major order does.
+    MaxPool3d {
+        /// The size of the window.
+        kernel: [usize; 3],
+        /// The step between windows; the kernel where it is not given.
+        stride: Option<[usize; 3]>,
+        /// Elements that never win, on each side; at most half of the kernel.
+        padding: [usize; 3] = [0, 0, 0],
+        /// The distance between the window's elements.
+        dilation: [usize; 3] = [1, 1, 1],
+        /// Whether a last, partial window counts.
+        ceil_mode: bool = false,
+    }
+}
+
+layer! {
     /// The mean of each window: `[channels, length] → [channels, length']`. Keeps the degree.
     AvgPool1d {
         /// The size of the window.
@@ -71,93 +89,46 @@ layer! {
     }
 }
 
-keeps_degree!(MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d);
-no_weights!(MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d);
-
-impl MaxPool1d {
-    /// The shape of the result.
-    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        let window = Window {
-            kernel: [self.kernel],
-            stride: [self.stride()],
-            padding: [self.padding],
-            dilation: [self.dilation],
-            ceil_mode: self.ceil_mode,
-        };
-        window.pool(input, "[channels, length]")
-    }
-
-    /// The step between windows.
-    pub const fn stride(&self) -> usize {
-        match self.stride {
-            Some(stride) => stride,
-            None => self.kernel,
-        }
+layer! {
+    /// The mean of each window: `[channels, depth, height, width] → [channels, depth', height', width']`. Keeps the degree.
+    AvgPool3d {
+        /// The size of the window.
+        kernel: [usize; 3],
+        /// The step between windows; the kernel where it is not given.
+        stride: Option<[usize; 3]>,
+        /// Zeros on each side; at most half of the kernel.
+        padding: [usize; 3] = [0, 0, 0],
+        /// Whether a last, partial window counts.
+        ceil_mode: bool = false,
+        /// Whether the zeros of the padding count in the mean's divisor.
+        count_include_pad: bool = true,
     }
 }
 
-impl MaxPool2d {
-    /// The shape of the result.
-    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        let window = Window {
-            kernel: self.kernel,
-            stride: self.stride(),
-            padding: self.padding,
-            dilation: self.dilation,
-            ceil_mode: self.ceil_mode,
-        };
-        window.pool(input, "[channels, height, width]")
-    }
+keeps_degree!(
+    MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d
+);
+no_weights!(
+    MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d
+);
 
-    /// The step between windows.
-    pub const fn stride(&self) -> [usize; 2] {
-        match self.stride {
-            Some(stride) => stride,
-            None => self.kernel,
-        }
-    }
-}
-
-impl AvgPool1d {
-    /// The shape of the result.
-    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        let window = Window {
-            kernel: [self.kernel],
-            stride: [self.stride()],
-            padding: [self.padding],
-            dilation: [1],
-            ceil_mode: self.ceil_mode,
-        };
-        window.pool(input, "[channels, length]")
-    }
-
-    /// The step between windows.
-    pub const fn stride(&self) -> usize {
-        match self.stride {
-            Some(stride) => stride,
-            None => self.kernel,
-        }
-    }
-}
-
-impl AvgPool2d {
-    /// The shape of the result.
-    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        let window = Window {
-            kernel: self.kernel,
-            stride: self.stride(),
-            padding: self.padding,
-            dilation: [1, 1],
-            ceil_mode: self.ceil_mode,
-        };
-        window.pool(input, "[channels, height, width]")
-    }
-
-    /// The step between windows.
-    pub const fn stride(&self) -> [usize; 2] {
-        match self.stride {
-            Some(stride) => stride,
-            None => self.kernel,
-        }
-    }
+windows! {
+    MaxPool1d: usize, LINE, |pool| Window {
+        kernel: [pool.kernel], stride: [pool.stride()], padding: [pool.padding], dilation: [pool.dilation], ceil_mode: pool.ceil_mode
+    };
+    MaxPool2d: [usize; 2], IMAGE, |pool| Window {
+        kernel: pool.kernel, stride: pool.stride(), padding: pool.padding, dilation: pool.dilation, ceil_mode: pool.ceil_mode
+    };
+    MaxPool3d: [usize; 3], VOLUME, |pool| Window {
+        kernel: pool.kernel, stride: pool.stride(), padding: pool.padding, dilation: pool.dilation, ceil_mode: pool.ceil_mode
+    };
+    AvgPool1d: usize, LINE, |pool| Window {
+        kernel: [pool.kernel], stride: [pool.stride()], padding: [pool.padding], dilation: [1], ceil_mode: pool.ceil_mode
+    };
+    AvgPool2d: [usize; 2], IMAGE, |pool| Window {
+        kernel: pool.kernel, stride: pool.stride(), padding: pool.padding, dilation: [1, 1], ceil_mode: pool.ceil_mode
+    };
+    AvgPool3d: [usize; 3], VOLUME, |pool| Window {
+        kernel: pool.kernel, stride: pool.stride(), padding: pool.padding, dilation: [1, 1, 1], ceil_mode: pool.ceil_mode
+    };
 }

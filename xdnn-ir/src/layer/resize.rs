@@ -1,5 +1,6 @@
-//! Linear changes of the spatial size: upsampling, pixel shuffle, padding with zeros.
+//! Linear changes of the spatial size: upsampling, pixel shuffle and unshuffle.
 
+use super::IMAGE;
 use crate::argument::choice;
 use crate::{Fault, Shape};
 
@@ -10,6 +11,8 @@ choice! {
         Nearest = "nearest",
         /// The weighted mean of the two nearest rows and columns.
         Bilinear = "bilinear",
+        /// The weighted mean of the four nearest rows and columns (Keys 1981, with `a = −0.75`).
+        Bicubic = "bicubic",
     }
 }
 
@@ -18,9 +21,9 @@ layer! {
     Upsample {
         /// The factors `(a, b)`.
         scale_factor: [usize; 2],
-        /// The interpolation: `nearest` or `bilinear`.
+        /// The interpolation: `nearest`, `bilinear` or `bicubic`.
         mode: Interpolation = Interpolation::Nearest,
-        /// For `bilinear`: whether the centres of the corner pixels, not their outer corners, stay in place.
+        /// For `bilinear` and `bicubic`: whether the centres of the corner pixels, not their outer corners, stay in place.
         align_corners: bool = false,
     }
 }
@@ -34,18 +37,15 @@ layer! {
 }
 
 layer! {
-    /// Surrounds an image with zeros: `[channels, height, width] → [channels, top + height + bottom, left + width +
-    /// right]`. Keeps the degree.
-    ZeroPad2d {
-        /// `(left, right, top, bottom)`, or one number for all sides.
-        padding: [usize; 4],
+    /// Turns space into channels: `[channels, height, width] → [channels·r², height / r, width / r]`. Keeps the degree.
+    PixelUnshuffle {
+        /// The factor `r`.
+        downscale_factor: usize,
     }
 }
 
-keeps_degree!(Upsample, PixelShuffle, ZeroPad2d);
-no_weights!(Upsample, PixelShuffle, ZeroPad2d);
-
-const IMAGE: &str = "[channels, height, width]";
+keeps_degree!(Upsample, PixelShuffle, PixelUnshuffle);
+no_weights!(Upsample, PixelShuffle, PixelUnshuffle);
 
 impl Upsample {
     /// The shape of the result.
@@ -60,7 +60,7 @@ impl Upsample {
         if self.align_corners && matches!(self.mode, Interpolation::Nearest) {
             return Err(Fault::Argument {
                 name: "align_corners",
-                expected: "`false` unless `mode = bilinear`",
+                expected: "`false` unless `mode` is `bilinear` or `bicubic`",
             });
         }
         if input.rank() != 3 {
@@ -110,18 +110,40 @@ impl PixelShuffle {
     }
 }
 
-impl ZeroPad2d {
+impl PixelUnshuffle {
     /// The shape of the result.
     pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        let (r, argument) = (self.downscale_factor, "downscale_factor");
+        if r == 0 {
+            return Err(Fault::Argument {
+                name: argument,
+                expected: "at least 1",
+            });
+        }
         if input.rank() != 3 {
             return Err(Fault::Rank {
                 expected: IMAGE,
                 found: input,
             });
         }
-        let [left, right, top, bottom] = self.padding;
-        let height = input.dim(1).saturating_add(top).saturating_add(bottom);
-        let width = input.dim(2).saturating_add(left).saturating_add(right);
-        Ok(input.with_dim(1, height).with_dim(2, width))
+        let (height, width) = (input.dim(1), input.dim(2));
+        if !height.is_multiple_of(r) {
+            return Err(Fault::Indivisible {
+                argument,
+                what: "rows",
+                size: height,
+                divisor: r,
+            });
+        }
+        if !width.is_multiple_of(r) {
+            return Err(Fault::Indivisible {
+                argument,
+                what: "columns",
+                size: width,
+                divisor: r,
+            });
+        }
+        let channels = input.dim(0).saturating_mul(r.saturating_mul(r));
+        Ok(Shape::new([channels, height / r, width / r]))
     }
 }

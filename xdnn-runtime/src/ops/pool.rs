@@ -3,6 +3,8 @@
 //! Maximum pooling is `PoolGather(x, PoolWinner(x))`. The winner is constant between ties, so it has no derivative; the
 //! two others are linear in their first operand and transposes of each other.
 
+use std::cmp::Ordering;
+
 use xdnn_ir::Shape;
 
 use super::index::Spatial;
@@ -32,6 +34,8 @@ pub enum Winner {
     Max,
     /// The smallest; the first of several in row-major order.
     Min,
+    /// The median, the lower one of two; the first of several in row-major order.
+    Median,
 }
 
 /// The position of each window's winner, counted in row-major order within the window; −1 where a window holds nothing
@@ -129,13 +133,56 @@ impl PoolWindow {
 }
 
 impl Winner {
-    /// Whether `candidate` beats the winner so far.
-    pub(crate) fn beats<T: Real>(self, candidate: T, best: T) -> bool {
+    /// The position of the winner among elements in row-major order; what is no number beats every number.
+    pub(crate) fn of<T: Real>(
+        self,
+        elements: impl Iterator<Item = (usize, T)> + Clone,
+    ) -> Option<usize> {
         match self {
-            Self::Max => candidate > best || (candidate.is_nan() && !best.is_nan()),
-            Self::Min => candidate < best || (candidate.is_nan() && !best.is_nan()),
+            Self::Max => first(elements, |x, best| x > best),
+            Self::Min => first(elements, |x, best| x < best),
+            Self::Median => {
+                let mut values: Vec<T> = elements.clone().map(|(_, x)| x).collect();
+                let median = median(&mut values)?;
+                position(elements, median)
+            }
         }
     }
+}
+
+fn first<T: Real>(
+    elements: impl Iterator<Item = (usize, T)>,
+    beats: impl Fn(T, T) -> bool,
+) -> Option<usize> {
+    let winner = elements.reduce(|best, next| {
+        let (a, b) = (next.1, best.1);
+        if beats(a, b) || (a.is_nan() && !b.is_nan()) {
+            next
+        } else {
+            best
+        }
+    });
+    winner.map(|(i, _)| i)
+}
+
+/// The median of numbers, which lose their order; what is no number beats every number.
+pub(crate) fn median<T: Real>(values: &mut [T]) -> Option<T> {
+    if let Some(nan) = values.iter().find(|x| x.is_nan()) {
+        return Some(*nan);
+    }
+    let middle = values.len().checked_sub(1)? / 2;
+    let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(Ordering::Equal);
+    let (_, median, _) = values.select_nth_unstable_by(middle, order);
+    Some(*median)
+}
+
+/// The position of the first element of this value.
+pub(crate) fn position<T: Real>(
+    mut elements: impl Iterator<Item = (usize, T)>,
+    value: T,
+) -> Option<usize> {
+    let found = elements.find(|(_, x)| *x == value || (x.is_nan() && value.is_nan()));
+    found.map(|(i, _)| i)
 }
 
 /// The tap that a winner names, or `None` for −1.
@@ -158,16 +205,12 @@ impl Operation for PoolWinner {
         self.window
             .windows(spatial.batch * spatial.channels, |plane, at, window| {
                 let x = &operands[0].data[plane * spatial.plane()..];
-                let mut best: Option<(usize, T)> = None;
-                for tap in 0..self.window.taps() {
-                    let Some(i) = self.window.position(spatial.size, window, tap) else {
-                        continue;
-                    };
-                    if best.is_none_or(|(_, value)| self.winner.beats(x[i], value)) {
-                        best = Some((tap, x[i]));
-                    }
-                }
-                output[at] = best.map_or(T::of(-1.0), |(tap, _)| T::of(tap as f64));
+                let elements = (0..self.window.taps()).filter_map(|tap| {
+                    let i = self.window.position(spatial.size, window, tap)?;
+                    Some((tap, x[i]))
+                });
+                let winner = self.winner.of(elements);
+                output[at] = winner.map_or(T::of(-1.0), |tap| T::of(tap as f64));
             });
     }
 

@@ -172,11 +172,17 @@ fn last_layers(nodes: &[Node], branch: &Branch) -> (Vec<bool>, bool) {
 
 /// Whether the node multiplies by a matrix of weights.
 fn has_matrix(node: &Node) -> bool {
-    use Layer::{Conv1d, Conv2d, Linear};
-    matches!(
-        node.operation,
-        Operation::Layer(Linear(_) | Conv1d(_) | Conv2d(_))
-    )
+    use Layer::{
+        Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Linear,
+    };
+    let Operation::Layer(layer) = node.operation else {
+        return false;
+    };
+    match layer {
+        Linear(_) | Conv1d(_) | Conv2d(_) | Conv3d(_) => true,
+        ConvTranspose1d(_) | ConvTranspose2d(_) | ConvTranspose3d(_) => true,
+        _ => false,
+    }
 }
 
 /// Whether the node is not linear, pooling aside.

@@ -13,14 +13,14 @@ use crate::Seed;
 ///
 /// | weight | rule |
 /// |---|---|
-/// | `Linear`, `Conv1d`, `Conv2d` | normal, mean 0, variance `2 / fan_in` (He et al. 2015, equation 10, the gain of a ReLU) |
+/// | `Linear`, convolutions | normal, mean 0, variance `2 / fan_in` (He et al. 2015, equation 10, the gain of a ReLU) |
 /// | the same in a residual branch | times `L^(−1/(2m−2))`; the last one of the branch is 0 (Zhang et al. 2019, "Fixup", section 4) |
 /// | `PRelu` | 0.25 (He et al. 2015, section 2.1) |
 /// | `Scale` | 1 |
 ///
 /// `fan_in` is the number of inputs that one output sums over: `in` of `[out, in]`, `in / groups · kernel` of a
-/// convolution. `L` is the number of residual branches of the network and `m` the number of linear layers and
-/// convolutions along the branch.
+/// convolution, and in the mean `in / groups · kernel / stride` of a transposed one. `L` is the number of residual
+/// branches of the network and `m` the number of linear layers and convolutions along the branch.
 ///
 /// A residual branch is an operand of a `sum` that has weights where another operand, from the same source, is a
 /// shortcut: the source itself, or the source after no activation (a projection, a pool, an upsampling). Two departures
@@ -44,7 +44,10 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
             Operation::Layer(Layer::PRelu(_)) => Start::Constant(0.25),
             Operation::Layer(Layer::Scale(_)) => Start::Constant(1.0),
             _ if factor == 0.0 => Start::Constant(0.0),
-            _ => Start::Normal { factor },
+            Operation::Layer(layer) => Start::Normal {
+                factor: factor * transposition(&layer, spec.weights().get(node.weights.start)),
+            },
+            Operation::Combine(_) => Start::Normal { factor },
         };
         if let Some(starts) = starts.get_mut(node.weights.clone()) {
             starts.fill(start);
@@ -67,6 +70,19 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
     weights.map(draw).collect()
 }
 
+/// The square root of `out · stride / in` for transposed convolutions: what their fan-in is less than the product of all
+/// dimensions but the first, which is that of every other layer.
+fn transposition(layer: &Layer, weight: Option<&Weight>) -> f64 {
+    let (outputs, stride) = match layer {
+        Layer::ConvTranspose1d(layer) => (layer.out_channels, layer.stride),
+        Layer::ConvTranspose2d(layer) => (layer.out_channels, layer.stride.iter().product()),
+        Layer::ConvTranspose3d(layer) => (layer.out_channels, layer.stride.iter().product()),
+        _ => return 1.0,
+    };
+    let inputs = weight.map_or(1, |weight| weight.shape.dim(0).max(1));
+    (outputs as f64 * stride as f64 / inputs as f64).sqrt()
+}
+
 /// How a weight starts.
 #[derive(Clone, Copy)]
 enum Start {
@@ -80,7 +96,7 @@ enum Start {
 #[cfg(test)]
 mod tests {
     use ndarray::ArrayD;
-    use xdnn_ir::layer::{Conv2d, Linear, PRelu, Relu, Scale};
+    use xdnn_ir::layer::{Conv2d, ConvTranspose2d, Linear, PRelu, Relu, Scale};
     use xdnn_ir::{Combine, NetworkSpec, Operand};
 
     use super::initial;
@@ -110,6 +126,16 @@ mod tests {
             let b = s.layer(&format!("body.{i}.scale"), Scale { num_parameters: 1 }, b);
             y = s.combine(Combine::Sum, &[b, y]);
         }
+        let up = ConvTranspose2d {
+            out_channels: 8,
+            kernel: [4, 4],
+            stride: [2, 2],
+            padding: [1, 1],
+            output_padding: [0, 0],
+            groups: 2,
+            dilation: [1, 1],
+        };
+        let y = s.layer("up", up, y);
         let y = s.layer("", xdnn_ir::layer::Flatten {}, y);
         let y = s.layer("head", Linear { out_features: 10 }, y);
         s.finish(y)
@@ -137,7 +163,8 @@ mod tests {
         let branch = 2.0 / (64.0 * 9.0) / 2.0;
         assert_normal(&named(&spec, seed, "body.0.a.weight"), branch);
         assert_normal(&named(&spec, seed, "body.1.a.weight"), branch);
-        assert_normal(&named(&spec, seed, "head.weight"), 2.0 / 4096.0);
+        assert_normal(&named(&spec, seed, "up.weight"), 2.0 / (32.0 * 16.0 / 4.0));
+        assert_normal(&named(&spec, seed, "head.weight"), 2.0 / 2048.0);
         assert!(
             named(&spec, seed, "body.0.b.weight")
                 .iter()
@@ -199,7 +226,7 @@ mod tests {
         assert_eq!(threaded, pool.install(|| initial(&spec, Seed(5))));
         assert_ne!(threaded, initial(&spec, Seed(6)));
 
-        let mut s = Sketch::new(&[("image", &[4096])]);
+        let mut s = Sketch::new(&[("image", &[2048])]);
         let y = s.layer("head", Linear { out_features: 10 }, Operand::Input(0));
         let alone = initial(&s.finish(y), Seed(5));
         assert_eq!(alone[0], named(&spec, Seed(5), "head.weight"));

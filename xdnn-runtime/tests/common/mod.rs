@@ -11,5 +11,6 @@ pub mod derivative;
 pub mod network;
 pub mod numbers;
 pub mod random_network;
+pub mod random_structure;
 pub mod run;
 pub mod source;

@@ -9,6 +9,7 @@ use xdnn_runtime::ir::{Combine, Degree, Layer, NetworkSpec, Operand, Shape};
 
 use super::network::Builder;
 use super::numbers::Numbers;
+use super::random_structure::{rearranged, selected, volume};
 
 /// No value has more elements a sample.
 const LARGEST: usize = 160;
@@ -34,9 +35,10 @@ pub fn random_network(seed: u64) -> NetworkSpec {
 
 fn input(numbers: &mut Numbers) -> Shape {
     let mut dim = |largest: usize| numbers.within(1..=largest);
-    match dim(4) {
+    match dim(5) {
         1 => Shape::new([dim(12)]),
         2 => Shape::new([dim(4), dim(12)]),
+        3 => Shape::new([dim(3), dim(3), dim(4), dim(3)]),
         _ => Shape::new([dim(4), dim(6), dim(6)]),
     }
 }
@@ -227,6 +229,12 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
     if numbers.once_in(3) {
         return activation(numbers, shape);
     }
+    if numbers.once_in(3) {
+        return rearranged(numbers, shape);
+    }
+    if numbers.once_in(3) {
+        return selected(numbers, shape);
+    }
     let mut pair = |largest: usize| [numbers.within(1..=largest), numbers.within(1..=largest)];
     let (kernel, stride, dilation) = (pair(3), pair(2), pair(2));
     let padding = pair(2).map(|p| p - 1);
@@ -248,6 +256,7 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
             shape: Shape::new([divisor, shape.dim(0) / divisor]),
         }
         .into(),
+        (4, 0..=4) => volume(numbers, out_channels, groups),
         (1 | 2, 1 | 2) | (1, _) => Linear { out_features: out }.into(),
         (2, 3) => MaxPool1d {
             kernel: kernel[0],
@@ -321,8 +330,12 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
 
 /// Other sizes of an image.
 fn resized(numbers: &mut Numbers, factors: [usize; 2], sides: [usize; 2]) -> Layer {
-    let mode = numbers.choose(&[Interpolation::Nearest, Interpolation::Bilinear]);
-    let align_corners = mode == Interpolation::Bilinear && numbers.once_in(2);
+    let mode = numbers.choose(&[
+        Interpolation::Nearest,
+        Interpolation::Bilinear,
+        Interpolation::Bicubic,
+    ]);
+    let align_corners = mode != Interpolation::Nearest && numbers.once_in(2);
     match numbers.below(3) {
         0 => Upsample {
             scale_factor: factors,

@@ -206,13 +206,44 @@ pub fn pixel_shuffle(x: &Image, r: usize) -> Image {
     })
 }
 
-pub fn zero_pad(x: &Image, [left, right, top, bottom]: [usize; 4]) -> Image {
+/// The inverse of [`pixel_shuffle`].
+pub fn pixel_unshuffle(x: &Image, r: usize) -> Image {
     let [channels, height, width] = x.size;
-    Image::of(
-        [channels, top + height + bottom, left + width + right],
-        |c, i, j| {
-            let source = |i: usize, before: usize| i as isize - before as isize;
-            x.get(c, source(i, top), source(j, left)).unwrap_or(0.0)
-        },
-    )
+    Image::of([channels * r * r, height / r, width / r], |c, i, j| {
+        let (channel, row, column) = (c / (r * r), c / r % r, c % r);
+        x.at(channel, i * r + row, j * r + column)
+    })
+}
+
+/// Cubic convolution with `a = −3/4`, written out for each of the 16 pixels.
+pub fn bicubic(x: &Image, [a, b]: [usize; 2], align_corners: bool) -> Image {
+    let [channels, height, width] = x.size;
+    let source = |o: usize, n: usize, factor: usize| {
+        if !align_corners {
+            ((o as f64 + 0.5) / factor as f64) - 0.5
+        } else if n * factor == 1 {
+            0.0
+        } else {
+            o as f64 * (n as f64 - 1.0) / ((n * factor) as f64 - 1.0)
+        }
+    };
+    let weight = |distance: f64| {
+        let d = distance.abs();
+        if d <= 1.0 {
+            1.25 * d.powi(3) - 2.25 * d.powi(2) + 1.0
+        } else {
+            -0.75 * (d.powi(3) - 5.0 * d.powi(2) + 8.0 * d - 4.0)
+        }
+    };
+    let pixel = |i: f64, n: usize| (i.max(0.0) as usize).min(n - 1);
+    Image::of([channels, a * height, b * width], |c, i, j| {
+        let (y, z) = (source(i, height, a), source(j, width, b));
+        let mut sum = 0.0;
+        for k in [-1.0, 0.0, 1.0, 2.0].map(|k| y.floor() + k) {
+            for l in [-1.0, 0.0, 1.0, 2.0].map(|l| z.floor() + l) {
+                sum += weight(y - k) * weight(z - l) * x.at(c, pixel(k, height), pixel(l, width));
+            }
+        }
+        sum
+    })
 }

@@ -1,7 +1,12 @@
 //! Pools whose windows follow from the size of their output.
 
+use std::ops::Range;
+
 use xdnn_ir::Shape;
-use xdnn_ir::layer::{AdaptiveAvgPool2d, GlobalAvgPool, GlobalMaxPool};
+use xdnn_ir::layer::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d, GlobalAvgPool, GlobalMaxPool,
+};
 
 use super::axes::along;
 use super::pool::select;
@@ -10,16 +15,24 @@ use crate::error::Result;
 use crate::graph::Value;
 use crate::ops::{PoolWindow, SparseMap, Spatial, Winner};
 
-impl Lower for AdaptiveAvgPool2d {
-    fn lower(&self, site: Site<'_>) -> Result<Value> {
-        mean(site)
-    }
+macro_rules! layers {
+    ($($name:ident: $lower:ident),* $(,)?) => {$(
+        impl Lower for $name {
+            fn lower(&self, site: Site<'_>) -> Result<Value> {
+                $lower(site)
+            }
+        }
+    )*};
 }
 
-impl Lower for GlobalAvgPool {
-    fn lower(&self, site: Site<'_>) -> Result<Value> {
-        mean(site)
-    }
+layers! {
+    AdaptiveAvgPool1d: mean,
+    AdaptiveAvgPool2d: mean,
+    AdaptiveAvgPool3d: mean,
+    AdaptiveMaxPool1d: maximum,
+    AdaptiveMaxPool2d: maximum,
+    AdaptiveMaxPool3d: maximum,
+    GlobalAvgPool: mean,
 }
 
 impl Lower for GlobalMaxPool {
@@ -47,15 +60,49 @@ fn mean(site: Site<'_>) -> Result<Value> {
     along(site.graph, site.x, (2..shape.rank()).map(map))
 }
 
+/// The maximum along the last axis, then along those before: of several it finds the first in row-major order, as one
+/// pool along all axes would.
+fn maximum(site: Site<'_>) -> Result<Value> {
+    let rank = site.shape.rank();
+    (2..rank).rev().try_fold(site.x, |x, axis| {
+        let (inputs, outputs) = (x.shape().dim(axis), site.shape.dim(axis));
+        let windows = (0..outputs).map(|output| window(output, inputs, outputs));
+        let size = windows.map(|window| window.len()).max().unwrap_or(1);
+        let x = if inputs == outputs * size {
+            x
+        } else {
+            along(site.graph, x, [(axis, side_by_side(inputs, outputs, size))])?
+        };
+        let mut window = PoolWindow::global([1; 3]);
+        for axis in 2..rank {
+            window.output[axis + 3 - rank] = x.shape().dim(axis);
+        }
+        let axis = axis + 3 - rank;
+        (window.kernel[axis], window.stride[axis]) = (size, size);
+        window.output[axis] = outputs;
+        select(site.graph, x, window, Winner::Max)
+    })
+}
+
+/// Copies of all windows, one after the other and all of one size: the last element of a smaller one repeats, which
+/// changes no maximum, and it is not the first of equals.
+fn side_by_side(inputs: usize, outputs: usize, size: usize) -> SparseMap {
+    let rows = (0..outputs).flat_map(|output| {
+        let window = window(output, inputs, outputs);
+        (0..size).map(move |i| vec![((window.start + i).min(window.end - 1), 1.0)])
+    });
+    SparseMap::new(inputs, rows)
+}
+
 fn adaptive_mean(inputs: usize, outputs: usize) -> SparseMap {
     let row = |output: usize| {
-        let (first, last) = (
-            output * inputs / outputs,
-            ((output + 1) * inputs).div_ceil(outputs),
-        );
-        (first..last)
-            .map(|i| (i, 1.0 / (last - first) as f64))
-            .collect()
+        let window = window(output, inputs, outputs);
+        let factor = 1.0 / window.len() as f64;
+        window.map(|i| (i, factor)).collect()
     };
     SparseMap::new(inputs, (0..outputs).map(row))
+}
+
+fn window(output: usize, inputs: usize, outputs: usize) -> Range<usize> {
+    output * inputs / outputs..((output + 1) * inputs).div_ceil(outputs)
 }

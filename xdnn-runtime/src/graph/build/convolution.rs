@@ -1,36 +1,69 @@
-//! Convolutions.
+//! Convolutions, and the transposed ones.
 
-use xdnn_ir::layer::{Conv1d, Conv2d};
+use xdnn_ir::layer::{Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
-use super::window::Steps;
+use super::window::{Sizes, Steps};
 use super::{Lower, Site};
 use crate::error::Result;
 use crate::graph::Value;
+use crate::ops::{Convolution, Place, Role};
 
-impl Lower for Conv1d {
-    fn lower(&self, site: Site<'_>) -> Result<Value> {
-        let steps = Steps {
-            stride: [self.stride],
-            padding: [self.padding],
-            dilation: [self.dilation],
-        };
-        convolution(site, steps, self.groups)
-    }
+macro_rules! convolutions {
+    ($($name:ident),*) => {$(
+        impl Lower for $name {
+            fn lower(&self, site: Site<'_>) -> Result<Value> {
+                let steps = Steps {
+                    stride: self.stride.list(),
+                    padding: self.padding.list(),
+                    dilation: self.dilation.list(),
+                };
+                let operands = [site.x, site.weight()?];
+                let convolution = steps.convolution(self.groups, site.shape);
+                site.graph.apply(convolution, &operands)
+            }
+        }
+    )*};
 }
 
-impl Lower for Conv2d {
-    fn lower(&self, site: Site<'_>) -> Result<Value> {
-        let steps = Steps {
-            stride: self.stride,
-            padding: self.padding,
-            dilation: self.dilation,
-        };
-        convolution(site, steps, self.groups)
-    }
+macro_rules! transposed {
+    ($($name:ident),*) => {$(
+        impl Lower for $name {
+            fn lower(&self, site: Site<'_>) -> Result<Value> {
+                let steps = Steps {
+                    stride: self.stride.list(),
+                    padding: self.padding.list(),
+                    dilation: self.dilation.list(),
+                };
+                transposed(site, &steps, &self.output_padding.list(), self.groups)
+            }
+        }
+    )*};
 }
 
-fn convolution<const R: usize>(site: Site<'_>, steps: Steps<R>, groups: usize) -> Result<Value> {
-    let operands = [site.x, site.weight()?];
-    let convolution = steps.convolution(groups, site.shape);
-    site.graph.apply(convolution, &operands)
+convolutions!(Conv1d, Conv2d, Conv3d);
+transposed!(ConvTranspose1d, ConvTranspose2d, ConvTranspose3d);
+
+/// What a convolution of the same steps, groups and weight makes of the gradient of its result.
+fn transposed<const R: usize>(
+    site: Site<'_>,
+    steps: &Steps<R>,
+    output_padding: &[usize],
+    groups: usize,
+) -> Result<Value> {
+    let mut x = site.x;
+    for (i, padding) in output_padding.iter().enumerate() {
+        // A convolution leaves less than its stride unread. Where the result grows by more, zeros are what it reads.
+        let more = padding / steps.stride[i].max(1);
+        if more > 0 {
+            let axis = i + 2;
+            let (start, size) = (0, x.shape().dim(axis) + more);
+            x = site.graph.apply(Place { axis, start, size }, &[x])?;
+        }
+    }
+    let convolution = Convolution {
+        role: Role::InputGradient,
+        ..steps.convolution(groups, site.shape)
+    };
+    let weight = site.weight()?;
+    site.graph.apply(convolution, &[x, weight])
 }

@@ -1,7 +1,7 @@
 //! Linear maps of features, and learned scales.
 
 use xdnn_ir::Shape;
-use xdnn_ir::layer::{Linear, Scale};
+use xdnn_ir::layer::{Identity, Linear, Neg, Scale};
 
 use super::{Lower, Site};
 use crate::error::Result;
@@ -23,6 +23,18 @@ impl Lower for Scale {
     fn lower(&self, site: Site<'_>) -> Result<Value> {
         let factor = per_channel(site.graph, site.weight()?, site.x.shape())?;
         site.graph.mul(site.x, factor)
+    }
+}
+
+impl Lower for Identity {
+    fn lower(&self, site: Site<'_>) -> Result<Value> {
+        Ok(site.x)
+    }
+}
+
+impl Lower for Neg {
+    fn lower(&self, site: Site<'_>) -> Result<Value> {
+        site.graph.scale(site.x, -1.0)
     }
 }
 

@@ -14,6 +14,7 @@ mod axes;
 mod combine;
 mod convolution;
 mod linear;
+mod padding;
 mod pool;
 mod resize;
 mod view;
@@ -155,24 +156,55 @@ fn lower(layer: &Layer, site: Site<'_>) -> Result<Value> {
     match layer {
         Layer::Linear(layer) => layer.lower(site),
         Layer::Scale(layer) => layer.lower(site),
+        Layer::Identity(layer) => layer.lower(site),
+        Layer::Neg(layer) => layer.lower(site),
         Layer::Conv1d(layer) => layer.lower(site),
         Layer::Conv2d(layer) => layer.lower(site),
+        Layer::Conv3d(layer) => layer.lower(site),
+        Layer::ConvTranspose1d(layer) => layer.lower(site),
+        Layer::ConvTranspose2d(layer) => layer.lower(site),
+        Layer::ConvTranspose3d(layer) => layer.lower(site),
         Layer::Relu(layer) => layer.lower(site),
         Layer::LeakyRelu(layer) => layer.lower(site),
         Layer::PRelu(layer) => layer.lower(site),
         Layer::Abs(layer) => layer.lower(site),
         Layer::MaxPool1d(layer) => layer.lower(site),
         Layer::MaxPool2d(layer) => layer.lower(site),
+        Layer::MaxPool3d(layer) => layer.lower(site),
         Layer::AvgPool1d(layer) => layer.lower(site),
         Layer::AvgPool2d(layer) => layer.lower(site),
+        Layer::AvgPool3d(layer) => layer.lower(site),
+        Layer::MinPool1d(layer) => layer.lower(site),
+        Layer::MinPool2d(layer) => layer.lower(site),
+        Layer::MinPool3d(layer) => layer.lower(site),
+        Layer::MedianPool1d(layer) => layer.lower(site),
+        Layer::MedianPool2d(layer) => layer.lower(site),
+        Layer::AdaptiveAvgPool1d(layer) => layer.lower(site),
         Layer::AdaptiveAvgPool2d(layer) => layer.lower(site),
+        Layer::AdaptiveAvgPool3d(layer) => layer.lower(site),
+        Layer::AdaptiveMaxPool1d(layer) => layer.lower(site),
+        Layer::AdaptiveMaxPool2d(layer) => layer.lower(site),
+        Layer::AdaptiveMaxPool3d(layer) => layer.lower(site),
         Layer::GlobalAvgPool(layer) => layer.lower(site),
         Layer::GlobalMaxPool(layer) => layer.lower(site),
         Layer::Flatten(layer) => layer.lower(site),
         Layer::Reshape(layer) => layer.lower(site),
+        Layer::Permute(layer) => layer.lower(site),
+        Layer::ChannelShuffle(layer) => layer.lower(site),
         Layer::Dropout(layer) => layer.lower(site),
         Layer::Upsample(layer) => layer.lower(site),
         Layer::PixelShuffle(layer) => layer.lower(site),
+        Layer::PixelUnshuffle(layer) => layer.lower(site),
+        Layer::ZeroPad1d(layer) => layer.lower(site),
         Layer::ZeroPad2d(layer) => layer.lower(site),
+        Layer::ZeroPad3d(layer) => layer.lower(site),
+        Layer::ReflectionPad1d(layer) => layer.lower(site),
+        Layer::ReflectionPad2d(layer) => layer.lower(site),
+        Layer::ReplicationPad1d(layer) => layer.lower(site),
+        Layer::ReplicationPad2d(layer) => layer.lower(site),
+        Layer::CircularPad1d(layer) => layer.lower(site),
+        Layer::CircularPad2d(layer) => layer.lower(site),
+        Layer::Crop1d(layer) => layer.lower(site),
+        Layer::Crop2d(layer) => layer.lower(site),
     }
 }

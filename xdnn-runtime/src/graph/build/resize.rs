@@ -1,13 +1,13 @@
 //! Linear changes of the spatial size.
 
 use xdnn_ir::Shape;
-use xdnn_ir::layer::{Interpolation, PixelShuffle, Upsample, ZeroPad2d};
+use xdnn_ir::layer::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
 
 use super::axes::along;
 use super::{Lower, Site};
 use crate::error::Result;
 use crate::graph::Value;
-use crate::ops::{Permute, Place, SparseMap};
+use crate::ops::{Permute, SparseMap};
 
 impl Lower for Upsample {
     fn lower(&self, site: Site<'_>) -> Result<Value> {
@@ -31,16 +31,16 @@ impl Lower for PixelShuffle {
     }
 }
 
-impl Lower for ZeroPad2d {
+impl Lower for PixelUnshuffle {
     fn lower(&self, site: Site<'_>) -> Result<Value> {
-        let [left, _, top, _] = self.padding;
-        let place = |axis, start| Place {
-            axis,
-            start,
-            size: site.shape.dim(axis),
+        let (r, x, shape) = (self.downscale_factor, site.x.shape(), site.shape);
+        let split = [x.dim(0), x.dim(1), shape.dim(2), r, shape.dim(3), r];
+        let split = site.graph.reshape(site.x, Shape::new(split))?;
+        let gather = Permute {
+            axes: vec![0, 1, 3, 5, 2, 4],
         };
-        let rows = site.graph.apply(place(2, top), &[site.x])?;
-        site.graph.apply(place(3, left), &[rows])
+        let gathered = site.graph.apply(gather, &[split])?;
+        site.graph.reshape(gathered, shape)
     }
 }
 
@@ -48,13 +48,7 @@ fn interpolation(upsample: &Upsample, inputs: usize, outputs: usize) -> SparseMa
     let row = |output: usize| match upsample.mode {
         Interpolation::Nearest => vec![(output * inputs / outputs, 1.0)],
         Interpolation::Bilinear => {
-            let source = match (upsample.align_corners, outputs) {
-                (true, 1) => 0.0,
-                (true, _) => output as f64 * (inputs - 1) as f64 / (outputs - 1) as f64,
-                (false, _) => {
-                    ((output as f64 + 0.5) * inputs as f64 / outputs as f64 - 0.5).max(0.0)
-                }
-            };
+            let source = source(upsample, output, inputs, outputs).max(0.0);
             let low = (source as usize).min(inputs - 1);
             let fraction = source - low as f64;
             let neighbours = [(low, 1.0 - fraction), ((low + 1).min(inputs - 1), fraction)];
@@ -63,6 +57,37 @@ fn interpolation(upsample: &Upsample, inputs: usize, outputs: usize) -> SparseMa
                 .filter(|(_, factor)| *factor != 0.0)
                 .collect()
         }
+        Interpolation::Bicubic => {
+            let source = source(upsample, output, inputs, outputs);
+            let neighbours = [-1.0, 0.0, 1.0, 2.0].map(|i| source.floor() + i);
+            // Beyond the border its pixels repeat.
+            let clamp = |at: f64| at.clamp(0.0, (inputs - 1) as f64) as usize;
+            neighbours
+                .into_iter()
+                .map(|at| (clamp(at), cubic(source - at)))
+                .filter(|(_, factor)| *factor != 0.0)
+                .collect()
+        }
     };
     SparseMap::new(inputs, (0..outputs).map(row))
+}
+
+/// Where the centre of a pixel of the result lies among the centres of the input's.
+fn source(upsample: &Upsample, output: usize, inputs: usize, outputs: usize) -> f64 {
+    match (upsample.align_corners, outputs) {
+        (true, 1) => 0.0,
+        (true, _) => output as f64 * (inputs - 1) as f64 / (outputs - 1) as f64,
+        (false, _) => (output as f64 + 0.5) * inputs as f64 / outputs as f64 - 0.5,
+    }
+}
+
+/// The kernel of cubic convolution with `a = −0.75` (Keys 1981, equation 15), at a distance of at most 2.
+fn cubic(distance: f64) -> f64 {
+    const A: f64 = -0.75;
+    let x = distance.abs();
+    if x <= 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else {
+        ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A
+    }
 }

@@ -47,3 +47,20 @@ fn volume<const R: usize>(sizes: [usize; R], absent: usize) -> [usize; 3] {
 fn size(shape: Shape) -> [usize; 3] {
     Spatial::of(shape).map_or([1; 3], |spatial| spatial.size)
 }
+
+/// Sizes along the spatial axes: one number for the only axis of a line, a list for others.
+pub(super) trait Sizes<const R: usize> {
+    fn list(&self) -> [usize; R];
+}
+
+impl Sizes<1> for usize {
+    fn list(&self) -> [usize; 1] {
+        [*self]
+    }
+}
+
+impl<const R: usize> Sizes<R> for [usize; R] {
+    fn list(&self) -> [usize; R] {
+        *self
+    }
+}

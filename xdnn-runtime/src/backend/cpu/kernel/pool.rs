@@ -9,12 +9,14 @@ use super::super::strided;
 use super::super::windows::{Motion, Tap, Windows};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
-use crate::ops::{self, PoolWindow, Spatial, tap_of};
+use crate::ops::{self, PoolWindow, Spatial, median, position, tap_of};
 
 /// Which tap of each window wins.
 pub(super) struct Winner {
     rule: ops::Winner,
     windows: Windows,
+    /// The taps of windows that are looked at one by one.
+    taps: Vec<Tap>,
 }
 
 /// The elements that the taps name.
@@ -74,14 +76,26 @@ fn windows(window: PoolWindow, x: Shape) -> Result<Windows> {
 
 impl Winner {
     pub(super) fn new(op: ops::PoolWinner, x: Shape) -> Result<Self> {
+        let windows = windows(op.window, x)?;
+        let each = op.winner == ops::Winner::Median && !windows.is_global();
         Ok(Self {
             rule: op.winner,
-            windows: windows(op.window, x)?,
+            taps: if each { windows.table() } else { Vec::new() },
+            windows,
         })
     }
 
-    /// The winners of one plane, tap by tap. `lane` holds the values of those so far, and what challenges them.
+    /// The winners of one plane. `lane` has as much room as [`Kernel::needs`] asks for.
     fn plane(&self, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
+        match self.rule {
+            ops::Winner::Max => self.extremes(false, x, winners, lane),
+            ops::Winner::Min => self.extremes(true, x, winners, lane),
+            ops::Winner::Median => self.medians(x, winners, lane),
+        }
+    }
+
+    /// The largest or the least of each window, tap by tap. `lane` holds the values of those so far, and what challenges them.
+    fn extremes(&self, least: bool, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
         let (best, challengers) = lane.split_at_mut(winners.len());
         winners.fill(-1.0);
         let step = self.windows.step();
@@ -91,33 +105,47 @@ impl Winner {
                 strided::read(challengers, &x[run.input..], step, |y, x| *y = x);
                 let (winners, best) = (&mut winners[run.outputs()], &mut best[run.outputs()]);
                 // What is no number beats every number, as in the dialect.
-                match self.rule {
-                    ops::Winner::Max => {
-                        challenge(tap as f32, challengers, winners, best, |x, best| {
-                            (x > best) | (x.is_nan() & !best.is_nan())
-                        })
-                    }
-                    ops::Winner::Min => {
-                        challenge(tap as f32, challengers, winners, best, |x, best| {
-                            (x < best) | (x.is_nan() & !best.is_nan())
-                        })
-                    }
+                if least {
+                    challenge(tap as f32, challengers, winners, best, |x, best| {
+                        (x < best) | (x.is_nan() & !best.is_nan())
+                    });
+                } else {
+                    challenge(tap as f32, challengers, winners, best, |x, best| {
+                        (x > best) | (x.is_nan() & !best.is_nan())
+                    });
                 }
             });
         }
     }
 
-    /// The winner of a window that is the plane.
-    fn global(&self, x: &[f32]) -> f32 {
-        let contest = |best: (usize, f32), next: (usize, f32)| {
-            if self.rule.beats(next.1, best.1) {
-                next
-            } else {
-                best
+    /// The median of each window, window by window. `lane` holds the elements of one.
+    fn medians(&self, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
+        self.windows.each(|i, at, start| {
+            let taps = self.taps.iter().enumerate();
+            let elements = taps.filter_map(|(tap, entry)| Some((tap, x[entry.of(at, start)?])));
+            let mut size = 0;
+            for (slot, (_, x)) in lane.iter_mut().zip(elements.clone()) {
+                *slot = x;
+                size += 1;
             }
+            let median = median(&mut lane[..size]);
+            let winner = median.and_then(|median| position(elements, median));
+            winners[i] = winner.map_or(-1.0, |tap| tap as f32);
+        });
+    }
+
+    /// The winner of a window that is the plane.
+    fn global(&self, x: &[f32], lane: &mut [f32]) -> f32 {
+        let elements = x.iter().copied().enumerate();
+        let winner = match self.rule {
+            ops::Winner::Median => {
+                let values = &mut lane[..x.len()];
+                values.copy_from_slice(x);
+                median(values).and_then(|median| position(elements, median))
+            }
+            rule => rule.of(elements),
         };
-        let winner = x.iter().copied().enumerate().reduce(contest);
-        winner.map_or(-1.0, |(tap, _)| tap as f32)
+        winner.map_or(-1.0, |tap| tap as f32)
     }
 }
 
@@ -147,24 +175,24 @@ impl Kernel for Winner {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
         let x = operands.read(0)?;
         let (inputs, outputs) = (self.windows.inputs(), self.windows.outputs());
-        if self.windows.is_global() {
-            chunks(output, 1, inputs, |i, winner| {
-                winner.fill(self.global(&x[i * inputs..][..inputs]));
-            });
-            return Ok(());
-        }
         let threads = Threads::for_work(output.len() * self.windows.taps());
         lanes_on(threads, output, outputs, scratch, |i, winners, lane| {
-            self.plane(&x[i * inputs..][..inputs], winners, lane);
+            let x = &x[i * inputs..][..inputs];
+            if self.windows.is_global() {
+                winners.fill(self.global(x, lane));
+            } else {
+                self.plane(x, winners, lane);
+            }
             Ok(())
         })
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            shared: 0,
-            lane: 2 * self.windows.outputs(),
-        }
+        let lane = match self.rule {
+            ops::Winner::Median => self.windows.taps(),
+            _ => 2 * self.windows.outputs(),
+        };
+        Needs { shared: 0, lane }
     }
 }
 
@@ -227,6 +255,7 @@ impl fmt::Display for Winner {
         let rule = match self.rule {
             ops::Winner::Max => "max",
             ops::Winner::Min => "min",
+            ops::Winner::Median => "median",
         };
         write!(f, "pool-winner {rule} {}", self.windows)
     }

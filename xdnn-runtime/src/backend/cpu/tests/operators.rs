@@ -122,6 +122,10 @@ fn pooled(window: PoolWindow, x: Shape) -> Shape {
     volume(x.rank() - 2, x.dim(0), x.dim(1), window.output)
 }
 
+fn winner() -> impl Strategy<Value = Winner> {
+    prop_oneof![Just(Winner::Max), Just(Winner::Min), Just(Winner::Median)]
+}
+
 fn map() -> impl Strategy<Value = Map> {
     let slopes = prop_oneof![
         Just(Slopes::RELU),
@@ -220,8 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn pools((window, x) in window(), least: bool, seed: u64) {
-        let winner = if least { Winner::Min } else { Winner::Max };
+    fn pools((window, x) in window(), winner in winner(), seed: u64) {
         let mut data = coarse(x, seed);
         if seed.is_multiple_of(4) {
             let last = data.len() - 1;
