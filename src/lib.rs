@@ -46,6 +46,38 @@ pub use xdnn_runtime::*;
 ///     }
 /// }
 /// ```
+///
+/// # Sizes
+///
+/// A size is a number, a `const` of the network, a constant of the crate, or a parameter of the network:
+///
+/// ```
+/// use xdnn::{Network, network};
+///
+/// mod config {
+///     pub const WIDTH: usize = 64;
+/// }
+///
+/// network! {
+///     /// As many classes as there are to tell apart.
+///     pub struct Mlp<const CLASSES: usize>(x: [784]) -> [CLASSES] {
+///         const HALF: usize = config::WIDTH / 2;
+///         fc1: Linear(config::WIDTH) -> Relu;
+///         fc2: Linear(HALF) -> Relu;
+///         head: Linear(CLASSES);
+///     }
+/// }
+///
+/// assert_eq!(Mlp::<10>::OUTPUT.dims(), [10]);
+/// assert_eq!(Mlp::<3>::SPEC.parameters(), 784 * 64 + 64 * 32 + 32 * 3);
+/// ```
+///
+/// The macro does not see the values of the crate's constants, but the compiler does: it checks the shapes by the same
+/// rules, with the same messages, and `cargo check` reports them. What decides about the nodes of a network, such as the
+/// count of a `repeat`, must be known to the macro.
+///
+/// Where every parameter has a default, the network is checked with the defaults. Otherwise a line such as
+/// `const _: () = xdnn::verify::<Mlp<10>>();` makes `cargo check` look at the sizes that the program uses.
 #[macro_export]
 macro_rules! network {
     ($($tokens:tt)*) => {
@@ -69,5 +101,6 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use xdnn_macros::network_impl;
+    pub use xdnn_runtime::ir::outline;
     pub use xdnn_runtime::parameters;
 }

@@ -23,6 +23,7 @@ mod display;
 mod fault;
 pub mod layer;
 pub mod message;
+pub mod outline;
 mod shape;
 mod spec;
 mod window;

@@ -28,7 +28,7 @@ pub use error::{Error, Result};
 pub use graph::{Graph, Task};
 pub use inputs::Inputs;
 pub use model::{DynamicModel, Model};
-pub use network::{Network, Parameters, XNetwork};
+pub use network::{Network, Parameters, XNetwork, verify};
 pub use seed::Seed;
 pub use weights::{Weight, WeightFault, WeightReader, WeightView, WeightViewMut};
 

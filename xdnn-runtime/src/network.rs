@@ -186,6 +186,19 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     }
 }
 
+/// Checks that the sizes of a network fit each other, where they depend on its parameters: `Custom<10>` may be right
+/// and `Custom<0>` wrong.
+///
+/// The compiler checks `Custom<10>` by itself where the program uses it, but only `cargo build` finds those uses.
+/// Written as a constant, the check is part of `cargo check`, and a network that does not fit is a compile error:
+///
+/// ```text
+/// const _: () = xdnn::verify::<Custom<10>>();
+/// ```
+pub const fn verify<N: Network>() {
+    let _ = N::SPEC;
+}
+
 #[cold]
 #[allow(clippy::panic)]
 fn contradicts_spec(spec: &NetworkSpec, error: &Error) -> ! {

@@ -1,15 +1,15 @@
 //! What `network!` says of each struct of weights.
 
 /// Implements [`Parameters`](crate::Parameters), field by field: `parameters! { Net { stem, body[2], lists[2][3] } }`.
-/// Numbers behind a field are the lengths of lists.
+/// Numbers behind a field are the lengths of lists. Parameters are written `<const N: usize> Net <N> { … }`.
 ///
 /// Bindings start with an underscore because they cannot have the name of a constant around the call.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! parameters {
-    ($name:ident { $($field:ident $([$len:literal])*),* }) => {
+    ($(<$(const $bound:ident: $of:ty),*>)? $name:ident $(<$($given:ident),*>)? { $($field:ident $([$len:literal])*),* }) => {
         #[automatically_derived]
-        impl $crate::Parameters for $name {
+        impl $(<$(const $bound: $of),*>)? $crate::Parameters for $name $(<$($given),*>)? {
             fn read(_reader: &mut $crate::WeightReader) -> $crate::Result<Self> {
                 ::core::result::Result::Ok(Self { $($field: $crate::parameters!(@ _reader $([$len])*)),* })
             }

@@ -1,5 +1,7 @@
 //! A network as it is written. Every node knows its place in the source.
 
+use std::fmt;
+
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Visibility};
 use xdnn_ir::Combine;
@@ -11,6 +13,7 @@ pub(crate) struct Network {
     pub attributes: Vec<Attribute>,
     pub visibility: Visibility,
     pub name: Ident,
+    pub generics: Vec<Generic>,
     pub inputs: Vec<Input>,
     /// `None` where it could not be read, as with the body.
     pub output: Option<Dims>,
@@ -19,6 +22,13 @@ pub(crate) struct Network {
     pub unreadable: Vec<Ident>,
     /// Whether a part of it could not be read, so that checks of the whole would mislead.
     pub incomplete: bool,
+}
+
+/// `const CLASSES: usize = 10` between angle brackets.
+pub(crate) struct Generic {
+    pub name: Ident,
+    /// Rust's own expression, which only the compiler evaluates.
+    pub default: Option<TokenStream>,
 }
 
 /// `image: [3, 224, 224]`
@@ -207,6 +217,8 @@ pub(crate) enum ExprKind {
     /// A text in quotes. Nothing accepts one, but the message can say what to write.
     Text(String),
     Name(Ident),
+    /// `crate::config::WIDTH`: a constant of the user's crate.
+    Path(syn::Path),
     Negative(Box<Expr>),
     Binary(Box<Expr>, Operator, Box<Expr>),
     Parenthesized(Box<Expr>),
@@ -232,5 +244,17 @@ impl Operator {
             Self::Add | Self::Sub => 1,
             Self::Mul | Self::Div | Self::Rem => 2,
         }
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Rem => "%",
+        })
     }
 }

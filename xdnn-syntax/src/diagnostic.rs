@@ -38,6 +38,20 @@ impl Place {
         Self::between(self.end, self.end)
     }
 
+    /// The tokens, so that the compiler takes them to stand here. The first must be a word or a punctuation mark.
+    pub(crate) fn around(self, tokens: TokenStream) -> TokenStream {
+        let mut tokens: Vec<_> = tokens.into_iter().collect();
+        let last = tokens.len().saturating_sub(1);
+        for (i, token) in tokens.iter_mut().enumerate() {
+            match token {
+                TokenTree::Group(group) => group.set_span(self.end),
+                token if i == last => token.set_span(self.end),
+                token => token.set_span(self.start),
+            }
+        }
+        tokens.into_iter().collect()
+    }
+
     pub(crate) fn same(self, other: Self) -> bool {
         self.key() == other.key()
     }

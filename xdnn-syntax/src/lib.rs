@@ -25,6 +25,8 @@ pub use expand::expand;
 
 /// Checks the declaration of a network, `pub struct Net(x: [784]) -> [10] { … }`.
 ///
+/// The value of a constant of the user's crate is not to be found here: it is refused.
+///
 /// # Errors
 ///
 /// Everything that is wrong with it.
@@ -32,7 +34,11 @@ pub fn check(tokens: TokenStream) -> Result<NetworkSpec, Diagnostics> {
     let mut errors = diagnostic::Collector::default();
     let spec = parse::network(tokens, &mut errors).map(|network| {
         check::names::check(&network, &mut errors);
-        lower::lower(&network, &mut errors).spec
+        let lowered = lower::lower(&network, &mut errors);
+        if let Some(refusal) = lowered.open.as_ref().and_then(lower::Open::refusal) {
+            errors.push(refusal);
+        }
+        lowered.spec
     });
     errors.finish()?;
     spec.ok_or_else(Diagnostics::unreadable)

@@ -8,7 +8,7 @@ use xdnn_ir::{Degree, NetworkSpec, Operand};
 
 const WORDS: &str = "pub struct Net fn type let const usize block repeat residual skip sum product concat max min \
     Conv2d Linear Relu MaxPool2d Flatten Reshape Upsample PRelu Scale Dropout LeakyRelu Softmax Dense Frobnicate \
-    x y stage n width kernel stride padding groups bias mode bilinear true false \
+    x y stage n WIDTH crate::SIDE Config::N ::a::B Self::C width kernel stride padding groups bias mode bilinear true false \
     0 1 2 3 4 16 0.5 1e999 -1 99999999999999999999 \"same\" 'c' 'lifetime r#type \
     -> => = == : :: ; , . + - * / % ! ? # # [doc] # ! & | < >";
 
@@ -32,6 +32,15 @@ const NETWORKS: [&str; 3] = [
         Upsample(2, mode = nearest) -> c: Conv2d(1, kernel = 1, groups = 1) -> concat(x -> Upsample(2), Relu) -> d: Conv2d(1, kernel = 1);
     }",
 ];
+
+/// A network whose sizes only the compiler knows.
+const OPEN: &str = "pub struct Open<const N: usize, const M: usize = { 2 + 1 }>(x: [N, SIDE, 8]) -> [M] {
+    const W: usize = 2 * crate::WIDTH - N;
+    block unit(width, stride = ::config::STRIDE) { conv: Conv2d(width, kernel = (3, N), stride = stride) -> Relu; }
+    stem: unit(W) -> MaxPool2d(3, stride = 2, ceil_mode = true);
+    body: repeat 2 { residual { unit(W, stride = 1) } skip { s: Conv2d(W, kernel = 1) } }
+    Reshape(W / 2, -N % 3, 4) -> Flatten -> concat(a: Linear(M), b: Linear(M)) -> head: Linear(M);
+}";
 
 /// Whatever the tokens are, the answer is a network that keeps the rules, or a list of mistakes.
 fn judge(tokens: TokenStream) -> Result<(), TestCaseError> {
@@ -151,8 +160,8 @@ proptest! {
     }
 
     #[test]
-    fn edited_networks_are_judged(which in 0..NETWORKS.len(), edits in prop::collection::vec(edit(), 0..4)) {
-        let mut tokens = parse(NETWORKS[which]);
+    fn edited_networks_are_judged(which in 0..=NETWORKS.len(), edits in prop::collection::vec(edit(), 0..4)) {
+        let mut tokens = parse(NETWORKS.get(which).unwrap_or(&OPEN));
         for (position, edit) in edits {
             tokens = apply(tokens, &mut position.clone(), &edit);
         }
@@ -166,6 +175,32 @@ fn the_networks_themselves_are_accepted() {
         let result = xdnn_syntax::check_str(network);
         assert!(result.is_ok(), "{}", result.unwrap_err());
     }
+}
+
+#[test]
+fn text_alone_does_not_tell_what_only_the_compiler_knows() {
+    let errors = xdnn_syntax::check_str(OPEN).unwrap_err();
+    assert_eq!(errors.as_slice().len(), 1);
+    assert_eq!(
+        errors.as_slice()[0].headline(),
+        "only the compiler knows `N`"
+    );
+    assert_eq!(errors.as_slice()[0].position(), (1, 64));
+    let expansion = xdnn_syntax::expand(parse(OPEN)).to_string();
+    assert!(!expansion.contains("compile_error"), "{expansion}");
+}
+
+#[test]
+fn calculations_stay_short() {
+    let squares: String = (1..30)
+        .map(|i| format!("const C{i}: usize = C{} * C{};", i - 1, i - 1))
+        .collect();
+    let source = format!(
+        "struct Net(x: [4]) -> [4] {{ const C0: usize = crate::N; {squares} fc: Linear(C29); }}"
+    );
+    let errors = xdnn_syntax::check_str(&source).unwrap_err();
+    let headlines: Vec<_> = errors.as_slice().iter().map(|e| e.headline()).collect();
+    assert_eq!(headlines, ["this calculation is too long"]);
 }
 
 #[test]

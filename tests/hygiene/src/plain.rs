@@ -29,6 +29,20 @@
     pub(crate) struct OfTheCrate(x: [4]) -> [1] { r#in: Linear(3) -> act: PRelu(3) -> out: Linear(1); }
 }
 
+/// How many features there are.
+pub const FEATURES: usize = 4;
+
+::neural::network! {
+    /// A network whose sizes only the compiler knows.
+    pub struct Open<const CLASSES: usize, const WIDTH: usize = { 2 * FEATURES }>(x: [FEATURES], y: [CLASSES]) -> [CLASSES] {
+        block unit(width) { fc: Linear(width - 1) -> Relu; }
+        let out = x -> body: repeat 2 { unit(WIDTH); } -> out: Linear(CLASSES);
+        sum(out, y);
+    }
+}
+
+const _: () = ::neural::verify::<Open<3>>();
+
 pub(crate) mod inner {
     ::neural::network! {
         pub(in crate::plain) struct OfThisFile(x: [4]) -> [1] { head: Linear(1); }

@@ -56,6 +56,10 @@ fn given() {}
 const reader: u8 = 0;
 const visitor: u8 = 0;
 static list: u8 = 0;
+const sizes: u8 = 0;
+const outline: u8 = 0;
+mod outline {}
+const SIDE: ::core::primitive::usize = 4;
 
 macro_rules! vec {
     () => {};
@@ -75,6 +79,13 @@ macro_rules! parameters {
         product(a: Linear(8) -> Relu, b: Linear(8) -> Abs);
         body: repeat 2 { repeat 3 { fc: Linear(8) -> Relu; } }
         head: Linear(2);
+    }
+}
+
+::neural::network! {
+    /// Of sizes that only the compiler knows.
+    pub struct Iter<const N: usize = 3>(x: [SIDE], y: [SIDE]) -> [N] {
+        concat(x, y) -> Reshape(2, SIDE) -> MaxPool1d(SIDE / 2, stride = 2) -> Flatten -> head: Linear(N);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::text::Part::{Degree, Number, Shape, Str};
 use super::text::{contains, equal, starts_with, text};
-use super::{Explanation, Message};
+use super::{Explanation, Message, residual};
 use crate::Fault;
 use crate::window::MAX_POOL;
 
@@ -14,8 +14,15 @@ impl Fault {
         self.explain(name).into()
     }
 
-    /// The message about the layer or combination of this name, for const evaluation.
+    /// The message about the layer or combination of this name, for const evaluation. The two paths of a `residual` are
+    /// called that, and `residual … skip` where both are written out.
     pub const fn explain(&self, name: &str) -> Explanation {
+        if equal(name, "residual") {
+            return residual::explain(self, false);
+        }
+        if equal(name, "residual … skip") {
+            return residual::explain(self, true);
+        }
         match *self {
             Self::Rank { expected, found } => rank(name, expected, found),
             Self::Argument { name: argument, expected } => {

@@ -6,8 +6,10 @@
 
 pub mod aliases;
 pub mod fault;
+pub mod output;
 pub mod refusals;
-mod text;
+mod residual;
+pub(crate) mod text;
 
 pub use text::Text;
 
@@ -75,6 +77,24 @@ impl Explanation {
     pub(crate) const fn help(mut self, help: Text) -> Self {
         self.help = Some(help);
         self
+    }
+
+    /// All of it as the compiler shows it. `chain` is a further note, or empty.
+    pub(crate) const fn in_full(&self, chain: &str) -> Text {
+        let mut full = self.headline;
+        let mut separator = "\n\n";
+        if let Some(note) = &self.note {
+            full.append(&[separator, "  = note: ", note.as_str()]);
+            separator = "\n";
+        }
+        if !chain.is_empty() {
+            full.append(&[separator, "  = note: ", chain]);
+            separator = "\n";
+        }
+        if let Some(help) = &self.help {
+            full.append(&[separator, "  = help: ", help.as_str()]);
+        }
+        full
     }
 }
 

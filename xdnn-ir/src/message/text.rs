@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::{Degree, Shape};
 
-const CAPACITY: usize = 512;
+const CAPACITY: usize = 1536;
 
-/// A text of at most 512 bytes; what does not fit is cut off.
+/// A text of at most 1,536 bytes; what does not fit is cut off.
 #[derive(Clone, Copy)]
 pub struct Text {
     bytes: [u8; CAPACITY],
@@ -52,6 +52,14 @@ impl Text {
                 Ok(text) => text,
                 Err(_) => "",
             },
+        }
+    }
+
+    pub(crate) const fn append(&mut self, texts: &[&str]) {
+        let mut i = 0;
+        while i < texts.len() {
+            self.str(texts[i]);
+            i += 1;
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) fn check(network: &Network, errors: &mut Collector) {
         names.bind(name, true);
     }
     names.top().unreadable = network.unreadable.iter().map(text).collect();
+    let generics = network.generics.iter().map(|generic| text(&generic.name));
+    names.top().sizes.extend(generics);
     names.levels.push(Level::default());
     if let Some(body) = &network.body {
         names.declare(body);
@@ -427,7 +429,12 @@ impl<'a> Names<'a, '_> {
             ExprKind::Tuple(list) | ExprKind::List(list) => {
                 list.iter().for_each(|expr| self.expr(expr))
             }
-            ExprKind::Int(_) | ExprKind::Float(_) | ExprKind::Bool(_) | ExprKind::Text(_) => {}
+            ExprKind::Int(_)
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Text(_)
+            // The compiler knows the constants of the user's crate.
+            | ExprKind::Path(_) => {}
         }
     }
 
@@ -458,19 +465,34 @@ impl<'a> Names<'a, '_> {
             );
             return;
         }
+        if is_constant(&name) {
+            // A constant of the user's crate, unless it is a misspelt one of the network.
+            let constants = sizes.filter(|size| is_constant(size));
+            if let Some(meant) = suggest::closest(&name, constants) {
+                self.error(diagnostic.help(format!(
+                    "did you mean `{meant}`? A constant of your crate would be `self::{name}`"
+                )));
+            }
+            return;
+        }
         let diagnostic = match suggest::closest(&name, sizes) {
             Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
             None if is_value => diagnostic.note(format!(
                 "`{name}` is a value of the network; sizes are known before it runs"
             )),
             None => diagnostic
-                .note("sizes are numbers, parameters of the block, and `const`s of the network")
+                .note("sizes are numbers, parameters of the block, and `const`s")
                 .help(format!(
                     "declare it inside of the network: `const {name}: usize = …;`"
                 )),
         };
         self.error(diagnostic);
     }
+}
+
+/// Whether a name is spelt as Rust's constants are: `WIDTH`.
+pub(crate) fn is_constant(name: &str) -> bool {
+    name.contains(char::is_uppercase) && !name.contains(char::is_lowercase)
 }
 
 /// The names of all layers, for a message.

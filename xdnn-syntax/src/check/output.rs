@@ -1,5 +1,6 @@
 //! The result of a network: the declared shape, and one degree above 0.
 
+use xdnn_ir::message::output;
 use xdnn_ir::{Operand, Shape};
 
 use crate::ast::Network;
@@ -25,26 +26,15 @@ pub(crate) fn check(
         );
         return;
     }
-    if let Some(declared) = declared.filter(|declared| *declared != output.shape) {
-        let found = output.shape;
-        let error = Diagnostic::new(
-            network
-                .output
-                .as_ref()
-                .map_or(Place::from(name), |output| output.place),
-            format!("`{name}` is declared to return {declared}, but returns {found}"),
-        );
-        let flat = declared.rank() == 1 && found.rank() > 1;
-        report(if flat && declared.elements() == found.elements() {
-            error.help("end the network with `Flatten`")
-        } else if flat {
-            error.help(format!(
-                "flatten the features and map them to {declared}: `Flatten -> head: Linear({})`",
-                declared.dim(0)
-            ))
-        } else {
-            error.help(format!("declare `-> {found}`, or change the last layer"))
-        });
+    if let (Some(declared), Some(found)) = (declared, output.shape)
+        && declared != found
+    {
+        let place = network
+            .output
+            .as_ref()
+            .map_or(Place::from(name), |output| output.place);
+        let message = output::explain(&name.to_string(), declared, found);
+        report(Diagnostic::from_message(place, message.into()));
     }
     if let Some(degree) = output.degree.filter(|degree| !degree.is_positive()) {
         report(

@@ -4,12 +4,13 @@ use xdnn_ir::{NetworkSpec, Operand};
 
 use crate::ast::Network;
 use crate::diagnostic::{Diagnostic, Place};
+use crate::lower::Site;
 
-/// Checks that the output depends on every input and every node. `places` has that of each node.
+/// Checks that the output depends on every input and every node. `sites` tells where each node stands.
 pub(crate) fn check(
     network: &Network,
     spec: &NetworkSpec,
-    places: &[Place],
+    sites: &[Site],
     report: &mut dyn FnMut(Diagnostic),
 ) {
     let nodes = spec.nodes();
@@ -26,10 +27,9 @@ pub(crate) fn check(
     }
     // What only dead nodes read is not reported again.
     for (i, node) in nodes.iter().enumerate().filter(|(i, _)| !read[*i]) {
-        let place = places
+        let place = sites
             .get(i)
-            .copied()
-            .unwrap_or_else(|| Place::of(&network.name));
+            .map_or_else(|| Place::of(&network.name), |site| site.place);
         let name = node.operation.name();
         report(
             Diagnostic::new(place, format!("the result of `{name}` is never used"))

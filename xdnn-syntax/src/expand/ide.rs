@@ -13,6 +13,7 @@ pub(super) fn mentions(context: &Context) -> TokenStream {
         krate,
         network,
         cfg,
+        ..
     } = context;
     let mut names = Vec::new();
     if let Some(body) = &network.body {

@@ -2,16 +2,18 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use xdnn_ir::NetworkSpec;
+use xdnn_ir::Shape;
 
 use super::{Context, local};
+use crate::lower::Lowered;
 
 /// `pub struct FusionInputs<'a, T = f32> { … }`, or nothing for a single input.
-pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
+pub(super) fn inputs(context: &Context, lowered: &Lowered) -> TokenStream {
     let Context {
         krate,
         network,
         cfg,
+        ..
     } = context;
     if network.inputs.len() < 2 {
         return TokenStream::new();
@@ -22,9 +24,10 @@ pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
     let fields = network
         .inputs
         .iter()
-        .zip(spec.inputs())
-        .map(|(input, spec)| {
-            let dims: Vec<_> = spec.shape.dims().iter().map(usize::to_string).collect();
+        .zip(lowered.spec.inputs())
+        .enumerate()
+        .map(|(i, (input, spec))| {
+            let dims = dims(lowered, i, spec.shape);
             let doc = format!(" `(N, {})`", dims.join(", "));
             let (field, view) = (
                 &input.name,
@@ -47,5 +50,17 @@ pub(super) fn inputs(context: &Context, spec: &NetworkSpec) -> TokenStream {
                 #krate::Inputs::from_views([#(#given.#names.into_dyn()),*])
             }
         }
+    }
+}
+
+/// The dimensions of an input as text.
+fn dims(lowered: &Lowered, input: usize, shape: Shape) -> Vec<String> {
+    let open = lowered
+        .open
+        .as_ref()
+        .and_then(|open| open.inputs.get(input));
+    match open {
+        Some(form) => form.dims.iter().map(|dim| dim.size.to_string()).collect(),
+        None => shape.dims().iter().map(usize::to_string).collect(),
     }
 }

@@ -7,7 +7,8 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt as _;
 
 use super::Context;
-use crate::lower::{Field, FieldType, Lowered, Members};
+use super::generics::Generics;
+use crate::lower::{Field, FieldType, Form, Lowered, Members};
 
 /// All structs of the network, with their impls.
 pub(super) fn structs(context: &Context, lowered: &Lowered) -> TokenStream {
@@ -30,25 +31,37 @@ pub(super) fn structs(context: &Context, lowered: &Lowered) -> TokenStream {
         Members::Fields(fields) => fields,
         Members::List { .. } => &[],
     };
-    structs.emit(name, &head, fields);
+    structs.emit(name, &head, fields, Some(&context.generics));
     structs.items
 }
 
 /// "`image: [1, 28, 28]` → `[10]`, degree 1, 7,850 weights."
 fn summary(lowered: &Lowered) -> String {
     let spec = &lowered.spec;
-    let inputs: Vec<_> = spec
-        .inputs()
-        .iter()
-        .map(|input| format!("`{}: {}`", input.name, input.shape))
+    let shapes: Vec<_> = match &lowered.open {
+        Some(open) => open.inputs.iter().map(Form::to_string).collect(),
+        None => spec.inputs().iter().map(|i| i.shape.to_string()).collect(),
+    };
+    let inputs = spec.inputs().iter().zip(shapes);
+    let inputs: Vec<_> = inputs
+        .map(|(input, shape)| format!("`{}: {shape}`", input.name))
         .collect();
-    let (output, weights) = (spec.output_shape(), grouped(spec.parameters()));
     let homogeneity = match spec.degree() {
         Some(degree) => format!("homogeneous of degree {degree}"),
         None => "not homogeneous".to_owned(),
     };
+    let (output, weights) = match &lowered.open {
+        Some(open) => (open.output.to_string(), String::new()),
+        None => {
+            let weights = grouped(spec.parameters());
+            (
+                spec.output_shape().to_string(),
+                format!(", {weights} weights"),
+            )
+        }
+    };
     format!(
-        " {} → `{output}`, {homogeneity}, {weights} weights.",
+        " {} → `{output}`, {homogeneity}{weights}.",
         inputs.join(", ")
     )
 }
@@ -74,12 +87,22 @@ struct Structs<'c, 'n> {
 
 impl Structs<'_, '_> {
     /// Adds the struct of this name, and those of its fields behind it.
-    fn emit(&mut self, name: &Ident, head: &TokenStream, fields: &[Field]) {
+    fn emit(
+        &mut self,
+        name: &Ident,
+        head: &TokenStream,
+        fields: &[Field],
+        generics: Option<&Generics>,
+    ) {
         let Context {
             krate,
             network,
             cfg,
+            ..
         } = self.context;
+        let declared = generics.map(|generics| &generics.declared);
+        let bound = generics.map(|generics| &generics.bound);
+        let given = generics.map(|generics| &generics.given);
         let visibility = &network.visibility;
         let mut inner = Vec::new();
         let (mut declarations, mut parameters) = (Vec::new(), Vec::new());
@@ -107,17 +130,17 @@ impl Structs<'_, '_> {
         self.items.extend(quote! {
             #head
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
-            #visibility struct #name { #(#declarations),* }
+            #visibility struct #name #declared { #(#declarations),* }
 
             #(#cfg)*
-            #krate::__private::parameters! { #name { #(#parameters),* } }
+            #krate::__private::parameters! { #bound #name #given { #(#parameters),* } }
         });
         for (element, field, fields) in inner {
             let doc = format!(
                 " What is behind the label `{}` of [`{name}`].",
                 field.label.unraw()
             );
-            self.emit(&element, &quote!(#(#cfg)* #[doc = #doc]), fields);
+            self.emit(&element, &quote!(#(#cfg)* #[doc = #doc]), fields, None);
         }
     }
 

@@ -4,9 +4,11 @@
 //! nothing around the call can change its meaning. After a mistake the same items come without content, so that the
 //! uses of the network cause no further errors.
 
+mod generics;
 mod ide;
 mod inputs;
 mod members;
+mod outline;
 mod spec;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
@@ -20,11 +22,14 @@ use crate::diagnostic::{Collector, Diagnostics};
 use crate::lower;
 use crate::parse;
 
+use generics::Generics;
+
 /// What every generated item shares.
 struct Context<'n> {
     /// `$crate`, the path to the facade.
     krate: TokenStream,
     network: &'n Network,
+    generics: Generics,
     /// The `#[cfg]`s of the network, which every item needs.
     cfg: Vec<&'n Attribute>,
 }
@@ -43,15 +48,19 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
                 .filter(|attribute| attribute.path().is_ident("cfg"))
                 .collect(),
             krate,
+            generics: Generics::of(&network),
             network: &network,
         };
         let spec = if errors.is_empty() {
-            spec::spec(&context, &lowered.spec)
+            match &lowered.open {
+                Some(open) => outline::spec(&context, &lowered.spec, open),
+                None => spec::spec(&context, &lowered.spec),
+            }
         } else {
             spec::placeholder(&context)
         };
         let members = members::structs(&context, &lowered);
-        let inputs = inputs::inputs(&context, &lowered.spec);
+        let inputs = inputs::inputs(&context, &lowered);
         let ide = ide::mentions(&context);
         quote!(#members #spec #inputs #ide)
     });

@@ -13,68 +13,58 @@ pub(super) fn spec(context: &Context, spec: &NetworkSpec) -> TokenStream {
     let inputs = spec.inputs().iter().map(input);
     let nodes = spec.nodes().iter().map(node);
     let weights = spec.weights().iter().map(weight);
-    let output = operand(spec.output);
+    let (krate, name, output) = (&context.krate, &*spec.name, operand(spec.output));
     impls(
         context,
-        &spec.name,
-        &quote!(#(#inputs),*),
-        &quote!(#(#nodes),*),
-        &quote!(#(#weights),*),
-        &output,
+        &quote! {{
+            use #krate::ir::written::*;
+            &#krate::ir::NetworkSpec {
+                name: ::std::borrow::Cow::Borrowed(#name),
+                inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
+                nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
+                weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
+                output: #output,
+            }
+        }},
     )
 }
 
 /// The trait impls of a network with mistakes: a valid specification that returns its input.
 pub(super) fn placeholder(context: &Context) -> TokenStream {
-    let input = input(&Input {
+    let input = Input {
         name: "input".into(),
         shape: Shape::new([1]),
-    });
-    let output = operand(Operand::Input(0));
-    impls(
-        context,
-        &context.network.name.to_string(),
-        &input,
-        &TokenStream::new(),
-        &TokenStream::new(),
-        &output,
-    )
+    };
+    let empty = NetworkSpec {
+        name: context.network.name.to_string().into(),
+        inputs: vec![input].into(),
+        nodes: Vec::new().into(),
+        weights: Vec::new().into(),
+        output: Operand::Input(0),
+    };
+    spec(context, &empty)
 }
 
-fn impls(
-    context: &Context,
-    name: &str,
-    inputs: &TokenStream,
-    nodes: &TokenStream,
-    weights: &TokenStream,
-    output: &TokenStream,
-) -> TokenStream {
+/// The trait impls. `spec` refers to the specification.
+pub(super) fn impls(context: &Context, spec: &TokenStream) -> TokenStream {
     let Context {
         krate,
         network,
+        generics,
         cfg,
     } = context;
-    let ident = &network.name;
+    let (name, bound, given) = (&network.name, &generics.bound, &generics.given);
     quote! {
         #(#cfg)*
         #[automatically_derived]
-        #[allow(clippy::large_stack_arrays)] // It is a constant, and never on the stack.
-        impl #krate::Network for #ident {
-            const SPEC: &'static #krate::ir::NetworkSpec = {
-                use #krate::ir::written::*;
-                &#krate::ir::NetworkSpec {
-                    name: ::std::borrow::Cow::Borrowed(#name),
-                    inputs: ::std::borrow::Cow::Borrowed(&[#inputs]),
-                    nodes: ::std::borrow::Cow::Borrowed(&[#nodes]),
-                    weights: ::std::borrow::Cow::Borrowed(&[#weights]),
-                    output: #output,
-                }
-            };
+        #[allow(clippy::large_stack_arrays, long_running_const_eval)] // It is a constant, and never on the stack.
+        impl #bound #krate::Network for #name #given {
+            const SPEC: &'static #krate::ir::NetworkSpec = #spec;
         }
 
         #(#cfg)*
         #[automatically_derived]
-        impl #krate::XNetwork for #ident {}
+        impl #bound #krate::XNetwork for #name #given {}
     }
 }
 
@@ -101,16 +91,21 @@ fn node(node: &Node) -> TokenStream {
             quote!(layer(#path, #of, #tail))
         }
         Operation::Combine(of) => {
-            let variant = match of {
-                Combine::Sum => quote!(Sum),
-                Combine::Product => quote!(Product),
-                Combine::Concat => quote!(Concat),
-                Combine::Max => quote!(Max),
-                Combine::Min => quote!(Min),
-            };
-            quote!(combine(#path, Combine::#variant, #tail))
+            let of = combine(*of);
+            quote!(combine(#path, #of, #tail))
         }
     }
+}
+
+pub(super) fn combine(combine: Combine) -> TokenStream {
+    let variant = match combine {
+        Combine::Sum => quote!(Sum),
+        Combine::Product => quote!(Product),
+        Combine::Concat => quote!(Concat),
+        Combine::Max => quote!(Max),
+        Combine::Min => quote!(Min),
+    };
+    quote!(Combine::#variant)
 }
 
 fn layer(layer: &Layer) -> TokenStream {
@@ -122,11 +117,11 @@ fn layer(layer: &Layer) -> TokenStream {
     quote!(Layer::#name(#name { #(#fields),* }))
 }
 
-fn word(text: &str) -> Ident {
+pub(super) fn word(text: &str) -> Ident {
     Ident::new(text, Span::call_site())
 }
 
-fn literal(value: &Literal) -> TokenStream {
+pub(super) fn literal(value: &Literal) -> TokenStream {
     match value {
         Literal::Int(value) => quote!(#value),
         Literal::Float(value) => quote!(#value),
@@ -148,7 +143,7 @@ fn literal(value: &Literal) -> TokenStream {
     }
 }
 
-fn degree(degree: Option<Degree>) -> TokenStream {
+pub(super) fn degree(degree: Option<Degree>) -> TokenStream {
     let Some(degree) = degree else {
         return quote!(None);
     };
@@ -159,7 +154,7 @@ fn degree(degree: Option<Degree>) -> TokenStream {
     }
 }
 
-fn operand(operand: Operand) -> TokenStream {
+pub(super) fn operand(operand: Operand) -> TokenStream {
     match operand {
         Operand::Input(i) => quote!(given(#i)),
         Operand::Node(i) => quote!(value(#i)),

@@ -1,10 +1,11 @@
 //! Combinations of several flows.
 
 use proc_macro2::Ident;
-use xdnn_ir::{Combine, Fault, Operation, Shape};
+use xdnn_ir::outline::plausible;
+use xdnn_ir::{Combine, Fault, Operation};
 
 use super::scope::{Scope, text};
-use super::{Current, Lowerer, Value};
+use super::{Current, Lowerer, Site, Value, block};
 use crate::ast::{Body, Item, Operands};
 use crate::diagnostic::{Diagnostic, Place};
 
@@ -24,9 +25,11 @@ impl<'a> Lowerer<'a, '_> {
         };
         let place = Place::from(keyword);
         let operands = [(through, place), (around, place)];
-        self.combine(keyword, Combine::Sum, &operands, |fault| {
-            residual_fault(fault, skip.is_some())
-        })
+        let name = match skip {
+            Some(_) => "residual … skip",
+            None => "residual",
+        };
+        self.combine(keyword, Combine::Sum, name, &operands)
     }
 
     pub(super) fn combination(
@@ -48,7 +51,7 @@ impl<'a> Lowerer<'a, '_> {
             let error = Diagnostic::new(keyword, format!("`{keyword}` has one operand only"));
             self.report(error.help(format!("combine at least two flows: `{keyword}(a, b)`")));
         }
-        self.combine(keyword, combine, &values, |_| None)
+        self.combine(keyword, combine, combine.name(), &values)
     }
 
     /// The statements of a body as operands: all of them read what flows into the combination.
@@ -76,12 +79,13 @@ impl<'a> Lowerer<'a, '_> {
         operands
     }
 
+    /// Adds the node of a combination, which messages call `name`.
     fn combine(
         &mut self,
         keyword: &Ident,
         combine: Combine,
+        name: &'static str,
         operands: &[(Current, Place)],
-        explain: impl Fn(Fault) -> Option<Diagnosis>,
     ) -> Current {
         let mut values: Vec<Value> = Vec::new();
         for (current, _) in operands {
@@ -93,86 +97,47 @@ impl<'a> Lowerer<'a, '_> {
         let fault = |lowerer: &mut Self, fault: Fault| {
             let operand = fault.operand().and_then(|i| operands.get(i));
             let place = operand.map_or(Place::from(keyword), |(_, place)| *place);
-            let mut message = fault.message(combine.name());
-            if let Some((headline, help)) = explain(fault) {
-                message.headline = headline;
-                message.help = Some(help);
-            }
-            lowerer.report(Diagnostic::from_message(place, message));
+            lowerer.report(Diagnostic::from_message(place, fault.message(name)));
         };
-        let shapes: Vec<_> = values.iter().map(|value| value.shape).collect();
+        let shapes: Option<Vec<_>> = values.iter().map(|value| value.shape).collect();
         let degrees: Vec<_> = values.iter().map(|value| value.degree).collect();
-        let shape = combine.output(&shapes).map_err(|error| fault(self, error));
         let operation = Operation::Combine(combine);
         let degree = operation
             .degree_if_known(&degrees)
             .map_err(|error| fault(self, error));
+        // Const evaluation looks at shapes that only the compiler knows.
+        let shape = match shapes.map(|shapes| (combine.output(&shapes), shapes)) {
+            None => None,
+            Some((Ok(shape), _)) => Some(shape),
+            Some((Err(error), shapes)) => {
+                fault(self, error);
+                match plausible(&operation, &shapes, &error) {
+                    None => return Current::Unknown,
+                    shape => shape,
+                }
+            }
+        };
         let Some(first) = values.first() else {
             return Current::Unknown;
         };
-        let shape = match shape {
-            Ok(shape) => shape,
-            // A wrong operand changes the number of channels of a concatenation, but not the shape of a sum.
-            Err(()) if combine == Combine::Concat => return Current::Unknown,
-            Err(()) => first.shape,
-        };
         let path = self.frames.path().to_owned();
         let read = values.iter().map(|value| value.operand).collect();
+        let places = operands.iter().map(|(_, place)| *place);
+        let site = Site {
+            place: keyword.into(),
+            name,
+            arguments: Vec::new(),
+            operands: places.collect(),
+            chain: block::chain(&self.calls),
+            is_open: shape.is_none(),
+        };
         Current::Value(self.node(
-            keyword,
+            site,
             path,
             operation,
             read,
             shape,
             degree.unwrap_or(first.degree),
         ))
-    }
-}
-
-/// A headline and a help.
-type Diagnosis = (String, String);
-
-fn residual_fault(fault: Fault, has_skip: bool) -> Option<Diagnosis> {
-    if let Fault::DegreesDiffer { first, other, .. } = fault {
-        let headline =
-            format!("the two paths of this `residual` have different degrees: {first} and {other}");
-        let help = "a `residual` adds its paths: give both the same degree, or multiply them with `product`";
-        return Some((headline, help.to_owned()));
-    }
-    let Fault::ShapesDiffer {
-        first: through,
-        other: around,
-        ..
-    } = fault
-    else {
-        return None;
-    };
-    let headline =
-        format!("the two paths of this `residual` have different shapes: {through} and {around}");
-    let help = match projection(through, around) {
-        Some(projection) if has_skip => format!("make the skip path end like `{projection}`"),
-        Some(projection) => {
-            format!("give it a skip path that projects: `residual {{ … }} skip {{ {projection} }}`")
-        }
-        None => "make both paths end with the same shape".to_owned(),
-    };
-    Some((headline, help))
-}
-
-/// The layer that brings the skipped value to the shape of the other path.
-fn projection(through: Shape, around: Shape) -> Option<String> {
-    match (through.dims(), around.dims()) {
-        ([features], [_]) => Some(format!("project: Linear({features})")),
-        ([channels, height, width], [_, h, w]) => {
-            let stride = h.checked_div(*height).filter(|stride| *stride > 0)?;
-            let fits = h.div_ceil(stride) == *height && w.div_ceil(stride) == *width;
-            let stride = if stride == 1 {
-                String::new()
-            } else {
-                format!(", stride = {stride}")
-            };
-            fits.then(|| format!("project: Conv2d({channels}, kernel = 1{stride})"))
-        }
-        _ => None,
     }
 }

@@ -1,11 +1,14 @@
 //! Layers.
 
+use std::fmt;
+
 use xdnn_ir::message::{aliases, refusals};
+use xdnn_ir::outline::plausible;
 use xdnn_ir::{Fault, Layer, Operation, Shape, Signature, Weight};
 
 use super::labels::FieldType;
 use super::scope::{Scope, text};
-use super::{Current, Lowerer, Value};
+use super::{Argument, Current, Given, Lowerer, Site, Value, block};
 use crate::arguments::{self, Assigned};
 use crate::ast::{Call, Step};
 use crate::diagnostic::{Diagnostic, Place};
@@ -44,18 +47,19 @@ impl<'a> Lowerer<'a, '_> {
                 None
             }
         };
-        let Some(layer) = layer else {
+        let Some(built) = layer else {
             return Current::Unknown;
         };
-        if input.is_none() {
-            self.probe(call, layer, &assigned);
+        let shape = input.and_then(|input| input.shape);
+        if shape.is_none() && !built.is_open() {
+            self.probe(call, built.layer, &assigned);
         }
-        let value = input.map(|input| self.apply(step, call, layer, &assigned, input));
-        let weights = layer.weights(input.map_or(Shape::new([1]), |input| input.shape));
+        let value = input.map(|input| self.apply(step, call, &built, &assigned, input));
+        let weights = built.layer.weights(shape.unwrap_or(Shape::new([1])));
         self.weights(
             step,
             call,
-            layer,
+            &built,
             weights.as_slice(),
             value.flatten().is_some(),
         );
@@ -68,24 +72,31 @@ impl<'a> Lowerer<'a, '_> {
         signature: &Signature,
         assigned: &Assigned<'a>,
         scope: &Scope<'_, 'a>,
-    ) -> Option<Layer> {
-        let mut arguments = Vec::new();
+    ) -> Option<Built> {
+        let (mut arguments, mut values) = (Vec::new(), Vec::new());
         let mut known = true;
-        for (parameter, given) in signature.parameters.iter().zip(assigned) {
-            if given.is_empty() {
+        for (parameter, exprs) in signature.parameters.iter().zip(assigned) {
+            let Some(first) = exprs.first() else {
                 known &= parameter.optional;
                 arguments.push(None);
+                values.push(None);
                 continue;
-            }
-            let argument = self.argument(parameter.name, parameter.kind, given, scope);
-            known &= argument.is_some();
-            arguments.push(argument);
+            };
+            let given = self.argument(parameter.name, parameter.kind, exprs, scope);
+            let value = given.as_ref().and_then(Given::argument);
+            known &= value.is_some();
+            values.push(value);
+            arguments.push(given.map(|given| Argument {
+                name: parameter.name,
+                place: first.place,
+                given,
+            }));
         }
-        if known {
-            Layer::from_arguments(signature.name, &arguments)
-        } else {
-            None
+        if !known {
+            return None;
         }
+        let layer = Layer::from_arguments(signature.name, &values)?;
+        Some(Built { layer, arguments })
     }
 
     /// Adds the node of a layer. `None` where a mistake leaves its result open.
@@ -93,18 +104,23 @@ impl<'a> Lowerer<'a, '_> {
         &mut self,
         step: &Step,
         call: &Call,
-        layer: Layer,
+        built: &Built,
         assigned: &Assigned,
         input: Value,
     ) -> Option<Value> {
-        let shape = match layer.output(input.shape) {
-            Ok(shape) => Some(shape),
-            Err(fault) => {
-                self.fault(call, layer, assigned, fault);
-                plausible(layer, input.shape, fault)
-            }
-        };
+        let layer = built.layer;
         let operation = Operation::Layer(layer);
+        let shape = match input.shape.filter(|_| !built.is_open()) {
+            // Const evaluation looks at shapes that only the compiler knows.
+            None => Some(None),
+            Some(input) => match layer.output(input) {
+                Ok(shape) => Some(Some(shape)),
+                Err(fault) => {
+                    self.fault(call, layer, assigned, fault);
+                    plausible(&operation, &[input], &fault).map(Some)
+                }
+            },
+        };
         let degree = operation
             .degree_if_known(&[input.degree])
             .unwrap_or_else(|fault| {
@@ -115,14 +131,16 @@ impl<'a> Lowerer<'a, '_> {
             Some(label) => self.frames.join(&text(label)),
             None => self.frames.path().to_owned(),
         };
-        Some(self.node(
-            &call.name,
-            path,
-            operation,
-            vec![input.operand],
-            shape?,
-            degree,
-        ))
+        let shape = shape?;
+        let site = Site {
+            place: (&call.name).into(),
+            name: layer.name(),
+            arguments: built.arguments.clone(),
+            operands: Vec::new(),
+            chain: block::chain(&self.calls),
+            is_open: shape.is_none(),
+        };
+        Some(self.node(site, path, operation, vec![input.operand], shape, degree))
     }
 
     /// Reports what would be wrong with the arguments for every input, where that is not known.
@@ -160,7 +178,7 @@ impl<'a> Lowerer<'a, '_> {
         &mut self,
         step: &Step,
         call: &Call,
-        layer: Layer,
+        built: &Built,
         weights: &[(&'static str, Shape)],
         has_node: bool,
     ) {
@@ -168,7 +186,8 @@ impl<'a> Lowerer<'a, '_> {
             return;
         }
         let Some(label) = &step.label else {
-            let (name, short) = (layer.name(), short_label(layer.name()));
+            let name = built.layer.name();
+            let short = short_label(name);
             let parentheses = if call.arguments.is_some() {
                 "(…)"
             } else {
@@ -191,8 +210,8 @@ impl<'a> Lowerer<'a, '_> {
             label,
             step.docs.clone(),
             FieldType::Layer {
-                name: layer.name(),
-                text: layer.to_string(),
+                name: built.layer.name(),
+                text: built.to_string(),
             },
         );
         if !has_node {
@@ -210,13 +229,37 @@ impl<'a> Lowerer<'a, '_> {
     }
 }
 
-/// The shape that a refused layer was probably meant to return.
-fn plausible(layer: Layer, input: Shape, fault: Fault) -> Option<Shape> {
-    match fault {
-        Fault::Rank { .. } => layer.output(Shape::new([input.elements()])).ok(),
-        Fault::Channels { .. } => Some(input),
-        Fault::Elements { to, .. } => Some(to),
-        _ => None,
+/// A layer, with 1 in place of the sizes that only the compiler knows.
+struct Built {
+    layer: Layer,
+    /// For each parameter, what is given for it.
+    arguments: Vec<Option<Argument>>,
+}
+
+impl Built {
+    fn is_open(&self) -> bool {
+        let mut given = self.arguments.iter().flatten();
+        given.any(|argument| argument.given.is_open())
+    }
+}
+
+/// The call that makes this layer.
+impl fmt::Display for Built {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_open() {
+            return self.layer.fmt(f);
+        }
+        let arguments: Vec<_> = self
+            .arguments
+            .iter()
+            .enumerate()
+            .filter_map(|(i, argument)| argument.as_ref().map(|argument| (i, argument)))
+            .map(|(i, Argument { name, given, .. })| match i {
+                0 => given.to_string(),
+                _ => format!("{name} = {given}"),
+            })
+            .collect();
+        write!(f, "{}({})", self.layer.name(), arguments.join(", "))
     }
 }
 

@@ -9,19 +9,24 @@ mod combine;
 mod evaluate;
 mod labels;
 mod layer;
+mod open;
 mod repeat;
 mod scope;
+mod size;
 
 use std::borrow::Cow;
 
-use xdnn_ir::{Degree, Input, MAX_RANK, NetworkSpec, Node, Operand, Operation, Shape, Weight};
+use xdnn_ir::message::output;
+use xdnn_ir::{Degree, Input, NetworkSpec, Node, Operand, Operation, Shape, Weight};
 
-use crate::ast::{Body, Call, Dims, Flow, Item, Kind, Network, Step};
+use crate::ast::{self, Body, Call, Dims, Flow, Item, Kind, Network, Step};
 use crate::check;
 use crate::diagnostic::{Collector, Diagnostic, Place};
 
 pub(crate) use labels::{Field, FieldType, Members};
+pub(crate) use open::{Argument, Open, Site};
 use scope::Scope;
+pub(crate) use size::{Calculation, CalculationKind, Form, Given, Size};
 
 /// More nodes than any network of the literature has, and few enough to compile.
 const MAX_NODES: usize = 10_000;
@@ -36,7 +41,8 @@ const MAX_BODIES: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value {
     pub operand: Operand,
-    pub shape: Shape,
+    /// `None` where only the compiler knows it.
+    pub shape: Option<Shape>,
     /// `None` where the network is `#[regular]` and no rule finds one.
     pub degree: Option<Degree>,
 }
@@ -56,6 +62,8 @@ pub(crate) struct Lowered {
     pub spec: NetworkSpec,
     /// The weights as a tree of labels.
     pub members: Members,
+    /// What only the compiler knows. `None` after a mistake, and where the macro knows everything.
+    pub open: Option<Open>,
 }
 
 /// Lowers a network; its mistakes go to `errors`.
@@ -63,7 +71,7 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
     let mut lowerer = Lowerer {
         errors,
         nodes: Vec::new(),
-        places: Vec::new(),
+        sites: Vec::new(),
         weights: Vec::new(),
         frames: labels::Frames::default(),
         calls: Vec::new(),
@@ -72,10 +80,14 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         exhausted: false,
     };
     let mut root = Scope::default();
+    for generic in &network.generics {
+        let size = Size::constant(generic.name.clone().into());
+        root.sizes.insert(scope::text(&generic.name), Some(size));
+    }
     if let Some(body) = &network.body {
         lowerer.declare(body, &mut root);
     }
-    let inputs = lowerer.inputs(network, &mut root);
+    let forms = lowerer.inputs(network, &mut root);
     let declared = network
         .output
         .as_ref()
@@ -92,7 +104,9 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         None => Current::Unknown,
     };
     let members = lowerer.leave_root();
-    lowerer.output(network, declared, output);
+    let known = declared.as_ref().and_then(Form::known);
+    lowerer.output(network, known, output);
+    let inputs = network.inputs.iter().zip(&forms).map(input).collect();
     let spec = NetworkSpec {
         name: Cow::Owned(scope::text(&network.name)),
         inputs: Cow::Owned(inputs),
@@ -104,18 +118,40 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         },
     };
     if lowerer.errors.is_empty() {
-        check::usage::check(network, &spec, &lowerer.places, &mut |diagnostic| {
+        check::usage::check(network, &spec, &lowerer.sites, &mut |diagnostic| {
             lowerer.errors.push(diagnostic)
         });
     }
-    Lowered { spec, members }
+    let inputs = forms.into_iter().collect::<Option<Vec<_>>>();
+    let open = match (inputs, declared) {
+        (Some(inputs), Some(output)) if lowerer.errors.is_empty() => Some(Open {
+            inputs,
+            output,
+            sites: lowerer.sites,
+        }),
+        _ => None,
+    };
+    Lowered {
+        spec,
+        members,
+        open: open.filter(Open::is_open),
+    }
+}
+
+/// An input of the specification. One of unknown shape is given one dimension of 1.
+fn input((input, form): (&ast::Input, &Option<Form>)) -> Input {
+    let shape = form.as_ref().and_then(Form::shape);
+    Input {
+        name: Cow::Owned(scope::text(&input.name)),
+        shape: shape.unwrap_or(Shape::new([1])),
+    }
 }
 
 struct Lowerer<'a, 'e> {
     errors: &'e mut Collector,
     nodes: Vec<Node>,
-    /// The place of each node.
-    places: Vec<Place>,
+    /// Where each node stands.
+    sites: Vec<Site>,
     weights: Vec<Weight>,
     frames: labels::Frames,
     calls: Vec<block::Entry<'a>>,
@@ -126,27 +162,23 @@ struct Lowerer<'a, 'e> {
 }
 
 impl<'a> Lowerer<'a, '_> {
-    /// Brings the inputs into scope. Those of unknown shape are given one dimension of 1.
-    fn inputs(&mut self, network: &Network, root: &mut Scope<'_, 'a>) -> Vec<Input> {
-        let mut inputs = Vec::new();
+    /// Brings the inputs into scope.
+    fn inputs(&mut self, network: &Network, root: &mut Scope<'_, 'a>) -> Vec<Option<Form>> {
+        let mut forms = Vec::new();
         for input in &network.inputs {
-            let name = scope::text(&input.name);
-            let shape = input.shape.as_ref().and_then(|dims| self.dims(dims, root));
-            let value = shape.map_or(Current::Unknown, |shape| {
-                let operand = Operand::Input(inputs.len());
+            let form = input.shape.as_ref().and_then(|dims| self.dims(dims, root));
+            let value = form.as_ref().map_or(Current::Unknown, |form| {
+                let operand = Operand::Input(forms.len());
                 Current::Value(Value {
                     operand,
-                    shape,
+                    shape: form.known(),
                     degree: Some(Degree::ONE),
                 })
             });
-            inputs.push(Input {
-                name: Cow::Owned(name.clone()),
-                shape: shape.unwrap_or(Shape::new([1])),
-            });
-            root.values.insert(name, value);
+            forms.push(form);
+            root.values.insert(scope::text(&input.name), value);
         }
-        inputs
+        forms
     }
 
     /// Checks what the network returns, where no earlier mistake makes that pointless.
@@ -313,24 +345,24 @@ impl<'a> Lowerer<'a, '_> {
         }
     }
 
-    /// Adds a node.
+    /// Adds a node. Messages of const evaluation about it go to `site`.
     fn node(
         &mut self,
-        place: impl Into<Place>,
+        site: Site,
         path: String,
         operation: Operation,
         operands: Vec<Operand>,
-        shape: Shape,
+        shape: Option<Shape>,
         degree: Option<Degree>,
     ) -> Value {
         let weights = self.weights.len();
         let operand = Operand::Node(self.nodes.len());
-        self.places.push(place.into());
+        self.sites.push(site);
         self.nodes.push(Node {
             path: Cow::Owned(path),
             operation,
             operands: Cow::Owned(operands),
-            shape,
+            shape: shape.unwrap_or(Shape::new([1])),
             degree,
             weights: weights..weights,
         });
@@ -342,9 +374,10 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// The shape that stands in the head of the network.
-    fn dims(&mut self, dims: &Dims, scope: &Scope<'_, 'a>) -> Option<Shape> {
+    fn dims(&mut self, dims: &Dims, scope: &Scope<'_, 'a>) -> Option<Form> {
+        let place = dims.place;
         if dims.dims.is_empty() {
-            let error = Diagnostic::new(dims.place, "this shape has no dimensions");
+            let error = Diagnostic::new(place, "this shape has no dimensions");
             self.report(
                 error.help("write at least one, without the batch: `[784]`, `[3, 224, 224]`"),
             );
@@ -355,17 +388,13 @@ impl<'a> Lowerer<'a, '_> {
             .iter()
             .map(|dim| self.dimension(dim, scope))
             .collect();
-        let sizes = sizes.into_iter().collect::<Option<Vec<_>>>()?;
-        match Shape::from_slice(&sizes).filter(Shape::is_computable) {
-            Some(shape) => Some(shape),
-            None => {
-                let error = Diagnostic::new(dims.place, "this shape is too large");
-                self.report(error.note(format!(
-                    "a value has at most {} dimensions beside the batch, and fits into memory",
-                    MAX_RANK - 1
-                )));
-                None
-            }
+        let dims = sizes.into_iter().collect::<Option<Vec<_>>>()?;
+        let form = Form { dims, place };
+        // With 1 in place of what only the compiler knows; const evaluation looks again.
+        if form.shape().is_some_and(|shape| shape.is_computable()) {
+            return Some(form);
         }
+        self.report(Diagnostic::from_message(place, output::too_large().into()));
+        None
     }
 }

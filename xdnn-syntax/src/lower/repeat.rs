@@ -21,7 +21,7 @@ impl<'a> Lowerer<'a, '_> {
         if let Some(label) = &step.label {
             self.declare_label(label);
         }
-        let Some(n) = self.size(count, scope) else {
+        let Some(n) = self.known("the count of `repeat`", count, scope) else {
             return Current::Unknown;
         };
         if n > MAX_NODES {

@@ -6,6 +6,7 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 
 use super::Current;
+use super::size::Size;
 use crate::ast::Block;
 
 /// The names of a body, inside of those of the bodies around it.
@@ -15,7 +16,7 @@ pub(super) struct Scope<'s, 'a> {
     /// The body of a block: the values around it are not visible.
     closed: bool,
     /// Constants and parameters; `None` for those that a mistake hides.
-    pub sizes: HashMap<String, Option<i64>>,
+    pub sizes: HashMap<String, Option<Size>>,
     pub blocks: HashMap<String, &'a Block>,
     pub values: HashMap<String, Current>,
 }
@@ -46,10 +47,10 @@ impl<'a> Scope<'_, 'a> {
         std::iter::successors(Some(self), |scope| scope.outer)
     }
 
-    pub(super) fn size(&self, name: &str) -> Option<i64> {
+    /// `None` for a name that is not declared, `Some(None)` for one whose size a mistake hides.
+    pub(super) fn size(&self, name: &str) -> Option<Option<Size>> {
         self.outwards()
-            .find_map(|scope| scope.sizes.get(name).copied())
-            .flatten()
+            .find_map(|scope| scope.sizes.get(name).cloned())
     }
 
     pub(super) fn value(&self, name: &str) -> Option<Current> {

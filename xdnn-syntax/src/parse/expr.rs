@@ -76,6 +76,9 @@ impl Parser<'_> {
                 kind: ExprKind::List(list),
             });
         }
+        if input.peek(Token![::]) || input.peek(Ident::peek_any) && input.peek2(Token![::]) {
+            return path(input);
+        }
         if input.peek(Ident::peek_any) {
             let name = Ident::parse_any(input)?;
             return Ok(Expr {
@@ -135,6 +138,21 @@ fn peek_operator(input: ParseStream) -> Option<Operator> {
     } else {
         None
     }
+}
+
+/// A constant of the user's crate.
+fn path(input: ParseStream) -> Result<Expr> {
+    let path = input.call(syn::Path::parse_mod_style)?;
+    let place = Place::of(&path);
+    if path.segments.iter().any(|segment| segment.ident == "Self") {
+        return Err(Diagnostic::new(place, "`Self` has no constants here")
+            .note("`Self` would be the network, whose sizes are being declared")
+            .help("name the type that has the constant, as in `Config::WIDTH`"));
+    }
+    Ok(Expr {
+        place,
+        kind: ExprKind::Path(path),
+    })
 }
 
 fn skip_punct(input: ParseStream) -> Result<()> {

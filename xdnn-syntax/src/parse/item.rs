@@ -99,7 +99,7 @@ impl Parser<'_> {
             );
         }
         let of: syn::Type = input.parse()?;
-        if !matches!(&of, syn::Type::Path(path) if path.path.is_ident("usize")) {
+        if !is_usize(&of) {
             return Err(Diagnostic::new(
                 Place::of(&of),
                 format!("the constant `{name}` must be a `usize`"),
@@ -187,6 +187,10 @@ impl Parser<'_> {
         }
         Ok(parameters)
     }
+}
+
+pub(super) fn is_usize(of: &syn::Type) -> bool {
+    matches!(of, syn::Type::Path(path) if path.path.is_ident("usize"))
 }
 
 /// Whether this word of the language stands next.

@@ -1,12 +1,14 @@
 //! The head of a network.
 
 use proc_macro2::{Ident, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
-use syn::{Attribute, Token, Visibility, token};
+use syn::{Attribute, ConstParam, GenericParam, Generics, Token, Visibility, token};
 
+use super::item::is_usize;
 use super::{Parser, Result, comma, group, peek_body, peek_word};
-use crate::ast::{Dims, Input, Network};
+use crate::ast::{Dims, Generic, Input, Network};
 use crate::diagnostic::{Diagnostic, Place};
 
 const FORM: &str = "the form is `pub struct Name(input: [3, 224, 224]) -> [1000] { … }`";
@@ -24,6 +26,7 @@ impl Parser<'_> {
             attributes,
             visibility,
             name,
+            generics: Vec::new(),
             inputs: Vec::new(),
             output: None,
             body: None,
@@ -56,15 +59,13 @@ impl Parser<'_> {
     /// What stands between the name and the body.
     fn head(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
         let name = network.name.to_string();
-        if input.peek(Token![<]) {
-            let error = Diagnostic::new(input.span(), "generic networks are not supported yet");
-            self.report(
-                error.help("write the sizes as numbers, or as `const`s inside of the network"),
-            );
+        if input.peek(Token![<])
+            && let Err(error) = self.generics(input, network)
+        {
+            self.report(error);
+            network.unreadable.push(network.name.clone());
             while !input.is_empty() && !input.peek(token::Paren) && !peek_body(input) {
-                if let TokenTree::Ident(ident) = input.parse()? {
-                    network.unreadable.push(ident);
-                }
+                input.parse::<TokenTree>()?;
             }
         }
         if !input.peek(token::Paren) {
@@ -94,6 +95,35 @@ impl Parser<'_> {
             return Err(
                 Diagnostic::new(end, format!("expected the body of `{name}` in braces")).help(FORM),
             );
+        }
+        Ok(())
+    }
+
+    /// Reads `<const A: usize, const B: usize = 10>`.
+    fn generics(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
+        for parameter in input.parse::<Generics>()?.params {
+            let place = Place::of(&parameter);
+            let (name, generic) = match parameter {
+                GenericParam::Lifetime(of) => (of.lifetime.ident, None),
+                GenericParam::Type(of) => (of.ident, None),
+                GenericParam::Const(of) => (of.ident.clone(), generic(of)),
+            };
+            let Some(generic) = generic else {
+                let headline = "a parameter of a network must be a `const` of type `usize`";
+                self.report(
+                    Diagnostic::new(place, headline)
+                        .note("parameters of a network are sizes")
+                        .help("write `const CLASSES: usize`, or `const CLASSES: usize = 10` with a default"),
+                );
+                network.unreadable.push(name);
+                continue;
+            };
+            if network.generics.iter().any(|other| other.name == name) {
+                let headline = format!("two parameters have the name `{name}`");
+                self.report(Diagnostic::new(&name, headline));
+                continue;
+            }
+            network.generics.push(generic);
         }
         Ok(())
     }
@@ -188,4 +218,15 @@ impl Parser<'_> {
         }
         refused
     }
+}
+
+fn generic(parameter: ConstParam) -> Option<Generic> {
+    if !is_usize(&parameter.ty) || !parameter.attrs.is_empty() {
+        return None;
+    }
+    let default = parameter
+        .default
+        .map(|(_, value)| value.into_token_stream());
+    let name = parameter.ident;
+    Some(Generic { name, default })
 }

@@ -1,0 +1,346 @@
+//! Networks whose sizes only the compiler knows: constants of the user's crate, and const generics.
+//!
+//! The macro knows the nodes of such a network, their degrees and the names of their weights, but not their shapes. It
+//! writes an [`Outline`], with calculations ([`Integer`]) in place of the sizes, and one check for each thing that could
+//! be wrong, at the place in the source that would be to blame. Const evaluation fills in the shapes by the rules of
+//! this crate. A check that fails panics with the words that the macro itself would have used.
+
+mod integer;
+mod recovery;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+pub use integer::{Constant, Integer};
+pub use recovery::plausible;
+
+use crate::message::text::{Part, equal, text};
+use crate::message::{Explanation, output};
+use crate::{Combine, Degree, Fault, Input, Layer, Node, Operand, Operation, Shape, Weight};
+
+/// A node, but for the shape of its result.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// What it computes.
+    operation: Operation,
+    /// Whether all arguments are sizes; where they are not, a check of its own says so.
+    sound: bool,
+    /// What it reads: inputs and earlier steps.
+    operands: &'static [Operand],
+    /// The degree that the macro has found.
+    degree: Option<Degree>,
+    /// The names of its weights that the macro has found.
+    weights: &'static [&'static str],
+}
+
+/// A layer. `sound` says whether all arguments are sizes.
+pub const fn layer(
+    layer: Layer,
+    sound: bool,
+    operands: &'static [Operand],
+    degree: Option<Degree>,
+    weights: &'static [&'static str],
+) -> Step {
+    Step {
+        operation: Operation::Layer(layer),
+        sound,
+        operands,
+        degree,
+        weights,
+    }
+}
+
+/// A combination.
+pub const fn combine(
+    combine: Combine,
+    operands: &'static [Operand],
+    degree: Option<Degree>,
+) -> Step {
+    Step {
+        operation: Operation::Combine(combine),
+        sound: true,
+        operands,
+        degree,
+        weights: &[],
+    }
+}
+
+/// A part of a step with a place of its own in the source.
+#[derive(Clone, Copy, Debug)]
+pub enum Site {
+    /// The argument of this name.
+    Argument(&'static str),
+    /// The operand at this position.
+    Operand(usize),
+}
+
+impl Site {
+    const fn is_blamed_for(&self, fault: &Fault) -> bool {
+        match self {
+            Self::Argument(name) => matches!(fault.argument(), Some(guilty) if equal(name, guilty)),
+            Self::Operand(i) => matches!(fault.operand(), Some(guilty) if *i == guilty),
+        }
+    }
+}
+
+// The checks are functions, not methods: a call that starts with a path has the place of its first token.
+
+/// A network of `I` inputs and `N` nodes, of which each reads `W` values at most. Where a shape is not known, a check
+/// says why.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<const I: usize, const N: usize, const W: usize> {
+    inputs: [Option<Shape>; I],
+    steps: [Step; N],
+    shapes: [Option<Shape>; N],
+}
+
+impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
+    /// The outline of a network. Nothing of it panics.
+    pub const fn new(inputs: [Option<Shape>; I], steps: [Step; N]) -> Self {
+        let mut outline = Self {
+            inputs,
+            steps,
+            shapes: [None; N],
+        };
+        let mut i = 0;
+        while i < N {
+            outline.shapes[i] = match outline.result(i) {
+                Some(Ok(shape)) => Some(shape),
+                Some(Err(fault)) => outline.plausible(i, &fault),
+                None => None,
+            };
+            i += 1;
+        }
+        outline
+    }
+
+    /// An input of the specification. What is not known has no dimensions.
+    pub const fn input(&self, i: usize, name: &'static str) -> Input {
+        Input {
+            name: Cow::Borrowed(name),
+            shape: known(self.inputs[i]),
+        }
+    }
+
+    /// A node of the specification.
+    pub const fn node(&self, i: usize, path: &'static str, weights: Range<usize>) -> Node {
+        let step = self.steps[i];
+        Node {
+            path: Cow::Borrowed(path),
+            operation: step.operation,
+            operands: Cow::Borrowed(step.operands),
+            shape: known(self.shapes[i]),
+            degree: step.degree,
+            weights,
+        }
+    }
+
+    /// Weight `i` of a node.
+    pub const fn weight(&self, node: usize, i: usize, name: &'static str) -> Weight {
+        let shape = match (self.steps[node].operation, self.operands(node)) {
+            (Operation::Layer(layer), Some(shapes)) => {
+                let weights = layer.weights(shapes[0]);
+                if i < weights.as_slice().len() {
+                    Some(weights.as_slice()[i].1)
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        };
+        Weight {
+            name: Cow::Borrowed(name),
+            shape: known(shape),
+        }
+    }
+
+    const fn shape_of(&self, operand: Operand) -> Option<Shape> {
+        match operand {
+            Operand::Input(i) => self.inputs[i],
+            Operand::Node(i) => self.shapes[i],
+        }
+    }
+
+    /// The shapes that a step reads, and 1s behind them.
+    const fn operands(&self, node: usize) -> Option<[Shape; W]> {
+        let (operands, mut shapes, mut i) = (self.steps[node].operands, [Shape::new([]); W], 0);
+        while i < operands.len() {
+            match self.shape_of(operands[i]) {
+                Some(shape) => shapes[i] = shape,
+                None => return None,
+            }
+            i += 1;
+        }
+        Some(shapes)
+    }
+
+    /// What the rules say about a step. `None` where another check says what is wrong.
+    const fn result(&self, node: usize) -> Option<Result<Shape, Fault>> {
+        let step = &self.steps[node];
+        match self.operands(node) {
+            Some(shapes) if step.sound => {
+                let shapes = shapes.split_at(step.operands.len()).0;
+                Some(step.operation.output(shapes))
+            }
+            _ => None,
+        }
+    }
+
+    const fn plausible(&self, node: usize, fault: &Fault) -> Option<Shape> {
+        let step = &self.steps[node];
+        match self.operands(node) {
+            Some(shapes) => {
+                let shapes = shapes.split_at(step.operands.len()).0;
+                plausible(&step.operation, shapes, fault)
+            }
+            None => None,
+        }
+    }
+
+    /// Whether the degree and the weights of a layer are those that the macro has found without its sizes.
+    const fn is_as_foreseen(&self, node: usize) -> bool {
+        let step = &self.steps[node];
+        let (Operation::Layer(layer), Some(shapes)) = (step.operation, self.operands(node)) else {
+            return true;
+        };
+        let input = match step.operands[0] {
+            Operand::Input(_) => Some(Degree::ONE),
+            Operand::Node(i) => self.steps[i].degree,
+        };
+        let weights = layer.weights(shapes[0]);
+        let (weights, mut i) = (weights.as_slice(), 0);
+        while i < weights.len() && i < step.weights.len() && equal(weights[i].0, step.weights[i]) {
+            i += 1;
+        }
+        let found = match input {
+            Some(input) => match layer.degree(input) {
+                Ok(degree) => Some(degree),
+                Err(_) => None,
+            },
+            None => None,
+        };
+        let degrees_agree = match (found, step.degree) {
+            (Some(found), Some(foreseen)) => found.same(foreseen),
+            (found, foreseen) => found.is_none() && foreseen.is_none(),
+        };
+        degrees_agree && i == weights.len() && i == step.weights.len()
+    }
+}
+
+const fn known(shape: Option<Shape>) -> Shape {
+    match shape {
+        Some(shape) => shape,
+        None => Shape::new([]),
+    }
+}
+
+/// The shape of these dimensions, or `None` where a check of its own says what is wrong with them.
+pub const fn shape<const RANK: usize>(dims: [Integer; RANK]) -> Option<Shape> {
+    let (mut sizes, mut i) = ([1; RANK], 0);
+    while i < RANK {
+        if !dims[i].is_at_least(1) {
+            return None;
+        }
+        sizes[i] = dims[i].size();
+        i += 1;
+    }
+    match Shape::from_slice(&sizes) {
+        Some(shape) if shape.is_computable() => Some(shape),
+        _ => None,
+    }
+}
+
+/// Panics unless `size` is at least `least`, which is 0 or 1.
+#[track_caller]
+pub const fn check_size(size: Integer, least: usize, chain: &str) {
+    if let Some(explanation) = size.trouble(least) {
+        refuse(&explanation, chain);
+    }
+}
+
+/// Panics if these dimensions are too large for a value.
+#[track_caller]
+pub const fn check_shape<const RANK: usize>(dims: [Integer; RANK]) {
+    let mut i = 0;
+    while i < RANK {
+        if !dims[i].is_at_least(1) {
+            return;
+        }
+        i += 1;
+    }
+    if shape(dims).is_none() {
+        refuse(&output::too_large(), "");
+    }
+}
+
+/// Panics if the rules refuse the step and blame `site`.
+#[track_caller]
+pub const fn check_site<const I: usize, const N: usize, const W: usize>(
+    outline: &Outline<I, N, W>,
+    node: usize,
+    site: Site,
+    name: &str,
+    chain: &str,
+) {
+    if let Some(Err(fault)) = outline.result(node)
+        && site.is_blamed_for(&fault)
+    {
+        refuse(&fault.explain(name), chain);
+    }
+}
+
+/// Panics if the rules refuse the step and blame none of `sites`, or find another degree or other weights than the
+/// macro.
+#[track_caller]
+pub const fn check<const I: usize, const N: usize, const W: usize>(
+    outline: &Outline<I, N, W>,
+    node: usize,
+    sites: &[Site],
+    name: &str,
+    chain: &str,
+) {
+    match outline.result(node) {
+        Some(Err(fault)) => {
+            let mut i = 0;
+            while i < sites.len() {
+                if sites[i].is_blamed_for(&fault) {
+                    return;
+                }
+                i += 1;
+            }
+            refuse(&fault.explain(name), chain);
+        }
+        Some(Ok(_)) if !outline.is_as_foreseen(node) => {
+            let headline = "the degree or the weights of `{}` depend on a constant";
+            refuse(
+                &Explanation::new(text(headline, &[Part::Str(name)]))
+                    .note(text("the macro must know both, and does not know the constants of your crate", &[]))
+                    .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[])),
+                chain,
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Panics if the network returns another shape than it declares.
+#[track_caller]
+pub const fn check_output<const I: usize, const N: usize, const W: usize>(
+    outline: &Outline<I, N, W>,
+    name: &str,
+    output: Operand,
+    declared: Option<Shape>,
+) {
+    if let (Some(declared), Some(found)) = (declared, outline.shape_of(output))
+        && !declared.same(&found)
+    {
+        refuse(&output::explain(name, declared, found), "");
+    }
+}
+
+/// Panics with a message in the form of the macro's.
+#[track_caller]
+#[allow(clippy::panic)]
+const fn refuse(explanation: &Explanation, chain: &str) -> ! {
+    panic!("{}", explanation.in_full(chain).as_str())
+}

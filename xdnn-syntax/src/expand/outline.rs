@@ -1,0 +1,351 @@
+//! `impl Network` where only the compiler knows some sizes: const evaluation fills in the specification, and one check
+//! for each thing that could be wrong stands where a message about it belongs.
+//!
+//! ```text
+//! const _: () = {                                     // so that `cargo check` looks, too
+//!     const __XDNN_SIZES: &[Integer; 2] = &[…];
+//!     const __XDNN_OUTLINE: &Outline<1, 2, 1> = &Outline::new([…], […]);
+//!     const _: () = __xdnn::check(__XDNN_OUTLINE, 0, …);     // each with the span of what it looks at
+//! };
+//! impl<const CLASSES: usize> Network for Net<CLASSES> {
+//!     const SPEC: &'static NetworkSpec = {
+//!         let __xdnn_sizes = &[…];
+//!         let __xdnn_outline = &Outline::new([…], […]);
+//!         __xdnn::check(__xdnn_outline, 0, …);
+//!         &NetworkSpec { … }
+//!     };
+//! }
+//! ```
+//!
+//! Constants are references, so that no check copies them. Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote;
+use xdnn_ir::{Literal, NetworkSpec, Node, Operation};
+
+use super::spec::{combine, degree, impls, literal, operand, word};
+use super::{Context, local};
+use crate::ast::Operator;
+use crate::diagnostic::Place;
+use crate::lower::{Argument, Calculation, CalculationKind, Form, Given, Open, Site, Size};
+
+/// The trait impls of a network that was understood, but for some sizes.
+pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenStream {
+    let outline = |sizes, outline| Outline {
+        krate: &context.krate,
+        spec,
+        open,
+        sizes,
+        outline,
+        calculations: RefCell::default(),
+    };
+    let item = |name| Ident::new(name, Span::mixed_site());
+    let items = outline(item("__XDNN_SIZES"), item("__XDNN_OUTLINE")).items(context);
+    let expression = outline(local("__xdnn_sizes"), local("__xdnn_outline")).expression();
+    let impls = impls(context, &expression);
+    quote!(#items #impls)
+}
+
+struct Outline<'c> {
+    krate: &'c TokenStream,
+    spec: &'c NetworkSpec,
+    open: &'c Open,
+    /// The name of the list of all calculations.
+    sizes: Ident,
+    /// The name of the outline.
+    outline: Ident,
+    calculations: RefCell<Vec<&'c Rc<Calculation>>>,
+}
+
+impl<'c> Outline<'c> {
+    /// All checks as items, unless a parameter without a default leaves them to the networks that are made of it.
+    fn items(&self, context: &Context) -> Option<TokenStream> {
+        let (krate, cfg) = (self.krate, &context.cfg);
+        let defaults = context.generics.defaults.as_ref()?;
+        let (name, of, value) = (&self.outline, self.of(), self.value());
+        let checks = self.checks();
+        let (sizes, (list, n)) = (&self.sizes, self.calculations());
+        Some(quote! {
+            #(#cfg)*
+            const _: () = {
+                use #krate::__private::outline as __xdnn;
+                #defaults
+                const #sizes: &[__xdnn::Integer; #n] = &#list;
+                #[allow(clippy::large_stack_arrays, long_running_const_eval)]
+                const #name: &#of = &#value;
+                #(const _: () = #checks;)*
+            };
+        })
+    }
+
+    /// A reference to the specification.
+    fn expression(&self) -> TokenStream {
+        let (krate, spec, outline) = (self.krate, self.spec, &self.outline);
+        let (name, of, value) = (&*spec.name, self.of(), self.value());
+        let checks = self.checks();
+        let (sizes, (list, n)) = (&self.sizes, self.calculations());
+        let inputs = spec.inputs().iter().enumerate().map(|(i, input)| {
+            let name = &*input.name;
+            quote!(#outline.input(#i, #name))
+        });
+        let nodes = spec.nodes().iter().enumerate().map(|(i, node)| {
+            let (path, start, end) = (&*node.path, node.weights.start, node.weights.end);
+            quote!(#outline.node(#i, #path, #start..#end))
+        });
+        let weights = spec.nodes().iter().enumerate().flat_map(|(i, node)| {
+            self.weights(node).enumerate().map(move |(n, weight)| {
+                let name = &*weight.name;
+                quote!(#outline.weight(#i, #n, #name))
+            })
+        });
+        let output = operand(spec.output);
+        quote! {
+            {
+                use #krate::__private::outline as __xdnn;
+                let #sizes: &[__xdnn::Integer; #n] = &#list;
+                let #outline: &#of = &#value;
+                #(#checks;)*
+                &#krate::ir::NetworkSpec {
+                    name: ::std::borrow::Cow::Borrowed(#name),
+                    inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
+                    nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
+                    weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
+                    output: { use #krate::ir::written::*; #output },
+                }
+            }
+        }
+    }
+
+    fn weights(&self, node: &Node) -> impl Iterator<Item = &'c xdnn_ir::Weight> + use<'c> {
+        let weights = self.spec.weights().get(node.weights.clone());
+        weights.unwrap_or_default().iter()
+    }
+
+    /// `Outline<1, 5, 2>`
+    fn of(&self) -> TokenStream {
+        let (inputs, nodes) = (self.spec.inputs().len(), self.spec.nodes().len());
+        let reads = self.spec.nodes().iter().map(|node| node.operands.len());
+        let most = reads.max().unwrap_or_default();
+        quote!(__xdnn::Outline<#inputs, #nodes, #most>)
+    }
+
+    /// `Outline::new(…)`
+    fn value(&self) -> TokenStream {
+        let krate = self.krate;
+        let inputs = self.open.inputs.iter().map(|form| {
+            let dims = self.form(form);
+            quote!(__xdnn::shape(#dims))
+        });
+        let nodes = self.spec.nodes().iter().zip(&self.open.sites);
+        let steps = nodes.map(|(node, site)| self.step(node, site));
+        quote! {{
+            use #krate::ir::written::*;
+            __xdnn::Outline::new([#(#inputs),*], [#(#steps),*])
+        }}
+    }
+
+    fn step(&self, node: &Node, site: &'c Site) -> TokenStream {
+        let operands = node.operands.iter().map(|of| operand(*of));
+        let (reads, degree) = (quote!(&[#(#operands),*]), degree(node.degree));
+        let Operation::Layer(layer) = &node.operation else {
+            let combine = match node.operation {
+                Operation::Combine(of) => combine(of),
+                Operation::Layer(_) => TokenStream::new(),
+            };
+            return quote!(__xdnn::combine(#combine, #reads, #degree));
+        };
+        let name = word(layer.name());
+        let fields = layer.fields().into_iter().zip(&site.arguments);
+        let fields = fields.map(|((field, value), argument)| {
+            let field = word(field);
+            let open = argument.as_ref().filter(|of| of.given.is_open());
+            let value = match open {
+                Some(argument) => self.field(&value, &argument.given),
+                None => literal(&value),
+            };
+            quote!(#field: #value)
+        });
+        let given = site.arguments.iter().flatten();
+        let sound = given.flat_map(|Argument { given, .. }| {
+            let open = given.sizes().iter().filter(|placed| placed.size.is_open());
+            open.map(move |placed| (self.integer(&placed.size), least(given)))
+        });
+        let sound = sound.map(|(integer, least)| quote!(&& #integer.is_at_least(#least)));
+        let weights = self.weights(node).map(|weight| {
+            let path = weight.name.rsplit_once('.');
+            path.map_or(&*weight.name, |(_, name)| name)
+        });
+        quote! {
+            __xdnn::layer(
+                Layer::#name(#name { #(#fields),* }),
+                true #(#sound)*,
+                #reads,
+                #degree,
+                &[#(#weights),*],
+            )
+        }
+    }
+
+    /// The value of a field. `literal` is of its type, and has 1 in place of what only the compiler knows.
+    fn field(&self, literal: &Literal, given: &'c Given) -> TokenStream {
+        let sizes: Vec<_> = given
+            .sizes()
+            .iter()
+            .map(|placed| self.size(&placed.size))
+            .collect();
+        match (literal, sizes.as_slice()) {
+            (Literal::Option(Some(inner)), _) => {
+                let inner = self.field(inner, given);
+                quote!(Some(#inner))
+            }
+            (Literal::Ints(list), [single]) => {
+                let n = list.len();
+                quote!([#single; #n])
+            }
+            (Literal::Ints(_), sizes) => quote!([#(#sizes),*]),
+            (Literal::Shape(_), sizes) => quote!(Shape::new([#(#sizes),*])),
+            (_, sizes) => quote!(#(#sizes)*),
+        }
+    }
+
+    /// Every check, as an expression.
+    fn checks(&self) -> Vec<TokenStream> {
+        let (outline, mut checks) = (&self.outline, Vec::new());
+        for form in self.open.inputs.iter().chain([&self.open.output]) {
+            self.check_form(form, &mut checks);
+        }
+        let sites = self.open.sites.iter().enumerate();
+        for (i, site) in sites.filter(|(_, site)| site.is_open) {
+            let (name, chain) = (site.name, site.chain.as_deref().unwrap_or_default());
+            let mut parts = Vec::new();
+            for Argument { name, place, given } in site.arguments.iter().flatten() {
+                for placed in given.sizes() {
+                    self.check_size(&placed.size, placed.place, least(given), chain, &mut checks);
+                }
+                parts.push((quote!(__xdnn::Site::Argument(#name)), *place));
+            }
+            for (n, place) in site.operands.iter().enumerate().skip(1) {
+                parts.push((quote!(__xdnn::Site::Operand(#n)), *place));
+            }
+            for (part, place) in &parts {
+                let check = quote!(__xdnn::check_site(#outline, #i, #part, #name, #chain));
+                checks.push(place.around(check));
+            }
+            let parts = parts.iter().map(|(part, _)| part);
+            let check = quote!(__xdnn::check(#outline, #i, &[#(#parts),*], #name, #chain));
+            checks.push(site.place.around(check));
+        }
+        let (krate, name, output) = (self.krate, &*self.spec.name, operand(self.spec.output));
+        let output = quote!({ use #krate::ir::written::*; #output });
+        let declared = self.form(&self.open.output);
+        let declared = quote!(__xdnn::shape(#declared));
+        let check = quote!(__xdnn::check_output(#outline, #name, #output, #declared));
+        checks.push(self.open.output.place.around(check));
+        checks
+    }
+
+    fn check_form(&self, form: &'c Form, checks: &mut Vec<TokenStream>) {
+        if form.is_open() {
+            for dim in &form.dims {
+                self.check_size(&dim.size, dim.place, 1, "", checks);
+            }
+            let dims = self.form(form);
+            checks.push(form.place.around(quote!(__xdnn::check_shape(#dims))));
+        }
+    }
+
+    fn check_size(
+        &self,
+        size: &'c Size,
+        place: Place,
+        least: usize,
+        chain: &str,
+        checks: &mut Vec<TokenStream>,
+    ) {
+        if size.is_open() {
+            let integer = self.integer(size);
+            checks.push(place.around(quote!(__xdnn::check_size(#integer, #least, #chain))));
+        }
+    }
+
+    /// The dimensions of a shape.
+    fn form(&self, form: &'c Form) -> TokenStream {
+        let dims = form.dims.iter().map(|dim| self.integer(&dim.size));
+        quote!([#(#dims),*])
+    }
+
+    /// A `usize`.
+    fn size(&self, size: &'c Size) -> TokenStream {
+        match size {
+            Size::Known(_) => {
+                let value = size.or_one();
+                quote!(#value)
+            }
+            Size::Open(_) => {
+                let integer = self.integer(size);
+                quote!(#integer.size())
+            }
+        }
+    }
+
+    /// An `Integer`, outside of the list of calculations.
+    fn integer(&self, size: &'c Size) -> TokenStream {
+        let calculation = match size {
+            Size::Known(value) => return quote!(__xdnn::Integer::literal(#value)),
+            Size::Open(calculation) => calculation,
+        };
+        let (list, mut calculations) = (&self.sizes, self.calculations.borrow_mut());
+        let known = calculations
+            .iter()
+            .position(|known| Rc::ptr_eq(known, calculation));
+        let i = known.unwrap_or_else(|| {
+            calculations.push(calculation);
+            calculations.len() - 1
+        });
+        quote!(#list[#i])
+    }
+
+    /// The list of all calculations so far, and its length.
+    fn calculations(&self) -> (TokenStream, usize) {
+        let calculations = self.calculations.borrow();
+        let list = calculations.iter().map(|of| calculation(&of.kind));
+        (quote!([#(#list),*]), calculations.len())
+    }
+}
+
+/// The least value of the sizes of an argument.
+fn least(given: &Given) -> usize {
+    match given {
+        Given::Dims(_) => 1,
+        _ => 0,
+    }
+}
+
+/// An `Integer`, in the user's own names.
+fn calculation(kind: &CalculationKind) -> TokenStream {
+    let integer = |size: &Size| match size {
+        Size::Known(value) => quote!(__xdnn::Integer::literal(#value)),
+        Size::Open(open) => calculation(&open.kind),
+    };
+    match kind {
+        CalculationKind::Constant(path) => quote!(__xdnn::Constant { value: #path }.integer()),
+        CalculationKind::Negative(value) => {
+            let value = integer(value);
+            quote!(#value.negative())
+        }
+        CalculationKind::Binary(left, operator, right) => {
+            let (left, right) = (integer(left), integer(right));
+            let operator = match operator {
+                Operator::Add => quote!(plus),
+                Operator::Sub => quote!(minus),
+                Operator::Mul => quote!(times),
+                Operator::Div => quote!(over),
+                Operator::Rem => quote!(modulo),
+            };
+            quote!(#left.#operator(#right))
+        }
+    }
+}
