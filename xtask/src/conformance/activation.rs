@@ -1,9 +1,9 @@
 //! Elementwise operators of one tensor. The first axis is taken as the batch.
 
 use xdnn_ir::Layer;
-use xdnn_ir::layer::{Abs, Dropout, LeakyRelu, PRelu, Relu, Scale};
+use xdnn_ir::layer::{Abs, Dropout, Identity, LeakyRelu, Neg, PRelu, Relu, Scale};
 
-use ndarray::{ArrayD, IxDyn, arr1};
+use ndarray::{ArrayD, IxDyn};
 
 use super::operator::{Operator, batched, first_axis_batched, reshaped};
 use super::skip::Skip;
@@ -26,18 +26,14 @@ pub fn leaky_relu(op: Operator<'_>) -> Result<Trial, Skip> {
     elementwise(op, LeakyRelu { negative_slope })
 }
 
-/// A scale by −1.
 pub fn neg(op: Operator<'_>) -> Result<Trial, Skip> {
     op.knows(&[])?;
-    let (mut network, x) = Builder::of(first_axis_batched(&op.floats(0)?)?)?;
-    let output = network.weighted(Scale { num_parameters: 1 }, x, [arr1(&[-1.0]).into_dyn()])?;
-    Ok(network.expect(output, first_axis_batched(&op.expected()?)?))
+    elementwise(op, Neg {})
 }
 
-/// The network without a layer.
 pub fn identity(op: Operator<'_>) -> Result<Trial, Skip> {
     op.knows(&[])?;
-    unchanged(op)
+    elementwise(op, Identity {})
 }
 
 /// The rectifier for the bounds 0 and ∞, nothing at all for −∞ and ∞. Others are constants that do not scale.
@@ -53,7 +49,7 @@ pub fn clip(op: Operator<'_>) -> Result<Trial, Skip> {
     let upper = bound(2, "max", f32::INFINITY)?;
     match (lower, upper) {
         (0.0, f32::INFINITY) => elementwise(op, Relu {}),
-        (f32::NEG_INFINITY, f32::INFINITY) => unchanged(op),
+        (f32::NEG_INFINITY, f32::INFINITY) => elementwise(op, Identity {}),
         _ => Err(Skip::new(
             "not homogeneous: it clips at a constant other than 0",
         )),
@@ -141,9 +137,4 @@ fn elementwise(op: Operator<'_>, layer: impl Into<Layer>) -> Result<Trial, Skip>
     let (mut network, x) = Builder::of(first_axis_batched(&op.floats(0)?)?)?;
     let output = network.layer(layer, x)?;
     Ok(network.expect(output, first_axis_batched(&op.expected()?)?))
-}
-
-fn unchanged(op: Operator<'_>) -> Result<Trial, Skip> {
-    let (network, x) = Builder::of(first_axis_batched(&op.floats(0)?)?)?;
-    Ok(network.expect(x, first_axis_batched(&op.expected()?)?))
 }

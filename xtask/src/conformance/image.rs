@@ -1,11 +1,13 @@
-//! Operators that change the size of an image: `Resize`, `Upsample`, `DepthToSpace`, `Pad`.
+//! Operators that change the size of an image: `Resize`, `Upsample`, `DepthToSpace`,
+//! `SpaceToDepth`, `Pad`.
 
 use ndarray::IxDyn;
-use xdnn_ir::layer::{Interpolation, PixelShuffle, Upsample, ZeroPad2d};
+use xdnn_ir::layer::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
 
 use super::operator::{Operator, reshaped};
 use super::skip::Skip;
 use super::trial::{Builder, Trial};
+use super::window::{layer, margins};
 
 /// Enlargements by whole factors. Of the many ways to place pixels, those count that our layer computes as well: for
 /// whole factors `half_pixel` with either rounding, and `asymmetric` with `floor`, take pixel `⌊i / factor⌋`.
@@ -38,7 +40,14 @@ pub fn resize(op: Operator<'_>) -> Result<Trial, Skip> {
         }
         ("linear", "half_pixel", _) => (Interpolation::Bilinear, false),
         ("linear", "align_corners", _) => (Interpolation::Bilinear, true),
-        ("linear", ..) => {
+        ("cubic", "half_pixel" | "align_corners", _) => {
+            let a = op.float("cubic_coeff_a", -0.75)?;
+            if a != -0.75 || op.flag("exclude_outside")? {
+                return Err(Skip::new("no layer interpolates with another cubic kernel"));
+            }
+            (Interpolation::Bicubic, coordinates == "align_corners")
+        }
+        ("linear" | "cubic", ..) => {
             return Err(Skip::new(format!(
                 "no layer interpolates with `{coordinates}`"
             )));
@@ -116,36 +125,80 @@ pub fn depth_to_space(op: Operator<'_>) -> Result<Trial, Skip> {
     Ok(network.expect(output, op.expected()?))
 }
 
-/// Zeros around images.
+/// Ours is `CRD`, as that of [`depth_to_space`]. Theirs is `DCR`, so the expected channels are moved inwards.
+pub fn space_to_depth(op: Operator<'_>) -> Result<Trial, Skip> {
+    op.knows(&["blocksize"])?;
+    let expected = op.expected()?;
+    let r = usize::try_from(op.int("blocksize", 0)?).unwrap_or_default();
+    let &[n, c, h, w] = expected.shape() else {
+        return Err(Skip::new("no layer takes apart other values than images"));
+    };
+    let channels = c.checked_div(r * r).unwrap_or_default();
+    let split = reshaped(&expected, &[n, r * r, channels, h, w])?;
+    let moved = split.permuted_axes(IxDyn(&[0, 2, 1, 3, 4]));
+    let expected = reshaped(&moved, &[n, c, h, w])?;
+    let (mut network, x) = Builder::of(op.floats(0)?)?;
+    let unshuffle = PixelUnshuffle {
+        downscale_factor: r,
+    };
+    let output = network.layer(unshuffle, x)?;
+    Ok(network.expect(output, expected))
+}
+
+/// Margins; negative ones cut something off.
 pub fn pad(op: Operator<'_>) -> Result<Trial, Skip> {
-    op.knows(&["mode", "pads", "value"])?;
-    let mode = op.text("mode", "constant")?;
-    if mode != "constant" {
-        return Err(Skip::new(format!(
-            "homogeneous, but no layer pads with `{mode}`"
-        )));
-    }
+    op.knows(&["mode", "paddings", "pads", "value"])?;
+    let name = match op.text("mode", "constant")? {
+        "constant" => "ZeroPad",
+        "reflect" => "ReflectionPad",
+        "edge" => "ReplicationPad",
+        "wrap" => "CircularPad",
+        other => return Err(Skip::new(format!("no layer pads with `{other}`"))),
+    };
     let x = op.floats(0)?;
     let operand = op
         .optional_floats(2)?
         .and_then(|value| value.first().copied());
     let value = operand.map_or_else(|| op.float("value", 0.0), Ok)?;
-    if value != 0.0 {
+    if name == "ZeroPad" && value != 0.0 {
         return Err(Skip::new(
             "not homogeneous: it pads with a constant other than 0",
         ));
     }
-    let pads = op
-        .optional_ints(1)?
-        .or(op.ints("pads")?)
-        .unwrap_or_default();
-    let pads: Result<Vec<usize>, _> = pads.into_iter().map(usize::try_from).collect();
-    let pads = pads.map_err(|_| Skip::new("no layer cuts off a margin"))?;
-    let [0, 0, top, left, 0, 0, bottom, right] = pads[..] else {
-        return Err(Skip::new("no layer pads other values than images"));
+    let pads = match op.optional_ints(1)? {
+        Some(pads) => Some(pads),
+        None => op.ints("pads")?.or(op.ints("paddings")?),
     };
-    let (mut network, x) = Builder::of(x)?;
-    let padding = [left, right, top, bottom];
-    let output = network.layer(ZeroPad2d { padding }, x)?;
+    let pads = pads.unwrap_or_default();
+    let axes: Vec<usize> = match op.optional_ints(3)? {
+        None => (0..x.ndim()).collect(),
+        Some(axes) => axes
+            .into_iter()
+            .map(|axis| op.axis(axis, x.ndim()))
+            .collect::<Result<_, _>>()?,
+    };
+    let (mut begin, mut end) = (vec![0; x.ndim()], vec![0; x.ndim()]);
+    for (i, axis) in axes.iter().enumerate() {
+        let side = |i: usize| pads.get(i).copied().unwrap_or_default();
+        (begin[*axis], end[*axis]) = (side(i), side(i + axes.len()));
+    }
+    let outer = [&begin[..2.min(begin.len())], &end[..2.min(end.len())]].concat();
+    if x.ndim() < 3 || outer.iter().any(|margin| *margin != 0) {
+        return Err(Skip::new("no layer pads the batch or the channels"));
+    }
+    let (begin, end) = (&begin[2..], &end[2..]);
+    let positive = |margins: &[i64], sign: i64| -> Vec<usize> {
+        let positive = margins.iter().map(|margin| usize::try_from(sign * margin));
+        positive.map(Result::unwrap_or_default).collect()
+    };
+    let (mut network, mut output) = Builder::of(x)?;
+    for (name, argument, sign) in [("Crop", "cropping", -1), (name, "padding", 1)] {
+        let (begin, end) = (positive(begin, sign), positive(end, sign));
+        if begin.iter().chain(&end).any(|margin| *margin > 0) {
+            let margins = margins(&begin, &end)?;
+            let layer = layer(name, begin.len(), &[(argument, margins)])?;
+            output = network.layer(layer, output)?;
+        }
+    }
     Ok(network.expect(output, op.expected()?))
 }

@@ -19,6 +19,7 @@ pub fn trial(case: &Case) -> Result<Trial, Skip> {
     };
     let map = match node.op_type.as_str() {
         "Conv" => convolution::conv,
+        "ConvTranspose" => convolution::conv_transpose,
         "MaxPool" => pool::max_pool,
         "AveragePool" => pool::average_pool,
         "GlobalAveragePool" => pool::global_average_pool,
@@ -43,16 +44,15 @@ pub fn trial(case: &Case) -> Result<Trial, Skip> {
         "Concat" => combine::concat,
         "Flatten" => view::flatten,
         "Reshape" => view::reshape,
+        "Transpose" => view::transpose,
         "Squeeze" => view::squeeze,
         "Unsqueeze" => view::unsqueeze,
         "Resize" => image::resize,
         "Upsample" => image::upsample_of_old,
         "DepthToSpace" => image::depth_to_space,
+        "SpaceToDepth" => image::space_to_depth,
         "Pad" => image::pad,
-        "ConvTranspose" | "LpPool" => {
-            return Err(Skip::operator(&format!("{}2d", node.op_type)));
-        }
-        "SpaceToDepth" => return Err(Skip::operator("PixelUnshuffle")),
+        "LpPool" => return Err(Skip::operator("LpPool2d")),
         other => return Err(Skip::operator(other)),
     };
     map(Operator { case, node })

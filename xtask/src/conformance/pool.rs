@@ -4,14 +4,14 @@
 //! a maximum of negative numbers and count in a mean. So the layer gets the larger padding on both sides, and its
 //! output has positions before or after those expected, which are left out of the comparison.
 
-use xdnn_ir::Layer;
-use xdnn_ir::layer::{AvgPool1d, AvgPool2d, GlobalAvgPool, GlobalMaxPool, MaxPool1d, MaxPool2d};
+use xdnn_ir::layer::{GlobalAvgPool, GlobalMaxPool};
+use xdnn_ir::{Argument, Layer};
 
 use super::convolution::zero_pad;
 use super::operator::Operator;
 use super::skip::Skip;
 use super::trial::{Builder, Trial};
-use super::window::{Window, line, plane};
+use super::window::{Window, layer, sizes};
 
 /// The only expected output that was typed in, with four decimals.
 const TYPED_IN: &str = "node/test_averagepool_2d_ceil_last_window_starts_on_pad";
@@ -32,27 +32,16 @@ pub fn max_pool(op: Operator<'_>) -> Result<Trial, Skip> {
     let window = Window::of(op, x.shape().get(2..).unwrap_or_default(), None)?;
     let ceil_mode = op.flag("ceil_mode")?;
     let (padding, offset) = symmetric(&window, ceil_mode)?;
-    let layer: Layer = if window.kernel.len() == 1 {
-        let pool = MaxPool1d {
-            kernel: line(&window.kernel)?,
-            stride: Some(line(&window.stride)?),
-            padding: line(&padding)?,
-            dilation: line(&window.dilation)?,
-            ceil_mode,
-        };
-        pool.into()
-    } else {
-        let pool = MaxPool2d {
-            kernel: plane(&window.kernel)?,
-            stride: Some(plane(&window.stride)?),
-            padding: plane(&padding)?,
-            dilation: plane(&window.dilation)?,
-            ceil_mode,
-        };
-        pool.into()
-    };
+    let arguments = [
+        ("kernel", sizes(&window.kernel)?),
+        ("stride", sizes(&window.stride)?),
+        ("padding", sizes(&padding)?),
+        ("dilation", sizes(&window.dilation)?),
+        ("ceil_mode", Argument::Bool(ceil_mode)),
+    ];
+    let pool = layer("MaxPool", window.kernel.len(), &arguments)?;
     let (mut network, x) = Builder::of(x)?;
-    let output = network.layer(layer, x)?;
+    let output = network.layer(pool, x)?;
     Ok(part(
         network.expect(output, op.expected()?),
         &window,
@@ -79,31 +68,21 @@ pub fn average_pool(op: Operator<'_>) -> Result<Trial, Skip> {
     let (mut network, mut value) = Builder::of(x)?;
     let (mut padding, mut offset) = symmetric(&window, ceil_mode)?;
     let too_large = padding.iter().zip(&window.kernel).any(|(p, k)| *p > k / 2);
-    if too_large && count_include_pad && !ceil_mode && window.kernel.len() == 2 {
+    if too_large && count_include_pad && !ceil_mode {
         // Zeros that count like any others may as well be put there before.
         value = network.layer(zero_pad(&window)?, value)?;
         padding.fill(0);
         offset.fill(0);
     }
-    let output = if window.kernel.len() == 1 {
-        let pool = AvgPool1d {
-            kernel: line(&window.kernel)?,
-            stride: Some(line(&window.stride)?),
-            padding: line(&padding)?,
-            ceil_mode,
-            count_include_pad,
-        };
-        network.layer(pool, value)?
-    } else {
-        let pool = AvgPool2d {
-            kernel: plane(&window.kernel)?,
-            stride: Some(plane(&window.stride)?),
-            padding: plane(&padding)?,
-            ceil_mode,
-            count_include_pad,
-        };
-        network.layer(pool, value)?
-    };
+    let arguments = [
+        ("kernel", sizes(&window.kernel)?),
+        ("stride", sizes(&window.stride)?),
+        ("padding", sizes(&padding)?),
+        ("ceil_mode", Argument::Bool(ceil_mode)),
+        ("count_include_pad", Argument::Bool(count_include_pad)),
+    ];
+    let pool = layer("AvgPool", window.kernel.len(), &arguments)?;
+    let output = network.layer(pool, value)?;
     let trial = part(network.expect(output, op.expected()?), &window, offset);
     Ok(if op.case.path == TYPED_IN {
         trial.tolerating(FOUR_DECIMALS)

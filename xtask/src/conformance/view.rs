@@ -1,8 +1,8 @@
-//! The same numbers under other dimensions. Ours keep the batch, ONNX has none: where the first axis does not stay, the
+//! The same numbers under other dimensions or in another order. Ours keep the batch, ONNX has none: where the first axis does not stay, the
 //! whole tensor is one sample.
 
 use xdnn_ir::Shape;
-use xdnn_ir::layer::{Flatten, Reshape};
+use xdnn_ir::layer::{Flatten, Permute, Reshape};
 
 use super::operator::{Operator, batched};
 use super::skip::Skip;
@@ -41,6 +41,25 @@ pub fn reshape(op: Operator<'_>) -> Result<Trial, Skip> {
         dims[rest] = x.len() / dims.iter().product::<usize>().max(1);
     }
     reshaped(op, dims)
+}
+
+/// The whole tensor is one sample.
+pub fn transpose(op: Operator<'_>) -> Result<Trial, Skip> {
+    op.knows(&["perm"])?;
+    let x = op.floats(0)?;
+    let order = match op.ints("perm")? {
+        Some(perm) => perm
+            .into_iter()
+            .map(|axis| op.axis(axis, x.ndim()))
+            .collect::<Result<Vec<_>, _>>()?,
+        None => (0..x.ndim()).rev().collect(),
+    };
+    let dims: Vec<usize> = order.iter().map(|axis| axis + 1).collect();
+    let too_many = || Skip::new("a value of more dimensions than the language has");
+    let dims = Shape::from_slice(&dims).ok_or_else(too_many)?;
+    let (mut network, x) = Builder::of(batched(&x, 0)?)?;
+    let output = network.layer(Permute { dims }, x)?;
+    Ok(network.expect(output, batched(&op.expected()?, 0)?))
 }
 
 pub fn squeeze(op: Operator<'_>) -> Result<Trial, Skip> {

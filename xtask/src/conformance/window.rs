@@ -1,5 +1,7 @@
 //! The windows of convolutions and pools: sizes, steps, and `auto_pad` made explicit.
 
+use xdnn_ir::{Argument, Layer, Shape};
+
 use super::operator::Operator;
 use super::skip::Skip;
 
@@ -17,10 +19,8 @@ impl Window {
     /// input.
     pub fn of(op: Operator<'_>, size: &[usize], kernel: Option<&[usize]>) -> Result<Self, Skip> {
         let axes = size.len();
-        if axes == 0 || axes > 2 {
-            return Err(Skip::new(format!(
-                "no layer for windows in {axes} dimensions"
-            )));
+        if !(1..=3).contains(&axes) {
+            return Err(no_layer(axes));
         }
         let kernel = match kernel {
             Some(kernel) => kernel.to_vec(),
@@ -90,21 +90,46 @@ fn same(size: usize, stride: usize, extent: usize, upper: bool) -> (usize, usize
     if upper { (less, more) } else { (more, less) }
 }
 
-/// One number a layer in 1-d, two in 2-d.
-pub fn line(values: &[usize]) -> Result<usize, Skip> {
+/// The layer of so many axes, such as `MaxPool2d` for `MaxPool`, from its arguments by name.
+pub fn layer(name: &str, axes: usize, arguments: &[(&str, Argument)]) -> Result<Layer, Skip> {
+    let name = format!("{name}{axes}d");
+    let mut signatures = Layer::SIGNATURES.iter();
+    let signature = signatures
+        .find(|signature| signature.name == name)
+        .ok_or_else(|| no_layer(axes))?;
+    let given = signature.parameters.iter().map(|parameter| {
+        let mut arguments = arguments.iter();
+        let named = arguments.find(|(name, _)| *name == parameter.name);
+        named.map(|(_, argument)| *argument)
+    });
+    let given: Vec<_> = given.collect();
+    Layer::from_arguments(&name, &given).ok_or_else(|| {
+        Skip::new("another number of spatial dimensions than the input has").detail(name)
+    })
+}
+
+/// Sizes along the axes: one number in 1-d, a list otherwise.
+pub fn sizes(values: &[usize]) -> Result<Argument, Skip> {
     match values {
-        [value] => Ok(*value),
-        _ => Err(dimensions()),
+        [value] => Ok(Argument::Int(*value)),
+        values => list(values),
     }
 }
 
-/// See [`line()`].
-pub fn plane(values: &[usize]) -> Result<[usize; 2], Skip> {
-    values.try_into().map_err(|_| dimensions())
+/// Margins around a value, as layers count them: from the last axis to the first, both sides of each.
+pub fn margins(begin: &[usize], end: &[usize]) -> Result<Argument, Skip> {
+    let pairs = begin.iter().zip(end).rev();
+    let margins: Vec<usize> = pairs.flat_map(|(begin, end)| [*begin, *end]).collect();
+    list(&margins)
 }
 
-fn dimensions() -> Skip {
-    Skip::new("another number of spatial dimensions than the input has")
+fn list(values: &[usize]) -> Result<Argument, Skip> {
+    let shape = Shape::from_slice(values).ok_or_else(|| no_layer(values.len()))?;
+    Ok(Argument::Ints(shape))
+}
+
+fn no_layer(axes: usize) -> Skip {
+    Skip::new(format!("no layer for windows in {axes} dimensions"))
 }
 
 #[cfg(test)]
