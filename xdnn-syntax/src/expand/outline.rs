@@ -20,6 +20,7 @@
 //! Constants are references, so that no check copies them. Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -57,7 +58,14 @@ struct Outline<'c> {
     sizes: Ident,
     /// The name of the outline.
     outline: Ident,
-    calculations: RefCell<Vec<&'c Rc<Calculation>>>,
+    calculations: RefCell<Calculations<'c>>,
+}
+
+/// Every calculation once, however many steps use its value.
+#[derive(Default)]
+struct Calculations<'c> {
+    list: Vec<&'c Calculation>,
+    positions: HashMap<*const Calculation, usize>,
 }
 
 impl<'c> Outline<'c> {
@@ -297,22 +305,21 @@ impl<'c> Outline<'c> {
             Size::Known(value) => return quote!(__xdnn::Integer::literal(#value)),
             Size::Open(calculation) => calculation,
         };
-        let (list, mut calculations) = (&self.sizes, self.calculations.borrow_mut());
-        let known = calculations
-            .iter()
-            .position(|known| Rc::ptr_eq(known, calculation));
-        let i = known.unwrap_or_else(|| {
-            calculations.push(calculation);
-            calculations.len() - 1
+        let mut calculations = self.calculations.borrow_mut();
+        let Calculations { list, positions } = &mut *calculations;
+        let i = *positions.entry(Rc::as_ptr(calculation)).or_insert_with(|| {
+            list.push(calculation);
+            list.len() - 1
         });
-        quote!(#list[#i])
+        let sizes = &self.sizes;
+        quote!(#sizes[#i])
     }
 
     /// The list of all calculations so far, and its length.
     fn calculations(&self) -> (TokenStream, usize) {
         let calculations = self.calculations.borrow();
-        let list = calculations.iter().map(|of| calculation(&of.kind));
-        (quote!([#(#list),*]), calculations.len())
+        let list = calculations.list.iter().map(|of| calculation(&of.kind));
+        (quote!([#(#list),*]), calculations.list.len())
     }
 }
 
