@@ -38,7 +38,8 @@ struct Context<'n> {
 pub fn expand(tokens: TokenStream) -> TokenStream {
     let (krate, tokens) = split(tokens);
     let mut errors = Collector::default();
-    let items = parse::network(tokens, &mut errors).map(|network| {
+    let mut mentions = TokenStream::new();
+    let items = parse::network(tokens.clone(), &mut errors).map(|network| {
         check::names::check(&network, &mut errors);
         let lowered = lower::lower(&network, &mut errors);
         let context = Context {
@@ -61,11 +62,11 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
         };
         let members = members::structs(&context, &lowered);
         let inputs = inputs::inputs(&context, &lowered);
-        let ide = ide::mentions(&context);
-        quote!(#members #spec #inputs #ide)
+        mentions = ide::mentions(&context, tokens);
+        quote!(#members #spec #inputs)
     });
     let errors = errors.finish().err().map(compile_errors);
-    quote!(#errors #items)
+    quote!(#mentions #errors #items)
 }
 
 /// The path in brackets in front, and the rest. Brackets around anything else are for the parser to judge.
