@@ -7,6 +7,8 @@ use crate::{Fault, Shape};
 layer! {
     /// A 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
     ///
+    /// `y[o, t] = Σ w[o, c, i]·x[c, t·stride + i·dilation − padding]` over `c` and `i`; beyond the border `x` is 0.
+    ///
     /// Weight `[out, in / groups, kernel]`.
     Conv1d {
         /// The number of output channels.
@@ -27,6 +29,9 @@ layer! {
 layer! {
     /// A 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
     ///
+    /// `y[o, u, v] = Σ w[o, c, i, j]·x[c, u·stride + i·dilation − padding, …]` over `c`, `i` and `j`; beyond the border `x`
+    /// is 0.
+    ///
     /// Weight `[out, in / groups, kernel height, kernel width]`.
     Conv2d {
         /// The number of output channels.
@@ -46,6 +51,9 @@ layer! {
 
 layer! {
     /// A 3-d convolution without a bias: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the degree.
+    ///
+    /// `y[o, s, u, v] = Σ w[o, c, h, i, j]·x[c, s·stride + h·dilation − padding, …]` over `c`, `h`, `i` and `j`; beyond the
+    /// border `x` is 0.
     ///
     /// Weight `[out, in / groups, kernel depth, kernel height, kernel width]`.
     Conv3d {

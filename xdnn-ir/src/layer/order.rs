@@ -6,6 +6,8 @@ use crate::window::Window;
 layer! {
     /// The minimum of each window: `[channels, length] → [channels, length']`. Keeps the degree.
     ///
+    /// `y[c, t] = min x[c, t·stride + i·dilation − padding]` over `i` in the kernel.
+    ///
     /// Padding never wins; at ties the first element does.
     MinPool1d {
         /// The size of the window.
@@ -24,6 +26,8 @@ layer! {
 layer! {
     /// The minimum of each window: `[channels, height, width] → [channels, height', width']`. Keeps the degree.
     ///
+    /// `y[c, u, v] = min x[c, u·stride + i·dilation − padding, …]` over `i`, `j` in the kernel.
+    ///
     /// Padding never wins; at ties the first element in row-major order does.
     MinPool2d {
         /// The size of the window.
@@ -41,6 +45,8 @@ layer! {
 
 layer! {
     /// The minimum of each window: `[channels, depth, height, width] → [channels, depth', height', width']`. Keeps the degree.
+    ///
+    /// `y[c, s, u, v] = min x[c, s·stride + h·dilation − padding, …]` over `h`, `i`, `j` in the kernel.
     ///
     /// Padding never wins; at ties the first element in row-major order does.
     MinPool3d {

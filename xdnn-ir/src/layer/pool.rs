@@ -6,6 +6,8 @@ use crate::window::Window;
 layer! {
     /// The maximum of each window: `[channels, length] → [channels, length']`. Keeps the degree.
     ///
+    /// `y[c, t] = max x[c, t·stride + i·dilation − padding]` over `i` in the kernel.
+    ///
     /// Padding never wins; at ties the first element does.
     MaxPool1d {
         /// The size of the window.
@@ -23,6 +25,8 @@ layer! {
 
 layer! {
     /// The maximum of each window: `[channels, height, width] → [channels, height', width']`. Keeps the degree.
+    ///
+    /// `y[c, u, v] = max x[c, u·stride + i·dilation − padding, …]` over `i`, `j` in the kernel.
     ///
     /// Padding never wins; at ties the first element in row-major order does.
     MaxPool2d {
@@ -42,6 +46,8 @@ layer! {
 layer! {
     /// The maximum of each window: `[channels, depth, height, width] → [channels, depth', height', width']`. Keeps the degree.
     ///
+    /// `y[c, s, u, v] = max x[c, s·stride + h·dilation − padding, …]` over `h`, `i`, `j` in the kernel.
+    ///
     /// Padding never wins; at ties the first element in row-major order does.
     MaxPool3d {
         /// The size of the window.
@@ -59,6 +65,8 @@ layer! {
 
 layer! {
     /// The mean of each window: `[channels, length] → [channels, length']`. Keeps the degree.
+    ///
+    /// `y[c, t] = Σ x[c, t·stride + i − padding] / n` over `i` in the kernel, of which `n` count.
     AvgPool1d {
         /// The size of the window.
         kernel: usize,
@@ -75,6 +83,8 @@ layer! {
 
 layer! {
     /// The mean of each window: `[channels, height, width] → [channels, height', width']`. Keeps the degree.
+    ///
+    /// `y[c, u, v] = Σ x[c, u·stride + i − padding, …] / n` over `i`, `j` in the kernel, of which `n` count.
     AvgPool2d {
         /// The size of the window.
         kernel: [usize; 2],
@@ -91,6 +101,8 @@ layer! {
 
 layer! {
     /// The mean of each window: `[channels, depth, height, width] → [channels, depth', height', width']`. Keeps the degree.
+    ///
+    /// `y[c, s, u, v] = Σ x[c, s·stride + h − padding, …] / n` over `h`, `i`, `j` in the kernel, of which `n` count.
     AvgPool3d {
         /// The size of the window.
         kernel: [usize; 3],

@@ -7,6 +7,8 @@ use crate::{Fault, Shape};
 layer! {
     /// A transposed 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
     ///
+    /// `y[o, t] = Σ w[c, o, i]·x[c, s]` over all `s·stride + i·dilation − padding = t`: the transpose of [`Conv1d`].
+    ///
     /// Weight `[in, out / groups, kernel]`.
     ConvTranspose1d {
         /// The number of output channels.
@@ -28,6 +30,9 @@ layer! {
 
 layer! {
     /// A transposed 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
+    ///
+    /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for columns: the
+    /// transpose of [`Conv2d`].
     ///
     /// Weight `[in, out / groups, kernel height, kernel width]`.
     ConvTranspose2d {
@@ -51,6 +56,9 @@ layer! {
 layer! {
     /// A transposed 3-d convolution without a bias: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the
     /// degree.
+    ///
+    /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for rows and columns: the
+    /// transpose of [`Conv3d`].
     ///
     /// Weight `[in, out / groups, kernel depth, kernel height, kernel width]`.
     ConvTranspose3d {
