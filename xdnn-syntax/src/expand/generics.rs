@@ -36,7 +36,7 @@ impl Generics {
         });
         let defaults = network.generics.iter().map(|generic| {
             let (name, default) = (&generic.name, generic.default.as_ref()?);
-            Some(quote!(#[allow(dead_code)] const #name: ::core::primitive::usize = #default;))
+            Some(quote!(#[allow(dead_code, unused_braces)] const #name: ::core::primitive::usize = #default;))
         });
         Self {
             declared: quote!(<#(#declared),*>),
