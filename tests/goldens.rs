@@ -39,6 +39,7 @@ goldens! {
     volumes: Volumes,
     margins: Margins,
     lines: Lines,
+    powers: Powers,
 }
 
 fn check<N: XNetwork>(file: &str) {

@@ -339,6 +339,27 @@ def lines(net, signal):
     return net.linear("head", torch.cat([mean, most], 1), 4)
 
 
+def powers(net, image):
+    wide = net.relu(net.conv2d("conv1", image, 6, 3, padding=1))
+    narrow, winners = F.max_pool2d(wide, 2, return_indices=True)
+    net.branches.append(winners)
+    net.runners_up(wide, narrow, 2, 2, 0, 1)
+    narrow = net.conv2d("conv2", narrow, 6, 1)
+    # `F.max_unpool2d`, which is not deterministic by its own account.
+    unpooled = torch.zeros_like(wide).flatten(2).scatter(2, winners.flatten(2), narrow.flatten(2))
+    x = wide + unpooled.view_as(wide)
+    x = F.lp_pool2d(x, 2, (2, 3), stride=(2, 1), ceil_mode=True)
+    exponent = net.weight("gem.p", (1,), x, lambda s: np.full(s, 2.5))
+    means = x.pow(exponent).mean((2, 3)).pow(1 / exponent)
+    fixed = x.pow(3).mean((2, 3)).pow(1 / 3)
+    ordered = x.flatten(2).sort(-1, descending=True)
+    net.branches.append(ordered.indices[..., :4])
+    net.near(ordered.values[..., 3] - ordered.values[..., 4], x)
+    largest = x.flatten(2).topk(4, -1).values.mean(-1)
+    lines = F.lp_pool1d(x.flatten(2), 4, 5, stride=3).flatten(1)
+    return net.linear("head", torch.cat([means, fixed, largest, lines], 1), 4)
+
+
 # function: degree, batch, inputs, target outputs (None: the predicted class of each sample)
 GOLDENS = {
     mlp: (1, 3, {"x": (1, 8, 8)}, None),
@@ -355,6 +376,7 @@ GOLDENS = {
     volumes: (1, 2, {"volume": (4, 4, 6, 5)}, None),
     margins: (1, 2, {"image": (4, 9, 10)}, None),
     lines: (1, 3, {"signal": (3, 9)}, None),
+    powers: (1, 2, {"image": (3, 8, 6)}, None),
 }
 
 

@@ -202,3 +202,20 @@ network! {
         head: Linear(4);
     }
 }
+
+network! {
+    /// Norms, generalised means, the largest few, and the way back from a maximum pool.
+    pub struct Powers(image: [3, 8, 6]) -> [4] {
+        let wide = image -> conv1: Conv2d(6, kernel = 3, padding = 1) -> Relu;
+        let narrow = wide -> MaxPool2d(2) -> conv2: Conv2d(6, kernel = 1);
+        sum(wide, unpool(narrow, wide));
+        LpPool2d(2, kernel = (2, 3), stride = (2, 1), ceil_mode = true);
+        concat {
+            gem: GeM(2.5, learned = true) -> Flatten;
+            GeM -> Flatten;
+            TopKPool(4) -> Flatten;
+            Reshape(6, 16) -> LpPool1d(4, kernel = 5, stride = 3) -> Flatten;
+        }
+        head: Linear(4);
+    }
+}

@@ -76,6 +76,13 @@ pub enum Fault {
     TooLarge,
     /// A combination has no operands.
     NoOperands,
+    /// A combination takes another number of operands.
+    Operands {
+        /// The number that it takes.
+        expected: usize,
+        /// The number that it is given.
+        found: usize,
+    },
     /// The operands of a combination have different shapes.
     ShapesDiffer {
         /// The first operand's shape.

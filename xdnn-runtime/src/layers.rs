@@ -192,6 +192,25 @@ layers! {
         weight: Ix5
     }
 
+    /// The generalised mean over all positions with a learned exponent: `GeM(p = 3.0, learned = true)`. Without
+    /// `learned` the exponent is fixed, and the layer has no weights.
+    ///
+    /// `y_c = (mean_i max(x_ci, 0)^p)^(1/p)`; the derivative at 0 is 0.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)` |
+    /// | output | `(N, C, 1, …)` |
+    /// | weight | `[1]` |
+    /// | degree | that of the input: `((a·x)^p)^(1/p) = a·x` for positive `x`; there is no eps |
+    ///
+    /// Source: Radenović, Tolias and Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation", TPAMI 2018,
+    /// equation 3.
+    GeM {
+        /// `p`, of shape `[1]`.
+        p: Ix1
+    }
+
     /// A ReLU with a learned slope below 0, one for the whole value or one a channel: `PRelu(num_parameters = 1)`.
     ///
     /// `y_c = x_c` where `x_c > 0`, `w_c·x_c` elsewhere; the derivative at 0 is `w_c`.

@@ -508,7 +508,10 @@ fn pixel_unshuffling() {
 fn combinations() {
     let shape = Shape::new([2, 3]);
     let inputs = [shape; 3];
-    for rule in Combine::ALL {
+    for rule in Combine::ALL
+        .into_iter()
+        .filter(|rule| *rule != Combine::Unpool)
+    {
         let mut builder = Builder::new(&inputs);
         let operands = [0, 1, 2].map(Operand::Input);
         let output = builder.combine(rule, &operands).unwrap();
@@ -535,6 +538,7 @@ fn combinations() {
                 Combine::Max => fold(f64::max),
                 Combine::Min => fold(f64::min),
                 Combine::Concat => of_sample.concat(),
+                Combine::Unpool => unreachable!(),
             };
             assert_eq!(*result, expected, "{rule:?}");
         }

@@ -13,9 +13,9 @@ use xdnn_runtime::autodiff::{jvp, vjp};
 use xdnn_runtime::graph::Value;
 use xdnn_runtime::ir::Shape;
 use xdnn_runtime::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, Convolution, Leaf, Map, MatMul, Mul, OneHot, Op,
-    Permute, Place, PoolGather, PoolScatter, PoolWindow, PoolWinner, Reshape, Role, Slice, Slopes,
-    SparseMap, Sum, Winner,
+    Add, Axes, AxisMap, Broadcast, Concat, Convolution, Largest, Leaf, Map, MatMul, Mul, OneHot,
+    Op, Permute, Place, PoolGather, PoolScatter, PoolWindow, PoolWinner, Reshape, Role, Slice,
+    Slopes, SparseMap, Sum, Winner,
 };
 
 /// `name: [shape] [shape] => operator;`: its derivatives by each operand of these shapes are right. Operands are of both
@@ -70,6 +70,10 @@ derivatives! {
     recip: [3, 4] in 0.5..2.0 => Map::Recip;
     recip_negative: [8] in -2.0..-0.5 => Map::Recip;
     sqrt: [3, 4] in 0.5..2.0 => Map::Sqrt;
+    power_three_halves: [3, 4] => Map::Power(1.5);
+    power_minus_a_half: [3, 4] in 0.5..2.0 => Map::Power(-0.5);
+    power_two: [3, 4] => Map::Power(2.0);
+    power_minus_seven_thirds: [3, 4] in 0.5..2.0 => Map::Power(-7.0 / 3.0);
 
     sum_none: [2, 3] => Sum { axes: axes(&[]) };
     sum_first: [2, 3, 4] => Sum { axes: axes(&[0]) };
@@ -237,7 +241,9 @@ fn choices_have_no_derivative() {
     let winner = Winner::Max;
     let slope: Op = Map::Slope(Slopes::ABS).into();
     let (pool, one_hot): (Op, Op) = (PoolWinner { window, winner }.into(), OneHot.into());
+    let largest: Op = Largest { count: 2 }.into();
     for (op, shape) in [
+        (largest, Shape::new([2, 4])),
         (slope, Shape::new([4])),
         (pool, Shape::new([2, 1, 3])),
         (one_hot, Shape::new([2, 3])),

@@ -9,8 +9,8 @@ use common::run::run;
 use xdnn_runtime::autodiff::{jvp, vjp};
 use xdnn_runtime::graph::{Loss, Node, Value};
 use xdnn_runtime::ir::layer::{
-    Abs, AvgPool2d, Conv2d, Dropout, Flatten, GlobalMaxPool, Interpolation, LeakyRelu, Linear,
-    MaxPool2d, PRelu, PixelShuffle, Relu, Scale, Upsample, ZeroPad2d,
+    Abs, AvgPool2d, Conv2d, Dropout, Flatten, GeM, GlobalMaxPool, Interpolation, LeakyRelu, Linear,
+    LpPool2d, MaxPool2d, PRelu, PixelShuffle, Relu, Scale, TopKPool, Upsample, ZeroPad2d,
 };
 use xdnn_runtime::ir::{Combine, Layer, NetworkSpec, Operand, Shape};
 use xdnn_runtime::ops::{Convolution, Leaf, Map, MatMul, Op, Role};
@@ -143,10 +143,58 @@ second_order! {
     training_a_quartic: quartic(), TRAIN;
     attributing_a_convolutional_network: convolutional(), Task::Attribute;
     attributing_a_colourful_network: colourful(), Task::Attribute;
+    training_a_selective_network: selective(), TRAIN;
+    attributing_a_selective_network: selective(), Task::Attribute;
     attributing_a_product: product(), Task::Attribute;
     attributing_a_quartic: quartic(), Task::Attribute;
     gradients_of_a_product: product(), Task::Gradient;
     gradients_of_a_quartic: quartic(), Task::Gradient;
+}
+
+/// Selections, norms and roots, and what undoes a pool: degree 1.
+fn selective() -> NetworkSpec {
+    let mut builder = Builder::new(&[Shape::new([2, 4, 4])]);
+    let x = builder.layer(conv(4, 3, 1, 1), Operand::Input(0)).unwrap();
+    let pool = MaxPool2d {
+        kernel: [2; 2],
+        stride: None,
+        padding: [0; 2],
+        dilation: [1; 2],
+        ceil_mode: false,
+    };
+    let pooled = builder.layer(pool, x).unwrap();
+    let mixed = builder.layer(conv(4, 1, 1, 0), pooled).unwrap();
+    let unpooled = builder.combine(Combine::Unpool, &[mixed, x]).unwrap();
+    let both = builder.combine(Combine::Sum, &[unpooled, x]).unwrap();
+    let norm = LpPool2d {
+        norm_type: 3.0,
+        kernel: [2; 2],
+        stride: Some([1; 2]),
+        ceil_mode: false,
+    };
+    let gem = GeM {
+        p: 3.0,
+        learned: false,
+    };
+    let norm = builder.chain(both, [norm.into(), gem.into()]).unwrap();
+    let top = builder.layer(TopKPool { k: 3 }, both).unwrap();
+    let sum = builder.combine(Combine::Concat, &[norm, top]).unwrap();
+    let head = builder.chain(sum, [Flatten {}.into(), linear(2)]).unwrap();
+    builder.finish(head)
+}
+
+/// Away from 0, where the exponent's root has no bound.
+#[test]
+fn a_learned_exponent() {
+    let gem = GeM {
+        p: 3.0,
+        learned: true,
+    };
+    let layers = [gem.into(), Flatten {}.into(), linear(2)];
+    let spec = of_layers(layers, Shape::new([2, 2, 2])).unwrap();
+    for task in [TRAIN, Task::Attribute] {
+        check_task(&spec, task, 2, &(0.5..2.0));
+    }
 }
 
 /// `x ↦ √x · exp(1/y) + ln(x·y)`.

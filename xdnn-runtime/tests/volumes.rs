@@ -9,18 +9,18 @@ mod common;
 #[path = "naive/volume.rs"]
 mod volume;
 
-use common::network::of_layer;
+use common::network::{Builder, of_layer};
 use common::numbers::Numbers;
 use common::run::{Leaves, run};
 use volume::{Volume, Window};
 use xdnn_runtime::ir::layer::{
     AdaptiveAvgPool1d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
     AvgPool3d, ChannelShuffle, CircularPad1d, CircularPad2d, Conv3d, ConvTranspose1d,
-    ConvTranspose2d, ConvTranspose3d, Crop1d, Crop2d, MaxPool3d, MedianPool1d, MedianPool2d,
-    MinPool1d, MinPool2d, MinPool3d, Permute, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d,
-    ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
+    ConvTranspose2d, ConvTranspose3d, Crop1d, Crop2d, GeM, LpPool1d, LpPool2d, MaxPool3d,
+    MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d, Permute, ReflectionPad1d,
+    ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, TopKPool, ZeroPad1d, ZeroPad2d, ZeroPad3d,
 };
-use xdnn_runtime::ir::{Layer, Shape};
+use xdnn_runtime::ir::{Combine, Layer, Operand, Shape};
 use xdnn_runtime::ops::Leaf;
 use xdnn_runtime::{Graph, Task};
 
@@ -377,5 +377,141 @@ fn orders_of_dimensions() {
                 })
             });
         }
+    }
+}
+
+/// Powers and roots round a few times, relative to sums of at most 12·4³.
+const ROOT_ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+#[test]
+fn norms_of_windows() {
+    for (p, ceil_mode) in [
+        (1.0, false),
+        (2.0, false),
+        (2.0, true),
+        (3.0, true),
+        (1.5, false),
+    ] {
+        let norm = |elements: Vec<f64>, whole: usize| {
+            let mean =
+                elements.iter().map(|x| x.abs().powf(p)).sum::<f64>() / elements.len() as f64;
+            (mean * whole as f64).powf(1.0 / p)
+        };
+        let line = LpPool1d {
+            norm_type: p,
+            kernel: 3,
+            stride: Some(2),
+            ceil_mode,
+        };
+        let of_line = window(&[3], &[2], &[0], &[1]);
+        compare(line, &[2, 6], ROOT_ROUNDING, |x, _, output| {
+            volume::pool(x, &of_line, output, |elements| norm(elements, 3))
+        });
+        let image = LpPool2d {
+            norm_type: p,
+            kernel: [2, 3],
+            stride: None,
+            ceil_mode,
+        };
+        let of_image = window(&[2, 3], &[2, 3], &[0, 0], &[1, 1]);
+        compare(image, &[2, 5, 7], ROOT_ROUNDING, |x, _, output| {
+            volume::pool(x, &of_image, output, |elements| norm(elements, 6))
+        });
+    }
+}
+
+#[test]
+fn generalised_means_and_the_largest_few() {
+    for input in [&[3, 6][..], &[3, 2, 3], &[3, 1, 2, 3]] {
+        for p in [1.0, 2.5, 3.0] {
+            let gem = |x: &Volume, p: f64, output: &[usize]| {
+                volume::adaptive(x, &output[1..], |elements| {
+                    let power = elements.iter().map(|x| x.max(0.0).powf(p));
+                    (power.sum::<f64>() / elements.len() as f64).powf(1.0 / p)
+                })
+            };
+            let fixed = GeM { p, learned: false };
+            compare(fixed, input, ROOT_ROUNDING, |x, _, output| {
+                gem(x, p, output)
+            });
+        }
+        for k in [1, 2, 6] {
+            compare(TopKPool { k }, input, ROUNDING, |x, _, output| {
+                volume::adaptive(x, &output[1..], |mut elements| {
+                    elements.sort_by(|a, b| b.total_cmp(a));
+                    elements[..k].iter().sum::<f64>() / k as f64
+                })
+            });
+        }
+    }
+}
+
+/// With weights that are no integers: the exponent is one.
+#[test]
+fn a_learned_exponent() {
+    let layer = GeM {
+        p: 3.0,
+        learned: true,
+    };
+    let spec = of_layer(layer, Shape::new([1, 4])).unwrap();
+    let mut graph = Graph::build(&spec, Task::Forward, 1).unwrap();
+    let x = [1.0, -2.0, 0.0, 3.0];
+    for p in [1.0, 2.5, 7.0] {
+        let leaves = [(Leaf::Input(0), x.to_vec()), (Leaf::Weight(0), vec![p])];
+        let found = run(&mut graph, &leaves.into())[0][0];
+        let mean: f64 = x.iter().map(|x: &f64| x.max(0.0).powf(p)).sum::<f64>() / 4.0;
+        let expected = mean.powf(1.0 / p);
+        assert!(
+            (found - expected).abs() <= ROOT_ROUNDING,
+            "{p}: {found}, not {expected}"
+        );
+    }
+}
+
+/// What a pool has taken goes back to where it came from.
+#[test]
+fn unpooling() {
+    for (size, factors) in [
+        (&[2, 6][..], &[3][..]),
+        (&[2, 4, 6], &[2, 3]),
+        (&[1, 2, 4, 3], &[2, 2, 1]),
+    ] {
+        let like = Shape::from_slice(size).unwrap();
+        let small: Vec<usize> = size[1..].iter().zip(factors).map(|(n, k)| n / k).collect();
+        let small = [&size[..1], &small].concat();
+        let mut builder = Builder::new(&[Shape::from_slice(&small).unwrap(), like]);
+        let operands = [Operand::Input(0), Operand::Input(1)];
+        let output = builder.combine(Combine::Unpool, &operands).unwrap();
+        let spec = builder.finish(output);
+        let mut graph = Graph::build(&spec, Task::Forward, 1).unwrap();
+        let mut numbers = Numbers::new(3);
+        let values = numbers.integers(small.iter().product(), 9);
+        let field = numbers.integers(like.elements(), 3);
+        let leaves = [
+            (Leaf::Input(0), values.clone()),
+            (Leaf::Input(1), field.clone()),
+        ];
+        let found = run(&mut graph, &leaves.into()).remove(0);
+        let (values, field) = (Volume::new(&small, &values), Volume::new(size, &field));
+        let window = window(
+            factors,
+            factors,
+            &vec![0; factors.len()],
+            &vec![1; factors.len()],
+        );
+        let peaks = volume::pool(&field, &window, &small, volume::largest);
+        let mut full = vec![];
+        let mut expected = vec![];
+        for index in volume::indices(size) {
+            let (channel, at) = (index[0], &index[1..]);
+            let from: Vec<usize> = at.iter().zip(factors).map(|(i, k)| i / k).collect();
+            let peak = field.at(channel, at) == peaks.at(channel, &from);
+            let wins = peak && !full.contains(&(channel, from.clone()));
+            expected.push(if wins { values.at(channel, &from) } else { 0.0 });
+            if wins {
+                full.push((channel, from));
+            }
+        }
+        assert_eq!(found, expected);
     }
 }

@@ -191,7 +191,7 @@ impl GlobalMaxPool {
     }
 }
 
-const fn global(input: Shape) -> Result<Shape, Fault> {
+pub(super) const fn global(input: Shape) -> Result<Shape, Fault> {
     if input.rank() < 2 {
         return Err(Fault::Rank {
             expected: "[channels, length] or [channels, height, width]",

@@ -108,6 +108,7 @@ mod linear;
 mod order;
 mod padding;
 mod pool;
+mod power_mean;
 mod regularization;
 mod resize;
 mod transposed;
@@ -120,12 +121,13 @@ pub use adaptive::{
 };
 pub use convolution::{Conv1d, Conv2d, Conv3d};
 pub use linear::{Identity, Linear, Neg, Scale};
-pub use order::{MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d};
+pub use order::{MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d, TopKPool};
 pub use padding::{
     CircularPad1d, CircularPad2d, Crop1d, Crop2d, ReflectionPad1d, ReflectionPad2d,
     ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
 };
 pub use pool::{AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d};
+pub use power_mean::{GeM, LpPool1d, LpPool2d};
 pub use regularization::Dropout;
 pub use resize::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
 pub use transposed::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
@@ -152,8 +154,13 @@ impl Weights {
 
     /// A single tensor of the name `weight`.
     pub const fn one(shape: Shape) -> Self {
+        Self::named("weight", shape)
+    }
+
+    /// A single tensor.
+    const fn named(name: &'static str, shape: Shape) -> Self {
         let mut weights = Self::NONE;
-        weights.list[0] = ("weight", shape);
+        weights.list[0] = (name, shape);
         weights.len = 1;
         weights
     }
@@ -241,7 +248,8 @@ layers! {
     MinPool1d, MinPool2d, MinPool3d, MedianPool1d, MedianPool2d,
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d,
     AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
-    GlobalAvgPool, GlobalMaxPool,
+    GlobalAvgPool, GlobalMaxPool, TopKPool,
+    LpPool1d, LpPool2d, GeM,
     Flatten, Reshape, Permute, ChannelShuffle,
     Dropout,
     Upsample, PixelShuffle, PixelUnshuffle,

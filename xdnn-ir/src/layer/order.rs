@@ -1,7 +1,9 @@
-//! Pools that select by order: the minimum and the median. Scaling by a positive factor changes no order.
+//! Pools that select by order: the minimum, the median, the largest few. Scaling by a positive factor changes no order.
 
+use super::adaptive::global;
 use super::{IMAGE, LINE, VOLUME};
 use crate::window::Window;
+use crate::{Fault, Shape};
 
 layer! {
     /// The minimum of each window: `[channels, length] → [channels, length']`. Keeps the degree.
@@ -99,8 +101,32 @@ layer! {
     }
 }
 
-keeps_degree!(MinPool1d, MinPool2d, MinPool3d, MedianPool1d, MedianPool2d);
-no_weights!(MinPool1d, MinPool2d, MinPool3d, MedianPool1d, MedianPool2d);
+layer! {
+    /// The mean of the `k` largest of all positions: `[channels, …] → [channels, 1, …]`. Keeps the degree.
+    ///
+    /// `k = 1` is the maximum, `k` as large as the number of positions the mean; at ties the first positions count.
+    TopKPool {
+        /// How many positions of each channel count.
+        k: usize,
+    }
+}
+
+keeps_degree!(
+    TopKPool,
+    MinPool1d,
+    MinPool2d,
+    MinPool3d,
+    MedianPool1d,
+    MedianPool2d
+);
+no_weights!(
+    TopKPool,
+    MinPool1d,
+    MinPool2d,
+    MinPool3d,
+    MedianPool1d,
+    MedianPool2d
+);
 
 windows! {
     MinPool1d: usize, LINE, |pool| Window {
@@ -118,4 +144,31 @@ windows! {
     MedianPool2d: [usize; 2], IMAGE, |pool| Window {
         kernel: pool.kernel, stride: pool.stride(), padding: pool.padding, dilation: pool.dilation, ceil_mode: pool.ceil_mode
     };
+}
+
+impl TopKPool {
+    /// The shape of the result.
+    pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+        let output = tri!(global(input));
+        if self.k == 0 || self.k > input.with_dim(0, 1).elements() {
+            return Err(Fault::Argument {
+                name: "k",
+                expected: "at least 1 and at most the number of positions of a channel",
+            });
+        }
+        Ok(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_count_than_there_are() {
+        let output = |k| TopKPool { k }.output(Shape::new([5, 2, 3]));
+        assert_eq!(output(1), Ok(Shape::new([5, 1, 1])));
+        assert_eq!(output(6), output(1));
+        assert!(output(0).is_err() && output(7).is_err());
+    }
 }

@@ -73,6 +73,15 @@ impl Fault {
                 Explanation::new(text("`{}` has nothing to combine", &[Str(name)]))
                     .help(text("name the flows: `{}(a, b)`", &[Str(name)]))
             }
+            Self::Operands { expected, found } => {
+                Explanation::new(text("`{}` takes {} operands, but gets {}", &[Str(name), Number(expected), Number(found)]))
+                    .help(text("name the flows: `{}(a, b)`", &[Str(name)]))
+            }
+            Self::ShapesDiffer { first, other, .. } if equal(name, "unpool") => {
+                Explanation::new(text("`unpool` cannot spread {} over {}", &[Shape(first), Shape(other)]))
+                    .note(text("each value of the first operand goes into a window of the second: both have as many channels, and every other size of the second is a multiple of that of the first", &[]))
+                    .help(text("give it what the pool has read: `let wide = …; let narrow = wide -> MaxPool2d(2); unpool(narrow, wide)`", &[]))
+            }
             Self::ShapesDiffer { first, other, .. } if equal(name, "concat") => {
                 Explanation::new(text("`concat` cannot put {} and {} together", &[Shape(first), Shape(other)]))
                     .note(text("operands are put together along their first dimension; all others must agree", &[]))

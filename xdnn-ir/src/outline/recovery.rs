@@ -18,6 +18,10 @@ pub const fn plausible(operation: &Operation, operands: &[Shape], fault: &Fault)
         (Operation::Layer(_), Fault::Elements { to, .. }) => Some(*to),
         // A wrong operand changes the number of channels of a concatenation, but not the shape of a sum.
         (Operation::Combine(Combine::Concat), _) | (Operation::Layer(_), _) => None,
+        (Operation::Combine(Combine::Unpool), _) => match operands {
+            [_, like] => Some(*like),
+            _ => None,
+        },
         (Operation::Combine(_), _) => Some(*first),
     }
 }

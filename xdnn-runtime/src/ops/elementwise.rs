@@ -43,6 +43,8 @@ pub enum Map {
     Recip,
     /// `√x`.
     Sqrt,
+    /// `xᵖ` for `x > 0`, and 0 otherwise, whatever `p` is: so is each derivative, and none is infinite at 0.
+    Power(f64),
 }
 
 impl Slopes {
@@ -101,6 +103,7 @@ impl Map {
             Self::Ln => x.ln(),
             Self::Recip => x.recip(),
             Self::Sqrt => x.sqrt(),
+            Self::Power(exponent) => power(x, exponent),
         }
     }
 
@@ -134,8 +137,29 @@ impl Map {
                 let product = graph.mul(t, recip)?;
                 graph.scale(product, 0.5)? // d √x = dx / 2√x
             }
+            Self::Power(exponent) => {
+                let lower = graph.map(Self::Power(exponent - 1.0), x)?;
+                let product = graph.mul(t, lower)?;
+                graph.scale(product, exponent)? // d xᵖ = p xᵖ⁻¹ dx
+            }
         };
         Ok(Some(product))
+    }
+}
+
+/// `xᵖ` for `x > 0`, and 0 otherwise. The exponents of layers and of their derivatives are computed without logarithms.
+fn power<T: Real>(x: T, exponent: f64) -> T {
+    let positive = x > T::zero() || x.is_nan();
+    match exponent {
+        _ if !positive => T::zero(),
+        0.0 => T::one(),
+        1.0 => x,
+        2.0 => x * x,
+        -1.0 => x.recip(),
+        0.5 => x.sqrt(),
+        -0.5 => x.sqrt().recip(),
+        -1.5 => (x * x.sqrt()).recip(),
+        exponent => x.powf(T::of(exponent)),
     }
 }
 

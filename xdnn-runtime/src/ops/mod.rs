@@ -20,6 +20,7 @@ mod concat;
 mod convolution;
 mod elementwise;
 mod index;
+mod largest;
 mod leaf;
 mod matmul;
 mod one_hot;
@@ -32,6 +33,7 @@ pub use concat::{Concat, Place, Slice};
 pub use convolution::{Convolution, Role};
 pub use elementwise::{Add, Map, Mul, Slopes};
 pub use index::Spatial;
+pub use largest::Largest;
 pub use leaf::{Constant, Leaf};
 pub use matmul::MatMul;
 pub use one_hot::OneHot;
@@ -160,7 +162,7 @@ operations! {
     AxisMap,
     MatMul, Convolution,
     PoolWinner, PoolGather, PoolScatter,
-    OneHot,
+    OneHot, Largest,
 }
 
 /// An operator of the dialect as luminal's graph holds it, with the shape of its result.

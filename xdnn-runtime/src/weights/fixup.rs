@@ -178,11 +178,12 @@ fn has_matrix(node: &Node) -> bool {
     let Operation::Layer(layer) = node.operation else {
         return false;
     };
-    match layer {
-        Linear(_) | Conv1d(_) | Conv2d(_) | Conv3d(_) => true,
-        ConvTranspose1d(_) | ConvTranspose2d(_) | ConvTranspose3d(_) => true,
-        _ => false,
-    }
+    let convolution = matches!(layer, Conv1d(_) | Conv2d(_) | Conv3d(_));
+    let transposed = matches!(
+        layer,
+        ConvTranspose1d(_) | ConvTranspose2d(_) | ConvTranspose3d(_)
+    );
+    convolution || transposed || matches!(layer, Linear(_))
 }
 
 /// Whether the node is not linear, pooling aside.
@@ -194,7 +195,9 @@ fn is_activation(node: &Node) -> bool {
                 Layer::Relu(_) | Layer::LeakyRelu(_) | Layer::PRelu(_) | Layer::Abs(_)
             )
         }
-        Operation::Combine(combine) => !matches!(combine, Combine::Sum | Combine::Concat),
+        Operation::Combine(combine) => {
+            !matches!(combine, Combine::Sum | Combine::Concat | Combine::Unpool)
+        }
     }
 }
 
@@ -202,6 +205,7 @@ fn is_activation(node: &Node) -> bool {
 fn blocks_at_zero(node: &Node) -> bool {
     match node.operation {
         Operation::Layer(Layer::Relu(_) | Layer::Abs(_)) => true,
+        Operation::Layer(Layer::LpPool1d(_) | Layer::LpPool2d(_) | Layer::GeM(_)) => true,
         Operation::Layer(Layer::LeakyRelu(layer)) => layer.negative_slope == 0.0,
         Operation::Layer(_) => false,
         Operation::Combine(combine) => combine == Combine::Product,

@@ -17,6 +17,7 @@ use crate::Seed;
 /// | the same in a residual branch | times `L^(−1/(2m−2))`; the last one of the branch is 0 (Zhang et al. 2019, "Fixup", section 4) |
 /// | `PRelu` | 0.25 (He et al. 2015, section 2.1) |
 /// | `Scale` | 1 |
+/// | `GeM` | its argument `p` |
 ///
 /// `fan_in` is the number of inputs that one output sums over: `in` of `[out, in]`, `in / groups · kernel` of a
 /// convolution, and in the mean `in / groups · kernel / stride` of a transposed one. `L` is the number of residual
@@ -43,6 +44,7 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
         let start = match node.operation {
             Operation::Layer(Layer::PRelu(_)) => Start::Constant(0.25),
             Operation::Layer(Layer::Scale(_)) => Start::Constant(1.0),
+            Operation::Layer(Layer::GeM(layer)) => Start::Constant(layer.p as f32),
             _ if factor == 0.0 => Start::Constant(0.0),
             Operation::Layer(layer) => Start::Normal {
                 factor: factor * transposition(&layer, spec.weights().get(node.weights.start)),

@@ -9,7 +9,7 @@ use xdnn_runtime::ir::{Combine, Degree, Layer, NetworkSpec, Operand, Shape};
 
 use super::network::Builder;
 use super::numbers::Numbers;
-use super::random_structure::{rearranged, selected, volume};
+use super::random_structure::{even_pool, rearranged, selected, volume};
 
 /// No value has more elements a sample.
 const LARGEST: usize = 160;
@@ -52,7 +52,8 @@ struct Growing {
 impl Growing {
     fn grow(&mut self) {
         let x = self.recent();
-        match self.numbers.below(8) {
+        match self.numbers.below(9) {
+            8 => self.unpooled(x),
             0 => self.residual(x),
             1 => self.combine(x),
             2 => self.product(x),
@@ -115,6 +116,19 @@ impl Growing {
         self.keep(|builder| {
             let branch = builder.chain(x, branch.iter().copied()).ok()?;
             builder.combine(Combine::Sum, &[branch, x]).ok()
+        });
+    }
+
+    /// What a maximum pool has taken, changed and put back.
+    fn unpooled(&mut self, x: Operand) {
+        let shape = self.shape(x);
+        let Some(pool) = even_pool(&mut self.numbers, shape) else {
+            return;
+        };
+        let change = activation(&mut self.numbers, shape);
+        self.keep(|builder| {
+            let values = builder.chain(x, [pool, change]).ok()?;
+            builder.combine(Combine::Unpool, &[values, x]).ok()
         });
     }
 

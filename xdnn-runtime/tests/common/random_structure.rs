@@ -3,10 +3,10 @@
 use xdnn_runtime::ir::layer::{
     Abs, AdaptiveAvgPool1d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
     AdaptiveMaxPool3d, AvgPool3d, ChannelShuffle, CircularPad1d, CircularPad2d, Conv3d,
-    ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Crop1d, Crop2d, Flatten, Identity,
-    MaxPool3d, MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d, Neg, Permute,
-    PixelUnshuffle, ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d,
-    ZeroPad1d, ZeroPad3d,
+    ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Crop1d, Crop2d, Flatten, GeM, Identity,
+    LpPool1d, LpPool2d, MaxPool1d, MaxPool2d, MaxPool3d, MedianPool1d, MedianPool2d, MinPool1d,
+    MinPool2d, MinPool3d, Neg, Permute, PixelUnshuffle, ReflectionPad1d, ReflectionPad2d,
+    ReplicationPad1d, ReplicationPad2d, TopKPool, ZeroPad1d, ZeroPad3d,
 };
 use xdnn_runtime::ir::{Layer, Shape};
 
@@ -58,6 +58,9 @@ pub fn selected(numbers: &mut Numbers, shape: Shape) -> Layer {
     let pair = |sizes: [usize; 3]| [sizes[0], sizes[1]];
     let ceil_mode = numbers.once_in(2);
     let out_channels = numbers.within(1..=4);
+    if shape.rank() >= 2 && numbers.once_in(4) {
+        return powered(numbers, shape);
+    }
     match (shape.rank(), numbers.below(4)) {
         (2, 0) => MinPool1d {
             kernel: kernel[0],
@@ -185,4 +188,71 @@ pub fn volume(numbers: &mut Numbers, out_channels: usize, groups: usize) -> Laye
         }
         .into(),
     }
+}
+
+/// Roots of means of powers, and the largest few.
+fn powered(numbers: &mut Numbers, shape: Shape) -> Layer {
+    let norm_type = numbers.choose(&[1.0, 2.0, 3.0]);
+    let (kernel, stride) = (numbers.within(1..=2), numbers.within(1..=2));
+    let ceil_mode = numbers.once_in(2);
+    let k = numbers.within(1..=shape.with_dim(0, 1).elements());
+    match (shape.rank(), numbers.below(4)) {
+        (_, 0) => TopKPool { k }.into(),
+        (_, 1) => GeM {
+            p: norm_type,
+            learned: ceil_mode,
+        }
+        .into(),
+        (2, _) => LpPool1d {
+            norm_type,
+            kernel,
+            stride: Some(stride),
+            ceil_mode,
+        }
+        .into(),
+        (3, _) => LpPool2d {
+            norm_type,
+            kernel: [kernel, stride],
+            stride: None,
+            ceil_mode,
+        }
+        .into(),
+        _ => Abs {}.into(),
+    }
+}
+
+/// A maximum pool whose windows divide its input evenly.
+pub fn even_pool(numbers: &mut Numbers, shape: Shape) -> Option<Layer> {
+    let mut factor = |axis: usize| {
+        let divides = |n: &usize| shape.dim(axis).is_multiple_of(*n);
+        let divisors: Vec<usize> = (1..=3).filter(divides).collect();
+        numbers.choose(&divisors)
+    };
+    Some(match shape.rank() {
+        2 => MaxPool1d {
+            kernel: factor(1),
+            stride: None,
+            padding: 0,
+            dilation: 1,
+            ceil_mode: false,
+        }
+        .into(),
+        3 => MaxPool2d {
+            kernel: [factor(1), factor(2)],
+            stride: None,
+            padding: [0; 2],
+            dilation: [1; 2],
+            ceil_mode: false,
+        }
+        .into(),
+        4 => MaxPool3d {
+            kernel: [factor(1), factor(2), factor(3)],
+            stride: None,
+            padding: [0; 3],
+            dilation: [1; 3],
+            ceil_mode: false,
+        }
+        .into(),
+        _ => return None,
+    })
 }

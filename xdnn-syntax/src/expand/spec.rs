@@ -104,6 +104,7 @@ pub(super) fn combine(combine: Combine) -> TokenStream {
         Combine::Concat => quote!(Concat),
         Combine::Max => quote!(Max),
         Combine::Min => quote!(Min),
+        Combine::Unpool => quote!(Unpool),
     };
     quote!(Combine::#variant)
 }

@@ -22,6 +22,8 @@ pub fn trial(case: &Case) -> Result<Trial, Skip> {
         "ConvTranspose" => convolution::conv_transpose,
         "MaxPool" => pool::max_pool,
         "AveragePool" => pool::average_pool,
+        "LpPool" => pool::lp_pool,
+        "GlobalLpPool" => pool::global_lp_pool,
         "GlobalAveragePool" => pool::global_average_pool,
         "GlobalMaxPool" => pool::global_max_pool,
         "Relu" => activation::relu,
@@ -52,7 +54,6 @@ pub fn trial(case: &Case) -> Result<Trial, Skip> {
         "DepthToSpace" => image::depth_to_space,
         "SpaceToDepth" => image::space_to_depth,
         "Pad" => image::pad,
-        "LpPool" => return Err(Skip::operator("LpPool2d")),
         other => return Err(Skip::operator(other)),
     };
     map(Operator { case, node })

@@ -91,6 +91,54 @@ pub fn average_pool(op: Operator<'_>) -> Result<Trial, Skip> {
     })
 }
 
+/// Padding is with zeros, which add nothing to a norm.
+pub fn lp_pool(op: Operator<'_>) -> Result<Trial, Skip> {
+    op.knows(&[
+        "auto_pad",
+        "ceil_mode",
+        "dilations",
+        "kernel_shape",
+        "p",
+        "pads",
+        "strides",
+    ])?;
+    let x = op.floats(0)?;
+    let window = Window::of(op, x.shape().get(2..).unwrap_or_default(), None)?;
+    if window.dilation.iter().any(|dilation| *dilation != 1) {
+        return Err(Skip::new("no layer for the norm of dilated windows"));
+    }
+    if op.flag("ceil_mode")? {
+        return Err(Skip::new("another norm of partial windows"));
+    }
+    let p = op.int("p", 2)?;
+    let arguments = [
+        ("norm_type", Argument::Float(p as f64)),
+        ("kernel", sizes(&window.kernel)?),
+        ("stride", sizes(&window.stride)?),
+    ];
+    let pool = layer("LpPool", window.kernel.len(), &arguments)?;
+    let (mut network, x) = Builder::of(x)?;
+    let x = network.layer(zero_pad(&window)?, x)?;
+    let output = network.layer(pool, x)?;
+    Ok(network.expect(output, op.expected()?))
+}
+
+/// One window over everything.
+pub fn global_lp_pool(op: Operator<'_>) -> Result<Trial, Skip> {
+    op.knows(&["p"])?;
+    let x = op.floats(0)?;
+    let size = x.shape().get(2..).unwrap_or_default().to_vec();
+    let p = op.int("p", 2)?;
+    let arguments = [
+        ("norm_type", Argument::Float(p as f64)),
+        ("kernel", sizes(&size)?),
+    ];
+    let pool = layer("LpPool", size.len(), &arguments)?;
+    let (mut network, x) = Builder::of(x)?;
+    let output = network.layer(pool, x)?;
+    Ok(network.expect(output, op.expected()?))
+}
+
 pub fn global_average_pool(op: Operator<'_>) -> Result<Trial, Skip> {
     global(op, GlobalAvgPool {})
 }

@@ -12,14 +12,14 @@ use super::axes::along;
 use super::pool::select;
 use super::{Lower, Site, malformed};
 use crate::error::Result;
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::ops::{PoolWindow, SparseMap, Spatial, Winner};
 
 macro_rules! layers {
     ($($name:ident: $lower:ident),* $(,)?) => {$(
         impl Lower for $name {
             fn lower(&self, site: Site<'_>) -> Result<Value> {
-                $lower(site)
+                $lower(site.graph, site.x, site.shape)
             }
         }
     )*};
@@ -54,24 +54,24 @@ impl Lower for GlobalMaxPool {
     }
 }
 
-fn mean(site: Site<'_>) -> Result<Value> {
-    let (x, shape) = (site.x.shape(), site.shape);
-    let map = |axis| (axis, adaptive_mean(x.dim(axis), shape.dim(axis)));
-    along(site.graph, site.x, (2..shape.rank()).map(map))
+pub(super) fn mean(graph: &mut Graph, x: Value, shape: Shape) -> Result<Value> {
+    let size = x.shape();
+    let map = |axis| (axis, adaptive_mean(size.dim(axis), shape.dim(axis)));
+    along(graph, x, (2..shape.rank()).map(map))
 }
 
 /// The maximum along the last axis, then along those before: of several it finds the first in row-major order, as one
 /// pool along all axes would.
-fn maximum(site: Site<'_>) -> Result<Value> {
-    let rank = site.shape.rank();
-    (2..rank).rev().try_fold(site.x, |x, axis| {
-        let (inputs, outputs) = (x.shape().dim(axis), site.shape.dim(axis));
+fn maximum(graph: &mut Graph, x: Value, shape: Shape) -> Result<Value> {
+    let rank = shape.rank();
+    (2..rank).rev().try_fold(x, |x, axis| {
+        let (inputs, outputs) = (x.shape().dim(axis), shape.dim(axis));
         let windows = (0..outputs).map(|output| window(output, inputs, outputs));
         let size = windows.map(|window| window.len()).max().unwrap_or(1);
         let x = if inputs == outputs * size {
             x
         } else {
-            along(site.graph, x, [(axis, side_by_side(inputs, outputs, size))])?
+            along(graph, x, [(axis, side_by_side(inputs, outputs, size))])?
         };
         let mut window = PoolWindow::global([1; 3]);
         for axis in 2..rank {
@@ -80,7 +80,7 @@ fn maximum(site: Site<'_>) -> Result<Value> {
         let axis = axis + 3 - rank;
         (window.kernel[axis], window.stride[axis]) = (size, size);
         window.output[axis] = outputs;
-        select(site.graph, x, window, Winner::Max)
+        select(graph, x, window, Winner::Max)
     })
 }
 

@@ -5,7 +5,7 @@ use xdnn_ir::Combine;
 use super::malformed;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::{Concat, Map, Slopes};
+use crate::ops::{Concat, Map, PoolScatter, PoolWindow, PoolWinner, Slopes, Spatial, Winner};
 
 pub(super) fn combine(graph: &mut Graph, rule: Combine, operands: &[Value]) -> Result<Value> {
     let Some((first, rest)) = operands.split_first() else {
@@ -23,12 +23,35 @@ pub(super) fn combine(graph: &mut Graph, rule: Combine, operands: &[Value]) -> R
             combine(graph, rule, &parts)
         };
     }
+    if rule == Combine::Unpool {
+        let [values, like] = operands else {
+            return Err(malformed(rule.name()));
+        };
+        return unpool(graph, *values, *like);
+    }
     rest.iter().try_fold(*first, |a, b| match rule {
         Combine::Sum => graph.add(a, *b),
         Combine::Product => graph.mul(a, *b),
         Combine::Min => select(graph, a, *b, *b, a),
-        Combine::Max | Combine::Concat => select(graph, a, *b, a, *b),
+        Combine::Max | Combine::Concat | Combine::Unpool => select(graph, a, *b, a, *b),
     })
+}
+
+/// Each value where the maximum of its window is, among windows that divide `like` evenly.
+fn unpool(graph: &mut Graph, values: Value, like: Value) -> Result<Value> {
+    let spatial = Spatial::of(values.shape()).zip(Spatial::of(like.shape()));
+    let (from, to) = spatial.ok_or_else(|| malformed(Combine::Unpool.name()))?;
+    let size = [0, 1, 2].map(|axis| to.size[axis] / from.size[axis].max(1));
+    let window = PoolWindow {
+        kernel: size,
+        stride: size,
+        output: from.size,
+        ..PoolWindow::global(size)
+    };
+    let winner = Winner::Max;
+    let winner = graph.apply(PoolWinner { window, winner }, &[like])?;
+    let shape = like.shape();
+    graph.apply(PoolScatter { window, shape }, &[values, winner])
 }
 
 /// `b` where `larger > smaller`, `a` elsewhere: one operand wins, the first one at ties.

@@ -14,8 +14,10 @@ mod axes;
 mod combine;
 mod convolution;
 mod linear;
+mod order;
 mod padding;
 mod pool;
+mod power_mean;
 mod resize;
 mod view;
 mod window;
@@ -187,6 +189,10 @@ fn lower(layer: &Layer, site: Site<'_>) -> Result<Value> {
         Layer::AdaptiveMaxPool3d(layer) => layer.lower(site),
         Layer::GlobalAvgPool(layer) => layer.lower(site),
         Layer::GlobalMaxPool(layer) => layer.lower(site),
+        Layer::TopKPool(layer) => layer.lower(site),
+        Layer::LpPool1d(layer) => layer.lower(site),
+        Layer::LpPool2d(layer) => layer.lower(site),
+        Layer::GeM(layer) => layer.lower(site),
         Layer::Flatten(layer) => layer.lower(site),
         Layer::Reshape(layer) => layer.lower(site),
         Layer::Permute(layer) => layer.lower(site),

@@ -55,6 +55,7 @@ impl Kernel for Map {
             ops::Map::Sqrt => unary(operands, output, 1, f32::sqrt),
             ops::Map::Exp => unary(operands, output, 8, f32::exp),
             ops::Map::Ln => unary(operands, output, 8, f32::ln),
+            map => unary(operands, output, 8, move |x| map.apply(x)),
         }
     }
 
@@ -175,6 +176,7 @@ impl fmt::Display for Map {
             ops::Map::Ln => f.write_str("ln"),
             ops::Map::Recip => f.write_str("recip"),
             ops::Map::Sqrt => f.write_str("sqrt"),
+            ops::Map::Power(exponent) => write!(f, "power {exponent}"),
         }
     }
 }

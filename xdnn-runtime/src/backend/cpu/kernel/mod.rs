@@ -15,6 +15,7 @@ mod copy;
 mod elementwise;
 mod fallback;
 mod gather;
+mod largest;
 mod matmul;
 mod one_hot;
 mod pool;
@@ -76,6 +77,7 @@ pub(super) fn choose(op: &Op, operands: &[Shape], shape: Shape) -> Result<Box<dy
         (Op::PoolGather(pool), [x, _]) => Box::new(pool::Gather::new(*pool, *x)?),
         (Op::PoolScatter(pool), [_, _]) => Box::new(pool::Scatter::new(*pool)?),
         (Op::OneHot(_), [scores, _]) => Box::new(one_hot::OneHot::new(*scores)),
+        (Op::Largest(largest), [x]) => Box::new(largest::Largest::new(*largest, *x)),
         (Op::Reshape(_), _) => Box::new(Copy),
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })

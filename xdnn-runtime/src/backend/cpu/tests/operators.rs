@@ -7,8 +7,9 @@ use xdnn_ir::Shape;
 
 use super::{assert_agrees, numbers};
 use crate::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, Convolution, Map, MatMul, Mul, OneHot, Permute, Place,
-    PoolGather, PoolScatter, PoolWindow, PoolWinner, Role, Slice, Slopes, SparseMap, Sum, Winner,
+    Add, Axes, AxisMap, Broadcast, Concat, Convolution, Largest, Map, MatMul, Mul, OneHot, Permute,
+    Place, PoolGather, PoolScatter, PoolWindow, PoolWinner, Role, Slice, Slopes, SparseMap, Sum,
+    Winner,
 };
 
 fn shape(ranks: std::ops::RangeInclusive<usize>, most: usize) -> impl Strategy<Value = Shape> {
@@ -141,6 +142,7 @@ fn map() -> impl Strategy<Value = Map> {
         Just(Map::Ln),
         Just(Map::Recip),
         Just(Map::Sqrt),
+        prop::sample::select(vec![-1.5, -0.5, 0.0, 0.5, 2.0, 2.5]).prop_map(Map::Power),
     ]
 }
 
@@ -244,6 +246,19 @@ proptest! {
         let absolute = g.iter().map(|g| g.abs()).collect();
         let magnitude = super::exact(&mut graph, &[absolute, winners]).remove(0);
         super::assert_near(&found, &expected, &magnitude, "scatter");
+    }
+
+    #[test]
+    fn largest_elements(shape in shape(1..=3, 9), count: prop::sample::Index, seed: u64) {
+        let count = count.index(shape.dim(shape.rank() - 1) + 1);
+        let mut data = coarse(shape, seed);
+        if seed.is_multiple_of(4) {
+            data[seed as usize % shape.elements()] = f32::NAN;
+        }
+        let mut graph = super::single(Largest { count }, &[shape]);
+        let found = super::run(&super::compile(&graph).unwrap(), &[data.clone()]).remove(0);
+        let expected: Vec<f32> = super::exact(&mut graph, &[data])[0].iter().map(|x| *x as f32).collect();
+        prop_assert_eq!(found, expected);
     }
 
     #[test]
