@@ -7,7 +7,7 @@ use crate::{Fault, Shape};
 layer! {
     /// A transposed 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
     ///
-    /// `y[o, t] = Σ w[c, o, i]·x[c, s]` over all `s·stride + i·dilation − padding = t`: the transpose of [`Conv1d`].
+    /// `y[o, t] = Σ w[c, o, i]·x[c, s]` over all `s·stride + i·dilation − padding = t`: the transpose of [`Conv1d`](super::Conv1d).
     ///
     /// Weight `[in, out / groups, kernel]`.
     ConvTranspose1d {
@@ -32,7 +32,7 @@ layer! {
     /// A transposed 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
     ///
     /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for columns: the
-    /// transpose of [`Conv2d`].
+    /// transpose of [`Conv2d`](super::Conv2d).
     ///
     /// Weight `[in, out / groups, kernel height, kernel width]`.
     ConvTranspose2d {
@@ -58,7 +58,7 @@ layer! {
     /// degree.
     ///
     /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for rows and columns: the
-    /// transpose of [`Conv3d`].
+    /// transpose of [`Conv3d`](super::Conv3d).
     ///
     /// Weight `[in, out / groups, kernel depth, kernel height, kernel width]`.
     ConvTranspose3d {
