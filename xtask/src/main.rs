@@ -2,6 +2,7 @@
 
 mod bench_compile;
 mod conformance;
+mod editors;
 mod onnx;
 mod pypi;
 
@@ -17,12 +18,14 @@ use clap::Parser;
 enum Chore {
     BenchCompile(bench_compile::BenchCompile),
     Conformance(conformance::Conformance),
+    Editors(editors::Editors),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::BenchCompile(chore) => chore.run(),
         Chore::Conformance(chore) => chore.run(),
+        Chore::Editors(chore) => chore.run(),
     }
 }
 
