@@ -2,6 +2,7 @@
 #![deny(warnings, unreachable_pub)]
 #![allow(unused_qualifications)] // Paths of every kind are what is tested.
 #![deny(clippy::all, clippy::pedantic)]
+#![allow(clippy::cast_precision_loss, reason = "indices of small arrays")]
 
 use xdnn::ndarray::{Array2, Array4};
 use xdnn::{Device, Network, Seed, Target, XNetwork, network, verify};

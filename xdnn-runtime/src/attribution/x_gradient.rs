@@ -35,8 +35,8 @@ impl<T: Element> DynamicModel<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Inputs::check`] and of [`Target`], [`Error::NotHomogeneous`] for a network that is not homogeneous, and
-    /// [`Error::Degree`] for one whose degree is not above 0.
+    /// Those of [`Inputs::check`] and of [`Target`], [`NotHomogeneous`](crate::Error::NotHomogeneous) for a network that is
+    /// not homogeneous, and [`Degree`](crate::Error::Degree) for one whose degree is not above 0.
     pub fn attribute<'a>(
         &self,
         inputs: impl Into<Inputs<'a, T>>,
