@@ -85,6 +85,57 @@ macro_rules! network {
     };
 }
 
+/// Proves an activation to be homogeneous from its body, and makes it a step of every network that can see it.
+///
+/// ```
+/// use xdnn::prelude::*;
+///
+/// /// A leaky ReLU.
+/// #[xdnn]
+/// pub fn shrink(x: f32) -> f32 {
+///     if x > 0.0 { x } else { 0.1 * x }
+/// }
+///
+/// /// A ReLU, squared: degree 2.
+/// #[xdnn]
+/// pub fn square(x: f32) -> f32 {
+///     x * x.max(0.0)
+/// }
+///
+/// network! {
+///     pub struct Net(x: [8]) -> [2] {
+///         fc1: Linear(16) -> shrink;
+///         fc2: Linear(16) -> self::square;
+///         head: Linear(2);
+///     }
+/// }
+///
+/// assert_eq!(Net::DEGREE, Degree::integer(2));
+/// assert_eq!(shrink(-1.0), -0.1); // It stays a function, too.
+/// ```
+///
+/// A body is made of arithmetic, comparisons, `if … else …`, `let` and methods of `f32`. Every part of it has a degree
+/// `d`, `e(a·x) = a^d·e(x)` for all `a > 0`, or is refused: sums and comparisons need operands of one degree, products
+/// add degrees, roots divide them, and what has no degree, such as `exp`, may read values of degree 0 only. The constant
+/// 0 has every degree, any other constant has degree 0. The function of a value of degree `k` has the degree `d·k`.
+///
+/// A homogeneous function is `f(1)·x^d` for `x > 0` and `f(−1)·|x|^d` for `x < 0`, and that is what runs: as fast as
+/// `Relu` for `d = 1`, whatever the body looks like, and the same as the body but for rounding. For `d = 1` the
+/// derivative at 0 is that of the branch that the body takes there; between the operands of a `max`, `min` or `abs` it
+/// is the smaller slope, or 0 where the slopes change their sign, so that ReLU'(0) = 0 and |·|'(0) = 0. For other `d`
+/// it is 0.
+///
+/// The function can be used by its name where that is in scope, and by its path elsewhere, also from another crate:
+/// `fc: Linear(16) -> other::shrink`. What is not homogeneous does not compile:
+///
+/// ```compile_fail
+/// #[xdnn::xdnn]
+/// fn shifted(x: f32) -> f32 {
+///     x + 1.0 // `+` mixes the degrees 1 and 0
+/// }
+/// ```
+pub use xdnn_macros::xdnn;
+
 pub mod zoo;
 
 /// What a program that declares and runs networks needs: `use xdnn::prelude::*`.
@@ -94,7 +145,9 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::training::{Adam, Fit, Loss, Sgd, Trainer};
     #[doc(no_inline)]
-    pub use crate::{Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network};
+    pub use crate::{
+        Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network, xdnn,
+    };
 }
 
 /// What generated code needs. No part of the interface.

@@ -60,6 +60,22 @@ impl Degree {
         Self::rational(a * d + c * b, b * d)
     }
 
+    /// The degree of a function of this degree, of a value of the other; `None` when it does not fit.
+    pub const fn times(self, other: Self) -> Option<Self> {
+        Self::rational(
+            self.numerator as i64 * other.numerator as i64,
+            self.denominator as i64 * other.denominator as i64,
+        )
+    }
+
+    /// The degree of a quotient, or `None` when it does not fit.
+    pub const fn minus(self, other: Self) -> Option<Self> {
+        match other.times(Self::integer(-1)) {
+            Some(negative) => self.plus(negative),
+            None => None,
+        }
+    }
+
     /// Whether two degrees are the same.
     pub const fn same(self, other: Self) -> bool {
         self.numerator == other.numerator && self.denominator == other.denominator
@@ -109,6 +125,8 @@ mod tests {
         assert_eq!((half.numerator(), half.denominator()), (1, 2));
         assert_eq!(Degree::rational(1, -2), Degree::rational(-1, 2));
         assert_eq!(half.plus(half), Some(Degree::ONE));
+        assert_eq!(half.times(Degree::integer(3)), Degree::rational(3, 2));
+        assert_eq!(half.minus(Degree::ONE), Degree::rational(-1, 2));
         assert_eq!(Degree::rational(1, 0), None);
         assert_eq!(Degree::integer(i32::MAX).plus(Degree::ONE), None);
     }

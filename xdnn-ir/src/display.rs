@@ -64,6 +64,7 @@ impl fmt::Display for Operation {
         match self {
             Self::Layer(layer) => layer.fmt(f),
             Self::Combine(combine) => f.write_str(combine.name()),
+            Self::Function(function) => f.write_str(function.name),
         }
     }
 }

@@ -21,6 +21,7 @@ mod combine;
 mod degree;
 mod display;
 mod fault;
+mod function;
 pub mod layer;
 pub mod message;
 pub mod outline;
@@ -34,6 +35,7 @@ pub use argument::{Argument, Choice, Literal, Parameter, ParameterKind, Signatur
 pub use combine::Combine;
 pub use degree::Degree;
 pub use fault::Fault;
+pub use function::Function;
 pub use layer::Layer;
 pub use shape::{MAX_RANK, Shape};
 pub use spec::{Input, NetworkSpec, Node, Operand, Operation, Weight};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::{Combine, Degree, Fault, Layer, Shape};
+use crate::{Combine, Degree, Fault, Function, Layer, Shape};
 
 /// An input of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Operation {
     Layer(Layer),
     /// A combination of one or more operands.
     Combine(Combine),
+    /// A function of each element of one operand, which the user has declared.
+    Function(Function),
 }
 
 /// One step of a network.
@@ -165,6 +167,7 @@ impl Operation {
         match self {
             Self::Layer(layer) => layer.name(),
             Self::Combine(combine) => combine.name(),
+            Self::Function(function) => function.name,
         }
     }
 
@@ -172,7 +175,8 @@ impl Operation {
     pub const fn output(&self, operands: &[Shape]) -> Result<Shape, Fault> {
         match (self, operands) {
             (Self::Layer(layer), [input]) => layer.output(*input),
-            (Self::Layer(_), _) => Err(Fault::NoOperands),
+            (Self::Function(function), [input]) => function.output(*input),
+            (Self::Layer(_) | Self::Function(_), _) => Err(Fault::NoOperands),
             (Self::Combine(combine), operands) => combine.output(operands),
         }
     }
@@ -181,7 +185,8 @@ impl Operation {
     pub const fn degree(&self, operands: &[Degree]) -> Result<Degree, Fault> {
         match (self, operands) {
             (Self::Layer(layer), [input]) => layer.degree(*input),
-            (Self::Layer(_), _) => Err(Fault::NoOperands),
+            (Self::Function(function), [input]) => function.degree(*input),
+            (Self::Layer(_) | Self::Function(_), _) => Err(Fault::NoOperands),
             (Self::Combine(combine), operands) => combine.degree(operands),
         }
     }

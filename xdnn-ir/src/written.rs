@@ -9,7 +9,7 @@ pub use crate::layer::*;
 pub use crate::{Combine, Layer, Shape};
 pub use std::option::Option::{None, Some};
 
-use crate::{Degree, Input, Node, Operand, Operation, Weight};
+use crate::{Degree, Function, Input, Node, Operand, Operation, Weight};
 
 /// An input.
 pub const fn input<const RANK: usize>(name: &'static str, shape: [usize; RANK]) -> Input {
@@ -58,6 +58,27 @@ pub const fn combine<const RANK: usize>(
     Node {
         path: Cow::Borrowed(path),
         operation: Operation::Combine(combine),
+        operands: Cow::Borrowed(operands),
+        shape: Shape::new(shape),
+        degree,
+        weights,
+    }
+}
+
+/// A node that is a function, with the degree of the function and its values at 1, −1 and 0.
+pub const fn function<const RANK: usize>(
+    path: &'static str,
+    name: &'static str,
+    degree_of_function: [i32; 2],
+    values: [f64; 3],
+    operands: &'static [Operand],
+    shape: [usize; RANK],
+    degree: Option<Degree>,
+    weights: Range<usize>,
+) -> Node {
+    Node {
+        path: Cow::Borrowed(path),
+        operation: Operation::Function(Function::written(name, degree_of_function, values)),
         operands: Cow::Borrowed(operands),
         shape: Shape::new(shape),
         degree,

@@ -10,3 +10,9 @@ use proc_macro::TokenStream;
 pub fn network_impl(tokens: TokenStream) -> TokenStream {
     xdnn_syntax::expand(tokens.into()).into()
 }
+
+/// What `xdnn::xdnn` is: the attribute in front of functions and structs.
+#[proc_macro_attribute]
+pub fn xdnn(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    xdnn_syntax::attribute(arguments.into(), item.into()).into()
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::{Attribute, Visibility};
 use xdnn_ir::Combine;
 
@@ -177,14 +178,35 @@ pub(crate) enum Kind {
     },
 }
 
-/// `Conv2d(64, kernel = 3)`, `stage(3, 64)` or `image`.
+/// `Conv2d(64, kernel = 3)`, `stage(3, 64)`, `image` or `crate::act::shrink`.
 pub(crate) struct Call {
+    /// `crate::act::` in front of the name.
+    pub module: TokenStream,
     pub name: Ident,
     /// `None` without parentheses.
     pub arguments: Option<Vec<Argument>>,
 }
 
 impl Call {
+    /// The name with what stands in front of it.
+    pub(crate) fn path(&self) -> TokenStream {
+        let (module, name) = (&self.module, &self.name);
+        quote!(#module #name)
+    }
+
+    /// The path as text, without spaces.
+    pub(crate) fn key(&self) -> String {
+        crate::declaration::key(&self.path())
+    }
+
+    pub(crate) fn has_path(&self) -> bool {
+        !self.module.is_empty()
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::of(self.path())
+    }
+
     pub(crate) fn arguments(&self) -> &[Argument] {
         self.arguments.as_deref().unwrap_or_default()
     }

@@ -102,6 +102,13 @@ impl Diagnostic {
         }
     }
 
+    /// The same mistake, but another place is to blame.
+    #[must_use]
+    pub(crate) fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        self
+    }
+
     #[must_use]
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());

@@ -10,16 +10,20 @@
 
 mod arguments;
 mod ast;
+mod attribute;
 mod check;
+mod declaration;
 mod diagnostic;
 mod expand;
+mod function;
 mod lower;
 mod parse;
 mod suggest;
 
 use proc_macro2::TokenStream;
-use xdnn_ir::NetworkSpec;
+use xdnn_ir::{Function, NetworkSpec};
 
+pub use attribute::attribute;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use expand::expand;
 
@@ -27,14 +31,19 @@ pub use expand::expand;
 ///
 /// The value of a constant of the user's crate is not to be found here: it is refused.
 ///
+/// Items in front of it that have the attribute `#[xdnn]` are what the network may use besides:
+/// `#[xdnn] fn shrink(x: f32) -> f32 { … } struct Net(x: [784]) -> [10] { fc: Linear(10) -> shrink; }`.
+///
 /// # Errors
 ///
 /// Everything that is wrong with it.
 pub fn check(tokens: TokenStream) -> Result<NetworkSpec, Diagnostics> {
     let mut errors = diagnostic::Collector::default();
+    let (declarations, tokens) = attribute::declarations(tokens, &mut errors);
     let spec = parse::network(tokens, &mut errors).map(|network| {
-        check::names::check(&network, &mut errors);
-        let lowered = lower::lower(&network, &mut errors);
+        let others = check::names::Others::Known(&declarations);
+        check::names::check(&network, &others, &mut errors);
+        let lowered = lower::lower(&network, &declarations, &mut errors);
         if let Some(refusal) = lowered.open.as_ref().and_then(lower::Open::refusal) {
             errors.push(refusal);
         }
@@ -52,6 +61,31 @@ pub fn check(tokens: TokenStream) -> Result<NetworkSpec, Diagnostics> {
 pub fn check_str(source: &str) -> Result<NetworkSpec, Diagnostics> {
     match source.parse() {
         Ok(tokens) => check(tokens),
+        Err(error) => Err(Diagnostics::from_lexer(&error)),
+    }
+}
+
+/// Proves a function, `fn shrink(x: f32) -> f32 { … }`, to be homogeneous.
+///
+/// # Errors
+///
+/// Everything that keeps it from being so.
+pub fn prove(tokens: TokenStream) -> Result<Function, Diagnostics> {
+    let mut errors = diagnostic::Collector::default();
+    let function =
+        function::parse(tokens, &mut errors).and_then(|item| function::prove(&item, &mut errors));
+    errors.finish()?;
+    function.ok_or_else(Diagnostics::unreadable)
+}
+
+/// Proves the text of a function, like [`prove`].
+///
+/// # Errors
+///
+/// Everything that keeps it from being homogeneous.
+pub fn prove_str(source: &str) -> Result<Function, Diagnostics> {
+    match source.parse() {
+        Ok(tokens) => prove(tokens),
         Err(error) => Err(Diagnostics::from_lexer(&error)),
     }
 }

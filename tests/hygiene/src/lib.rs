@@ -26,6 +26,7 @@
 #![allow(clippy::cargo_common_metadata, clippy::multiple_crate_versions)]
 #![no_implicit_prelude]
 
+pub mod act;
 pub mod plain;
 pub mod taken;
 

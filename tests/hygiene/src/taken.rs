@@ -50,6 +50,7 @@ fn layer() {}
 fn combine() {}
 fn degree() {}
 fn ratio() {}
+fn function() {}
 fn value() {}
 fn given() {}
 

@@ -16,7 +16,9 @@ pub use recovery::plausible;
 
 use crate::message::text::{Part, equal, text};
 use crate::message::{Explanation, output};
-use crate::{Combine, Degree, Fault, Input, Layer, Node, Operand, Operation, Shape, Weight};
+use crate::{
+    Combine, Degree, Fault, Function, Input, Layer, Node, Operand, Operation, Shape, Weight,
+};
 
 /// A node, but for the shape of its result.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,23 @@ pub const fn combine(
 ) -> Step {
     Step {
         operation: Operation::Combine(combine),
+        sound: true,
+        operands,
+        degree,
+        weights: &[],
+    }
+}
+
+/// A function of the user, with its degree and its values at 1, −1 and 0.
+pub const fn function(
+    name: &'static str,
+    degree_of_function: [i32; 2],
+    values: [f64; 3],
+    operands: &'static [Operand],
+    degree: Option<Degree>,
+) -> Step {
+    Step {
+        operation: Operation::Function(Function::written(name, degree_of_function, values)),
         sound: true,
         operands,
         degree,

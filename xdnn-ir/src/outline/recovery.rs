@@ -22,6 +22,6 @@ pub const fn plausible(operation: &Operation, operands: &[Shape], fault: &Fault)
             [_, like] => Some(*like),
             _ => None,
         },
-        (Operation::Combine(_), _) => Some(*first),
+        (Operation::Combine(_) | Operation::Function(_), _) => Some(*first),
     }
 }

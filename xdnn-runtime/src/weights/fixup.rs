@@ -2,7 +2,7 @@
 //!
 //! The rules are stated at [`initial`](super::initial).
 
-use xdnn_ir::{Combine, Layer, NetworkSpec, Node, Operand, Operation};
+use xdnn_ir::{Combine, Degree, Layer, NetworkSpec, Node, Operand, Operation};
 
 /// A residual branch: the nodes that lead to one operand of a `sum` and to none of the others.
 struct Branch {
@@ -198,6 +198,7 @@ fn is_activation(node: &Node) -> bool {
         Operation::Combine(combine) => {
             !matches!(combine, Combine::Sum | Combine::Concat | Combine::Unpool)
         }
+        Operation::Function(_) => true,
     }
 }
 
@@ -209,6 +210,9 @@ fn blocks_at_zero(node: &Node) -> bool {
         Operation::Layer(Layer::LeakyRelu(layer)) => layer.negative_slope == 0.0,
         Operation::Layer(_) => false,
         Operation::Combine(combine) => combine == Combine::Product,
+        Operation::Function(ref function) => {
+            function.degree != Degree::ONE || function.at_zero == 0.0
+        }
     }
 }
 

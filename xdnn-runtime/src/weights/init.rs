@@ -49,7 +49,7 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
             Operation::Layer(layer) => Start::Normal {
                 factor: factor * transposition(&layer, spec.weights().get(node.weights.start)),
             },
-            Operation::Combine(_) => Start::Normal { factor },
+            Operation::Combine(_) | Operation::Function(_) => Start::Normal { factor },
         };
         if let Some(starts) = starts.get_mut(node.weights.clone()) {
             starts.fill(start);

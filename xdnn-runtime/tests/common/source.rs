@@ -47,6 +47,7 @@ pub fn source(spec: &NetworkSpec) -> Option<String> {
                 format!("{} -> {layer}", operands[0])
             }
             Operation::Layer(layer) => format!("{} -> n{i}: {layer}", operands[0]),
+            Operation::Function(function) => format!("{} -> {}", operands[0], function.name),
             // One operand is no combination: the language wants two.
             Operation::Combine(_) if operands.len() == 1 => operands[0].clone(),
             Operation::Combine(rule) => format!("{}({})", rule.name(), operands.join(", ")),

@@ -4,18 +4,31 @@
 
 use std::collections::{HashMap, HashSet};
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt as _;
 use xdnn_ir::message::{aliases, refusals};
 use xdnn_ir::{Layer, ParameterKind};
 
 use crate::arguments;
 use crate::ast::{Block, Body, Call, Expr, ExprKind, Flow, Item, Kind, Network, Operands, Step};
+use crate::declaration::{Declarations, key};
 use crate::diagnostic::{Collector, Diagnostic};
 use crate::suggest;
 
-/// Checks all names of a network.
-pub(crate) fn check(network: &Network, errors: &mut Collector) {
+/// Who knows the names that a network does not declare itself.
+pub(crate) enum Others<'d> {
+    /// Nobody but these.
+    Known(&'d Declarations),
+    /// The compiler, which will be asked.
+    Asked,
+}
+
+/// Checks all names of a network. The result lists the names to ask the compiler for, in order of their first mention.
+pub(crate) fn check(
+    network: &Network,
+    others: &Others,
+    errors: &mut Collector,
+) -> Vec<TokenStream> {
     let mut labels = HashSet::new();
     if let Some(body) = &network.body {
         body.visit_steps(&mut |step| labels.extend(step.label.as_ref().map(text)));
@@ -23,6 +36,8 @@ pub(crate) fn check(network: &Network, errors: &mut Collector) {
     let levels = vec![Level::default()];
     let mut names = Names {
         errors,
+        others,
+        asked: Vec::new(),
         levels,
         labels,
     };
@@ -57,14 +72,79 @@ pub(crate) fn check(network: &Network, errors: &mut Collector) {
         names.items(body);
     }
     names.close();
+    names.asked
+}
+
+/// The names that a block of another place does not declare itself.
+pub(crate) fn foreign_of(block: &Block) -> Vec<TokenStream> {
+    let mut errors = Collector::default();
+    let mut names = Names {
+        errors: &mut errors,
+        others: &Others::Asked,
+        asked: Vec::new(),
+        levels: vec![Level::default()],
+        labels: HashSet::new(),
+    };
+    names.block(block);
+    let asked = names.asked;
+    // They were reported where the block is declared.
+    drop(errors.finish());
+    asked
 }
 
 struct Names<'a, 'e> {
     errors: &'e mut Collector,
+    others: &'e Others<'e>,
+    asked: Vec<TokenStream>,
     levels: Vec<Level<'a>>,
     /// Every label of the network, for those who take one for a value.
     labels: HashSet<String>,
 }
+
+/// Where a step stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    /// At the start of a flow, where values can stand.
+    First,
+    /// It is all of an operand, as values mostly are.
+    Alone,
+    /// Behind `->`.
+    Later,
+}
+
+/// Macros that are everywhere, and are no functions of a network.
+const MACROS_OF_STD: [&str; 30] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "cfg",
+    "column",
+    "compile_error",
+    "dbg",
+    "debug_assert",
+    "env",
+    "eprint",
+    "eprintln",
+    "file",
+    "format",
+    "format_args",
+    "include",
+    "include_bytes",
+    "include_str",
+    "line",
+    "matches",
+    "module_path",
+    "option_env",
+    "panic",
+    "print",
+    "println",
+    "stringify",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+];
 
 /// The names that one body declares.
 #[derive(Default)]
@@ -221,11 +301,24 @@ impl<'a> Names<'a, '_> {
 
     fn flow(&mut self, flow: &'a Flow) {
         for (i, step) in flow.steps.iter().enumerate() {
-            self.step(step, i == 0);
+            let position = if i == 0 {
+                Position::First
+            } else {
+                Position::Later
+            };
+            self.step(step, position);
         }
     }
 
-    fn step(&mut self, step: &'a Step, first: bool) {
+    /// A flow between the commas of a combination.
+    fn operand(&mut self, flow: &'a Flow) {
+        match flow.steps.as_slice() {
+            [step] => self.step(step, Position::Alone),
+            _ => self.flow(flow),
+        }
+    }
+
+    fn step(&mut self, step: &'a Step, position: Position) {
         match &step.kind {
             Kind::Body(body) => self.body(body),
             Kind::Residual { body, skip, .. } => {
@@ -241,17 +334,22 @@ impl<'a> Names<'a, '_> {
             Kind::Combine {
                 operands: Operands::Flows(flows),
                 ..
-            } => flows.iter().for_each(|flow| self.flow(flow)),
+            } => flows.iter().for_each(|flow| self.operand(flow)),
             Kind::Combine {
                 operands: Operands::Body(body),
                 ..
             } => self.body(body),
-            Kind::Call(call) => self.call(step, call, first),
+            Kind::Call(call) => self.call(step, call, position),
         }
     }
 
-    fn call(&mut self, step: &'a Step, call: &'a Call, first: bool) {
+    fn call(&mut self, step: &'a Step, call: &'a Call, position: Position) {
+        if call.has_path() {
+            self.foreign_path(call);
+            return;
+        }
         let name = text(&call.name);
+        let first = position != Position::Later;
         if call.arguments.is_none() && self.mention(&name) {
             if !first {
                 self.error(
@@ -286,8 +384,11 @@ impl<'a> Names<'a, '_> {
         {
             return;
         }
+        if arguments::signature(&name).is_none() && self.foreign(step, call, &name, position) {
+            return;
+        }
         let signature = arguments::signature(&name).or_else(|| {
-            let (diagnostic, meant) = self.unknown(call, &name, first);
+            let (diagnostic, meant) = self.unknown(step, call, &name, position);
             self.error(diagnostic);
             // What was meant is not unused, too.
             meant.map(|meant| self.mention(&meant));
@@ -319,53 +420,151 @@ impl<'a> Names<'a, '_> {
         false
     }
 
+    /// Whether another place may know, or knows, what a plain name stands for.
+    fn foreign(&mut self, step: &Step, call: &Call, name: &str, position: Position) -> bool {
+        match self.others {
+            Others::Known(declarations) => {
+                let known = declarations.get(name).is_some();
+                if known {
+                    self.without_arguments(call);
+                }
+                known
+            }
+            Others::Asked => {
+                let asked = self.is_worth_asking(step, call, name, position);
+                if asked {
+                    self.ask(call);
+                }
+                asked
+            }
+        }
+    }
+
+    /// A mistake in what the language itself knows is told in its words; the rest the compiler may know.
+    fn is_worth_asking(&self, step: &Step, call: &Call, name: &str, position: Position) -> bool {
+        if call.arguments.as_ref().is_some_and(|list| !list.is_empty()) {
+            return false;
+        }
+        if self
+            .mistake(step, call, name, position != Position::Later)
+            .is_some()
+        {
+            return false;
+        }
+        name.starts_with(char::is_uppercase)
+            || position != Position::Alone && !MACROS_OF_STD.contains(&name)
+    }
+
+    /// A function or a block of another place, by its path.
+    fn foreign_path(&mut self, call: &Call) {
+        let name = text(&call.name);
+        if let Some(layer) = aliases::layer(&name).filter(|layer| *layer == name) {
+            let error = Diagnostic::new(call.place(), "layers have plain names");
+            self.error(error.help(format!("write `{layer}`")));
+            return;
+        }
+        self.without_arguments(call);
+        match self.others {
+            Others::Known(declarations) if declarations.get(&call.key()).is_some() => {}
+            Others::Known(_) => {
+                let error = Diagnostic::new(call.place(), format!("unknown path `{}`", call.key()));
+                self.error(error.help("declare what it leads to with `#[xdnn]`"));
+            }
+            Others::Asked => self.ask(call),
+        }
+    }
+
+    fn ask(&mut self, call: &Call) {
+        let path = call.path();
+        if self.asked.iter().all(|asked| key(asked) != key(&path)) {
+            self.asked.push(path);
+        }
+    }
+
+    fn without_arguments(&mut self, call: &Call) {
+        if let Some(argument) = call.arguments().first() {
+            let error = Diagnostic::new(
+                argument.value.place,
+                format!("`{}` takes no arguments", call.name),
+            );
+            self.error(error.help(format!("write `{}` alone", call.key())));
+        }
+    }
+
     /// What to say about the name of a step that is neither value nor block nor layer, and what was probably meant.
-    fn unknown(&self, call: &Call, name: &str, first: bool) -> (Diagnostic, Option<String>) {
+    fn unknown(
+        &self,
+        step: &Step,
+        call: &Call,
+        name: &str,
+        position: Position,
+    ) -> (Diagnostic, Option<String>) {
+        let first = position != Position::Later;
+        if let Some(mistake) = self.mistake(step, call, name, first) {
+            return mistake;
+        }
+        let what = what(call, name, first);
+        let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
+        let help = match what {
+            "layer" => format!("the layers are {}", layers()),
+            "block" => format!("declare it: `block {name}(…) {{ … }}`"),
+            _ => format!("declare it before it is used: `let {name} = …;`"),
+        };
+        let error = error.help(help);
+        if position == Position::Alone && matches!(self.others, Others::Asked) {
+            let help = format!("if it is a function, put it in braces here: `{{ {name} }}`");
+            return (error.help(help), None);
+        }
+        (error, None)
+    }
+
+    /// What to say about an unknown name that the language can explain, and what was probably meant.
+    fn mistake(
+        &self,
+        step: &Step,
+        call: &Call,
+        name: &str,
+        first: bool,
+    ) -> Option<(Diagnostic, Option<String>)> {
+        // Functions have such names, and are as good as layers.
+        let like_a_function = name.starts_with(char::is_lowercase) && call.arguments().is_empty();
+        let own = |error: Diagnostic| match like_a_function {
+            true => error.help(format!(
+                "a function of yours that has this name goes by its path: `self::{name}`"
+            )),
+            false => error,
+        };
         if let Some(refusal) = refusals::find(name) {
             let error = Diagnostic::new(
                 &call.name,
                 format!("`{name}` is not nonnegatively homogeneous"),
             );
-            return (error.note(refusal.reason(name)).help(refusal.remedy), None);
+            let error = error.note(refusal.reason(name)).help(refusal.remedy);
+            return Some((own(error), None));
         }
-        let what = match (name.starts_with(char::is_uppercase), &call.arguments) {
-            (true, _) => "layer",
-            (false, Some(_)) => "block",
-            (false, None) if first => "value",
-            (false, None) => "layer",
-        };
+        let what = what(call, name, first);
         let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
         if let Some(meant) = aliases::layer(name) {
-            return (error.help(format!("did you mean `{meant}`?")), None);
+            return Some((own(error.help(format!("did you mean `{meant}`?"))), None));
         }
         if let Some(combine) = aliases::combination(name) {
-            return (
-                error.help(format!(
-                    "name the flows to combine: `{}(a, b)`",
-                    combine.name()
-                )),
-                None,
-            );
+            let help = format!("name the flows to combine: `{}(a, b)`", combine.name());
+            return Some((error.help(help), None));
         }
-        if let Some(later) = aliases::later(name) {
+        if let Some(later) = aliases::later(name).filter(|_| !like_a_function) {
             let error = error.note(format!(
                 "`{later}` is homogeneous, but not in this release of the language"
             ));
-            return (
-                error.help("the layers of this release are those of `xdnn::ir::layer`"),
-                None,
-            );
+            let help = "the layers of this release are those of `xdnn::ir::layer`";
+            return Some((error.help(help), None));
         }
         if ["residual", "repeat", "skip", "block"].contains(&name) {
-            return (
-                error.note(format!(
-                    "`{name}` is a word of the language, and a body in braces belongs to it"
-                )),
-                None,
-            );
+            let note =
+                format!("`{name}` is a word of the language, and a body in braces belongs to it");
+            return Some((error.note(note), None));
         }
-        if let Some(meant) = self.closest(name) {
-            return (error.help(format!("did you mean `{meant}`?")), Some(meant));
+        if let Some(meant) = self.closest(name, !like_a_function) {
+            return Some((error.help(format!("did you mean `{meant}`?")), Some(meant)));
         }
         if self
             .levels
@@ -373,32 +572,22 @@ impl<'a> Names<'a, '_> {
             .any(|level| level.values.contains_key(name))
         {
             let error = error.note("a block sees its parameters and the value that flows into it, but no values around it");
-            return (
-                error.help("let the value flow in, or write the flow without a block"),
-                None,
-            );
+            let help = "let the value flow in, or write the flow without a block";
+            return Some((error.help(help), None));
         }
-        if self.labels.contains(name) {
+        if self.labels.contains(name) && step.label.as_ref().is_none_or(|label| text(label) != name)
+        {
             let error = error.note(format!(
                 "`{name}` is the label of a step: it names weights, not a value"
             ));
-            return (
-                error.help(format!(
-                    "give the value a name, and use that: `let y = {name}: …;`"
-                )),
-                None,
-            );
+            let help = format!("give the value a name, and use that: `let y = {name}: …;`");
+            return Some((error.help(help), None));
         }
-        let help = match what {
-            "layer" => format!("the layers are {}", layers()),
-            "block" => format!("declare it: `block {name}(…) {{ … }}`"),
-            _ => format!("declare it before it is used: `let {name} = …;`"),
-        };
-        (error.help(help), None)
+        None
     }
 
     /// The visible value, block or layer whose name is close to this one.
-    fn closest(&self, name: &str) -> Option<String> {
+    fn closest(&self, name: &str, with_layers: bool) -> Option<String> {
         let closed = self.levels.iter().rev().position(|level| level.closed);
         let visible = closed.map_or(self.levels.len(), |n| n + 1);
         let values = self
@@ -412,7 +601,8 @@ impl<'a> Names<'a, '_> {
             .iter()
             .rev()
             .flat_map(|level| level.blocks.keys());
-        let layers = Layer::SIGNATURES.iter().map(|signature| signature.name);
+        let layers = Layer::SIGNATURES.iter().filter(|_| with_layers);
+        let layers = layers.map(|signature| signature.name);
         let candidates = values.chain(blocks).map(String::as_str).chain(layers);
         suggest::closest(name, candidates.filter(|candidate| *candidate != name)).map(str::to_owned)
     }
@@ -493,6 +683,16 @@ impl<'a> Names<'a, '_> {
 /// Whether a name is spelt as Rust's constants are: `WIDTH`.
 pub(crate) fn is_constant(name: &str) -> bool {
     name.contains(char::is_uppercase) && !name.contains(char::is_lowercase)
+}
+
+/// What a step of this name would be.
+fn what(call: &Call, name: &str, first: bool) -> &'static str {
+    match (name.starts_with(char::is_uppercase), &call.arguments) {
+        (true, _) => "layer",
+        (false, Some(_)) => "block",
+        (false, None) if first => "value",
+        (false, None) => "layer",
+    }
 }
 
 /// The names of all layers, for a message.

@@ -27,7 +27,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use xdnn_ir::{Literal, NetworkSpec, Node, Operation};
 
-use super::spec::{combine, degree, impls, literal, operand, word};
+use super::spec::{combine, degree, function, impls, literal, operand, word};
 use super::{Context, local};
 use crate::ast::Operator;
 use crate::diagnostic::Place;
@@ -159,11 +159,17 @@ impl<'c> Outline<'c> {
         let operands = node.operands.iter().map(|of| operand(*of));
         let (reads, degree) = (quote!(&[#(#operands),*]), degree(node.degree));
         let Operation::Layer(layer) = &node.operation else {
-            let combine = match node.operation {
-                Operation::Combine(of) => combine(of),
+            return match node.operation {
+                Operation::Combine(of) => {
+                    let combine = combine(of);
+                    quote!(__xdnn::combine(#combine, #reads, #degree))
+                }
+                Operation::Function(of) => {
+                    let function = function(&of);
+                    quote!(__xdnn::function(#function, #reads, #degree))
+                }
                 Operation::Layer(_) => TokenStream::new(),
             };
-            return quote!(__xdnn::combine(#combine, #reads, #degree));
         };
         let name = word(layer.name());
         let fields = layer.fields().into_iter().zip(&site.arguments);

@@ -3,7 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use xdnn_ir::{
-    Combine, Degree, Input, Layer, Literal, NetworkSpec, Node, Operand, Operation, Shape, Weight,
+    Combine, Degree, Function, Input, Layer, Literal, NetworkSpec, Node, Operand, Operation, Shape,
+    Weight,
 };
 
 use super::Context;
@@ -94,6 +95,10 @@ fn node(node: &Node) -> TokenStream {
             let of = combine(*of);
             quote!(combine(#path, #of, #tail))
         }
+        Operation::Function(of) => {
+            let of = function(of);
+            quote!(function(#path, #of, #tail))
+        }
     }
 }
 
@@ -120,6 +125,13 @@ fn layer(layer: &Layer) -> TokenStream {
 
 pub(super) fn word(text: &str) -> Ident {
     Ident::new(text, Span::call_site())
+}
+
+/// The name, the degree and the values of a function.
+pub(super) fn function(of: &Function) -> TokenStream {
+    let (name, n, d) = (of.name, of.degree.numerator(), of.degree.denominator());
+    let (positive, negative, at_zero) = (of.positive, of.negative, of.at_zero);
+    quote!(#name, [#n, #d], [#positive, #negative, #at_zero])
 }
 
 pub(super) fn literal(value: &Literal) -> TokenStream {

@@ -10,11 +10,11 @@ use crate::diagnostic::Diagnostic;
 
 /// A call under way.
 pub(super) struct Entry<'a> {
-    block: &'a Block,
+    pub block: &'a Block,
     /// The name at the place of the call.
     pub name: Ident,
     /// The call with its values: `bottleneck(64)`.
-    text: String,
+    pub text: String,
 }
 
 /// "in `bottleneck(64)`, called from `stage(3, 64)`"

@@ -38,12 +38,7 @@ impl<'a> Lowerer<'a, '_> {
             Current::Value(value) => Some(value),
             Current::Unknown => None,
             Current::Nothing => {
-                let error = Diagnostic::new(&call.name, format!("`{name}` has nothing to read"));
-                self.report(
-                    error
-                        .note("the network has several inputs, and none of them flows here")
-                        .help(format!("name the value that it reads: `image -> {name}`")),
-                );
+                self.nothing_to_read(call);
                 None
             }
         };

@@ -7,6 +7,7 @@
 mod block;
 mod combine;
 mod evaluate;
+mod foreign;
 mod labels;
 mod layer;
 mod open;
@@ -19,8 +20,10 @@ use std::borrow::Cow;
 use xdnn_ir::message::output;
 use xdnn_ir::{Degree, Input, NetworkSpec, Node, Operand, Operation, Shape, Weight};
 
+use crate::arguments;
 use crate::ast::{self, Body, Call, Dims, Flow, Item, Kind, Network, Step};
 use crate::check;
+use crate::declaration::Declarations;
 use crate::diagnostic::{Collector, Diagnostic, Place};
 
 pub(crate) use labels::{Field, FieldType, Members};
@@ -64,12 +67,21 @@ pub(crate) struct Lowered {
     pub members: Members,
     /// What only the compiler knows. `None` after a mistake, and where the macro knows everything.
     pub open: Option<Open>,
+    /// Whether mistakes that are reported elsewhere hide a part of it.
+    pub guesses: bool,
 }
 
 /// Lowers a network; its mistakes go to `errors`.
-pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
+pub(crate) fn lower(
+    network: &Network,
+    declarations: &Declarations,
+    errors: &mut Collector,
+) -> Lowered {
     let mut lowerer = Lowerer {
         errors,
+        declarations,
+        blamed: None,
+        guesses: false,
         nodes: Vec::new(),
         sites: Vec::new(),
         weights: Vec::new(),
@@ -117,7 +129,8 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
             _ => Operand::Input(0),
         },
     };
-    if lowerer.errors.is_empty() {
+    let guesses = lowerer.guesses;
+    if lowerer.errors.is_empty() && !guesses {
         check::usage::check(network, &spec, &lowerer.sites, &mut |diagnostic| {
             lowerer.errors.push(diagnostic)
         });
@@ -135,6 +148,7 @@ pub(crate) fn lower(network: &Network, errors: &mut Collector) -> Lowered {
         spec,
         members,
         open: open.filter(Open::is_open),
+        guesses,
     }
 }
 
@@ -149,6 +163,10 @@ fn input((input, form): (&ast::Input, &Option<Form>)) -> Input {
 
 struct Lowerer<'a, 'e> {
     errors: &'e mut Collector,
+    /// What the body at hand uses of other places.
+    declarations: &'a Declarations,
+    /// The call to blame for what is wrong inside of a block of another place.
+    blamed: Option<Place>,
     nodes: Vec<Node>,
     /// Where each node stands.
     sites: Vec<Site>,
@@ -157,6 +175,8 @@ struct Lowerer<'a, 'e> {
     calls: Vec<block::Entry<'a>>,
     bodies: usize,
     steps: usize,
+    /// Whether a part was refused elsewhere, so that checks of the whole would mislead.
+    guesses: bool,
     /// Whether the network is too large, so that nothing more is lowered.
     exhausted: bool,
 }
@@ -210,7 +230,10 @@ impl<'a> Lowerer<'a, '_> {
             Some(chain) => diagnostic.note(chain),
             None => diagnostic,
         };
-        self.errors.push(diagnostic);
+        self.errors.push(match self.blamed {
+            Some(place) => diagnostic.at(place),
+            None => diagnostic,
+        });
     }
 
     fn body(&mut self, body: &'a Body, outer: &Scope<'_, 'a>, current: Current) -> Current {
@@ -277,10 +300,14 @@ impl<'a> Lowerer<'a, '_> {
 
     fn flow(&mut self, flow: &'a Flow, scope: &Scope<'_, 'a>, mut current: Current) -> Current {
         for (i, step) in flow.steps.iter().enumerate() {
-            if let Kind::Call(Call {
-                name,
-                arguments: None,
-            }) = &step.kind
+            if let Kind::Call(
+                call @ Call {
+                    name,
+                    arguments: None,
+                    ..
+                },
+            ) = &step.kind
+                && !call.has_path()
                 && let Some(value) = scope.value(&scope::text(name))
             {
                 // Behind `->` a value is a mistake, which the check of names reports.
@@ -321,12 +348,32 @@ impl<'a> Lowerer<'a, '_> {
                 count,
                 body,
             } => self.repeat(step, keyword, count, body, scope, current),
-            Kind::Call(call) => match scope.block(&scope::text(&call.name)) {
-                Some((block, home)) => self.labelled(step, |lowerer| {
-                    lowerer.call(call, block, home, scope, current)
-                }),
-                None => self.layer(step, call, scope, current),
-            },
+            Kind::Call(call) => self.called(step, call, scope, current),
+        }
+    }
+
+    /// A call of a block, a layer, or what another place declares.
+    fn called(
+        &mut self,
+        step: &'a Step,
+        call: &'a Call,
+        scope: &Scope<'_, 'a>,
+        current: Current,
+    ) -> Current {
+        let name = scope::text(&call.name);
+        let own = !call.has_path();
+        if let Some((block, home)) = scope.block(&name).filter(|_| own) {
+            return self.labelled(step, |lowerer| {
+                lowerer.call(call, block, home, scope, current)
+            });
+        }
+        if own && arguments::signature(&name).is_some() {
+            return self.layer(step, call, scope, current);
+        }
+        match self.declarations.get(&call.key()) {
+            Some(declaration) => self.foreign(step, call, declaration, current),
+            None if own => self.layer(step, call, scope, current),
+            None => self.unknown(step),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Flows: steps joined by `->`.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
-use syn::{Attribute, Token, token};
+use syn::{Attribute, Path, Token, token};
 use xdnn_ir::Combine;
 
 use super::item::peek_keyword;
@@ -88,6 +89,9 @@ impl Parser<'_> {
             return Ok((Kind::Body(body), end));
         }
         let expected = "expected a layer, a block, `residual`, `repeat` or `{`";
+        if input.peek(Token![::]) || (peek_word(input) && input.peek2(Token![::])) {
+            return self.path(input);
+        }
         if !peek_word(input) {
             return Err(Diagnostic::new(input.span(), expected));
         }
@@ -128,10 +132,28 @@ impl Parser<'_> {
                     .help(format!("did you mean `{meant}`?")));
             }
         }
-        if input.peek(Token![::]) {
-            return Err(Diagnostic::new(&name, "paths are not supported here")
-                .help("layers and blocks have plain names, such as `Relu`"));
+        self.call(input, TokenStream::new(), name)
+    }
+
+    /// `crate::act::shrink`, a function or a block of another place.
+    fn path(&mut self, input: ParseStream) -> Result<(Kind, Place)> {
+        let mut path = input.call(Path::parse_mod_style)?;
+        if let Some(segment) = path.segments.iter().find(|segment| segment.ident == "Self") {
+            let error = Diagnostic::new(&segment.ident, "functions and blocks are in no type");
+            return Err(error.help("write the path of the module that declares it"));
         }
+        let Some(last) = path.segments.pop() else {
+            return Err(Diagnostic::new(input.span(), "expected a name behind `::`"));
+        };
+        self.call(input, path.into_token_stream(), last.ident)
+    }
+
+    fn call(
+        &mut self,
+        input: ParseStream,
+        module: TokenStream,
+        name: Ident,
+    ) -> Result<(Kind, Place)> {
         let (arguments, end) = if input.peek(token::Paren) {
             let (content, paren) = group::parentheses(input)?;
             let arguments = self.or_drain(&content, Self::arguments)?;
@@ -139,7 +161,12 @@ impl Parser<'_> {
         } else {
             (None, Place::from(&name))
         };
-        Ok((Kind::Call(Call { name, arguments }), end))
+        let call = Call {
+            module,
+            name,
+            arguments,
+        };
+        Ok((Kind::Call(call), end))
     }
 
     fn residual(&mut self, input: ParseStream, keyword: Ident) -> Result<(Kind, Place)> {

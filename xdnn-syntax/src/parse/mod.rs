@@ -12,7 +12,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Token, token};
 
-use crate::ast::Network;
+use crate::ast::{Body, Network};
 use crate::diagnostic::{Collector, Diagnostic, Place};
 
 type Result<T> = std::result::Result<T, Diagnostic>;
@@ -50,6 +50,30 @@ pub(crate) fn network(tokens: TokenStream, errors: &mut Collector) -> Option<Net
         }
     }
     network
+}
+
+/// Reads `{ … }`, the body of a block. What is wrong goes to `errors`.
+pub(crate) fn body(tokens: TokenStream, errors: &mut Collector) -> Option<Body> {
+    let mut body = None;
+    let read = |input: ParseStream| {
+        let mut parser = Parser {
+            errors: &mut *errors,
+            depth: 0,
+            incomplete: false,
+        };
+        match parser.body(input) {
+            Ok(read) => body = Some(read),
+            Err(error) => parser.errors.push(error),
+        }
+        drain(input);
+        Ok(())
+    };
+    if let Err(error) = read.parse2(tokens)
+        && errors.is_empty()
+    {
+        errors.push(error.into());
+    }
+    body
 }
 
 fn is_too_deep(tokens: TokenStream) -> bool {

@@ -13,6 +13,7 @@ mod adaptive;
 mod axes;
 mod combine;
 mod convolution;
+mod function;
 mod linear;
 mod order;
 mod padding;
@@ -76,6 +77,7 @@ pub(super) fn forward(
                 }
                 _ => *x,
             },
+            (Operation::Function(function), [x]) => function::function(graph, function, *x)?,
             (Operation::Layer(layer), [x]) => {
                 let site = Site {
                     graph,
