@@ -65,12 +65,15 @@ pub const fn combine<const RANK: usize>(
     }
 }
 
-/// A node that is a function, with the degree of the function and its values at 1, −1 and 0.
+/// A function of the user, of its degree and its values at 1, −1 and 0.
+pub const fn act(name: &'static str, degree: [i32; 2], values: [f64; 3]) -> Function {
+    Function::written(name, degree, values)
+}
+
+/// A node that is a function.
 pub const fn function<const RANK: usize>(
     path: &'static str,
-    name: &'static str,
-    degree_of_function: [i32; 2],
-    values: [f64; 3],
+    function: Function,
     operands: &'static [Operand],
     shape: [usize; RANK],
     degree: Option<Degree>,
@@ -78,7 +81,7 @@ pub const fn function<const RANK: usize>(
 ) -> Node {
     Node {
         path: Cow::Borrowed(path),
-        operation: Operation::Function(Function::written(name, degree_of_function, values)),
+        operation: Operation::Function(function),
         operands: Cow::Borrowed(operands),
         shape: Shape::new(shape),
         degree,

@@ -1,6 +1,6 @@
 //! Functions for this crate and for others.
 
-/// A ReLU that keeps a tenth.
+/// `x` above 0, and a tenth of it below.
 #[::neural::xdnn]
 #[must_use]
 pub fn shrink(x: f32) -> f32 {

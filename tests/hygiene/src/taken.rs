@@ -51,6 +51,7 @@ fn combine() {}
 fn degree() {}
 fn ratio() {}
 fn function() {}
+fn act() {}
 fn value() {}
 fn given() {}
 

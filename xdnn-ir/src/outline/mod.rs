@@ -67,16 +67,14 @@ pub const fn combine(
     }
 }
 
-/// A function of the user, with its degree and its values at 1, −1 and 0.
+/// A function of the user.
 pub const fn function(
-    name: &'static str,
-    degree_of_function: [i32; 2],
-    values: [f64; 3],
+    function: Function,
     operands: &'static [Operand],
     degree: Option<Degree>,
 ) -> Step {
     Step {
-        operation: Operation::Function(Function::written(name, degree_of_function, values)),
+        operation: Operation::Function(function),
         sound: true,
         operands,
         degree,

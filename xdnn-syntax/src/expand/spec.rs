@@ -127,11 +127,11 @@ pub(super) fn word(text: &str) -> Ident {
     Ident::new(text, Span::call_site())
 }
 
-/// The name, the degree and the values of a function.
+/// A function of the user.
 pub(super) fn function(of: &Function) -> TokenStream {
     let (name, n, d) = (of.name, of.degree.numerator(), of.degree.denominator());
     let (positive, negative, at_zero) = (of.positive, of.negative, of.at_zero);
-    quote!(#name, [#n, #d], [#positive, #negative, #at_zero])
+    quote!(act(#name, [#n, #d], [#positive, #negative, #at_zero]))
 }
 
 pub(super) fn literal(value: &Literal) -> TokenStream {
