@@ -47,6 +47,24 @@ pub use xdnn_runtime::*;
 /// }
 /// ```
 ///
+/// A `#[regular]` network may break homogeneity, and its layers have biases unless they say `bias = false`. It has every
+/// method but `attribute`:
+///
+/// ```
+/// use xdnn::prelude::*;
+///
+/// network! {
+///     #[regular]
+///     pub struct Regular(x: [784]) -> [10] {
+///         fc1: Linear(128) -> Relu;
+///         fc2: Linear(10);
+///     }
+/// }
+///
+/// let net = Regular::init(Seed(7));
+/// assert_eq!(net.fc2.bias.as_ref().map(|bias| bias.as_slice()), Some([0.0; 10].as_slice()));
+/// ```
+///
 /// # Sizes
 ///
 /// A size is a number, a `const` of the network, a constant of the crate, or a parameter of the network:

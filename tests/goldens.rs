@@ -13,7 +13,7 @@ use ndarray::{ArrayD, Axis, Slice};
 use safetensors::{Dtype, SafeTensors};
 use xdnn::backend::Element;
 use xdnn::prelude::*;
-use xdnn::{DynamicModel, Inputs, WeightReader};
+use xdnn::{DynamicModel, Error, Inputs, Quadrature, WeightReader};
 
 macro_rules! goldens {
     ($($file:ident: $network:ident),* $(,)?) => {$(
@@ -42,16 +42,28 @@ goldens! {
     powers: Powers,
 }
 
-fn check<N: XNetwork>(file: &str) {
+/// A network with biases has no X-Gradient, but PyTorch's input times gradient is what one step of Integrated Gradients
+/// at the end of the path gives.
+#[test]
+fn alexnet() {
+    let bytes = read("alexnet");
+    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let network: networks::AlexNet = golden.network();
+    golden.agrees_without_a_degree(&network.compile_f64().unwrap(), 1e-12);
+    golden.agrees_without_a_degree(&network.compile(Device::Reference).unwrap(), 1e-5);
+    golden.agrees_without_a_degree(&network.compile(Device::Cpu).unwrap(), 1e-5);
+}
+
+fn read(file: &str) -> Vec<u8> {
     let path =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/goldens/{file}.safetensors"));
-    let bytes = std::fs::read(path).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn check<N: XNetwork>(file: &str) {
+    let bytes = read(file);
     let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
-    let weights = N::WEIGHTS
-        .iter()
-        .map(|weight| golden.read::<f32>(&format!("weights.{}", weight.name)))
-        .collect();
-    let network = N::read(&mut WeightReader::new(N::SPEC, weights).unwrap()).unwrap();
+    let network: N = golden.network();
 
     golden.agrees(&network.compile_f64().unwrap(), 1e-12);
     golden.agrees(&network.compile(Device::Reference).unwrap(), 1e-5);
@@ -86,6 +98,35 @@ impl Golden<'_> {
             dtype => panic!("{name} is {dtype:?}"),
         };
         ArrayD::from_shape_vec(tensor.shape(), values).unwrap()
+    }
+
+    fn network<N: Network>(&self) -> N {
+        let weights = N::WEIGHTS
+            .iter()
+            .map(|weight| self.read::<f32>(&format!("weights.{}", weight.name)))
+            .collect();
+        N::read(&mut WeightReader::new(N::SPEC, weights).unwrap()).unwrap()
+    }
+
+    fn agrees_without_a_degree<T: Element>(&self, model: &DynamicModel<T>, tolerance: f64) {
+        let image = self.read::<T>("input.image");
+        let outputs = self.read::<f64>("output");
+        close(
+            "output",
+            &model.forward(image.view()).unwrap(),
+            &outputs,
+            tolerance,
+        );
+        let gradient = IntegratedGradients::new(1).quadrature(Quadrature::Right);
+        let found = model
+            .integrated_gradients(image.view(), Target::Predicted, &gradient)
+            .unwrap();
+        let expected = self.read::<f64>("attribution.image");
+        close("image", &found.values().to_owned(), &expected, tolerance);
+        assert!(matches!(
+            model.attribute(image.view(), Target::Predicted),
+            Err(Error::NotHomogeneous { .. })
+        ));
     }
 
     /// Each sample on its own, as the target differs between samples, then all of them at once.

@@ -55,7 +55,7 @@ fn weights_that_are_missing_superfluous_and_of_other_shapes_are_one_error() {
             "`{}` does not fit the network: 4 faults\n  \
              `conv.weight` of shape `(2, 1, 3, 3)` is missing\n  \
              `head.weight` must have the shape `(3, 8)`, found `(3, 7)`\n  \
-             `head.bias` of shape `(3,)` is not a weight of the network; the network has no biases\n  \
+             `head.bias` of shape `(3,)` is not a weight of the network; the network has no bias there\n  \
              `module.conv.weight` of shape `(2, 1, 3, 3)` is not a weight of the network; did you mean `conv.weight`?",
             path.display()
         )

@@ -219,3 +219,19 @@ network! {
         head: Linear(4);
     }
 }
+
+network! {
+    /// AlexNet with its biases, all but the last, at 1/16 of its width.
+    #[regular]
+    pub struct AlexNet(image: [3, 63, 63]) -> [10] {
+        conv1: Conv2d(4, kernel = 11, stride = 4, padding = 2) -> Relu -> MaxPool2d(3, stride = 2);
+        conv2: Conv2d(12, kernel = 5, padding = 2) -> Relu -> MaxPool2d(3, stride = 2);
+        conv3: Conv2d(24, kernel = 3, padding = 1) -> Relu;
+        conv4: Conv2d(16, kernel = 3, padding = 1) -> Relu;
+        conv5: Conv2d(16, kernel = 3, padding = 1) -> Relu -> MaxPool2d(3, stride = 2);
+        AdaptiveAvgPool2d(2, 2) -> Flatten;
+        Dropout(0.5) -> fc6: Linear(32) -> Relu;
+        Dropout(0.5) -> fc7: Linear(32) -> Relu;
+        fc8: Linear(10, bias = false);
+    }
+}

@@ -161,6 +161,7 @@ mod tests {
             padding: [0, 0],
             dilation: [1, 1],
             groups: 1,
+            bias: false,
         };
         let pool = MaxPool2d {
             kernel: [3, 3],

@@ -101,6 +101,11 @@ pub enum Fault {
         /// Its position.
         operand: usize,
     },
+    /// A bias is added to a value that is not of degree 0.
+    Bias {
+        /// The value's degree.
+        degree: Degree,
+    },
     /// A degree does not fit into 32-bit numerator and denominator.
     DegreeTooLarge,
 }
@@ -113,6 +118,7 @@ impl Fault {
             Self::KernelTooLarge { .. } => Some("kernel"),
             Self::PaddingTooLarge { .. } => Some("padding"),
             Self::EmptyWindow { .. } => Some("dilation"),
+            Self::Bias { .. } => Some("bias"),
             Self::Indivisible { argument, .. } | Self::Channels { argument, .. } => Some(argument),
             _ => None,
         }

@@ -167,8 +167,9 @@ pub enum Error {
 
     /// A network is not homogeneous, so that it has no attribution in closed form.
     #[error(
-        "the network is not homogeneous, so it has no X-Gradient; use Integrated Gradients. At `{node}`: {}",
-        fault.message(operation).headline
+        "the network is not homogeneous, so it has no X-Gradient; use Integrated Gradients. The first node that breaks \
+         homogeneity is `{node}`, a `{operation}`: {}",
+        fault.message(operation).reason()
     )]
     NotHomogeneous {
         /// The path of the first node that breaks homogeneity, or its layer's name where it has no label.

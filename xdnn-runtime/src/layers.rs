@@ -8,40 +8,56 @@ use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5};
 use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
 use crate::{Parameters, Result};
 
-/// Declares layers and how their tensors are read and visited, in the order of the fields.
+/// Declares layers and how their tensors are read and visited, in the order of the fields. A tensor behind `;` need not
+/// be there.
 macro_rules! layers {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $rank:ty),* })*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $rank:ty),*
+            $(; $(#[$optional_doc:meta])* $optional:ident: $optional_rank:ty)?
+        }
+    )*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug)]
         #[non_exhaustive]
-        pub struct $name { $($(#[$field_doc])* pub $field: Weight<$rank>),* }
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: Weight<$rank>,)*
+            $($(#[$optional_doc])* pub $optional: Option<Weight<$optional_rank>>,)?
+        }
 
         impl Parameters for $name {
             fn read(reader: &mut WeightReader) -> Result<Self> {
-                Ok(Self { $($field: Parameters::read(reader)?),* })
+                Ok(Self {
+                    $($field: Parameters::read(reader)?,)*
+                    $($optional: reader.optional(stringify!($optional))?,)?
+                })
             }
 
             fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
                 $(self.$field.visit(visitor);)*
+                $(self.$optional.iter().for_each(|weight| weight.visit(visitor));)?
             }
 
             fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
                 $(self.$field.visit_mut(visitor);)*
+                $(self.$optional.iter_mut().for_each(|weight| weight.visit_mut(visitor));)?
             }
         }
     )*};
 }
 
 layers! {
-    /// A linear map of features without a bias: `Linear(out_features)`.
+    /// A linear map of features: `Linear(out_features, bias = false)`.
     ///
-    /// `y = W·x` over the last dimension, `y_o = Σ_i W_oi·x_i`.
+    /// `y = W·x + b` over the last dimension, `y_o = Σ_i W_oi·x_i + b_o`.
     ///
     /// | | |
     /// |---|---|
     /// | input | `(N, in)` or `(N, sequence, in)`; an image wants `Flatten` first |
     /// | output | `(N, out)` or `(N, sequence, out)` |
     /// | weight | `[out, in]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: `W·(a·x) = a·(W·x)` |
     /// | PyTorch | `nn.Linear(in, out, bias=False)` |
     ///
@@ -49,7 +65,9 @@ layers! {
     /// section 3: without its bias a linear layer is nonnegatively homogeneous.
     Linear {
         /// `W`, of shape `[out, in]`.
-        weight: Ix2
+        weight: Ix2;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
     /// A learned factor, one for the whole value or one a channel: `Scale(num_parameters = 1)`.
@@ -70,29 +88,33 @@ layers! {
         weight: Ix1
     }
 
-    /// A 1-d convolution without a bias:
-    /// `Conv1d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`.
+    /// A 1-d convolution:
+    /// `Conv1d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = false)`.
     ///
-    /// `y_ol = Σ_ik W_oik · x_i[stride·l + dilation·k − padding]`, zeros outside (a cross-correlation, as in PyTorch).
+    /// `y_ol = Σ_ik W_oik · x_i[stride·l + dilation·k − padding] + b_o`, zeros outside (a cross-correlation, as in PyTorch).
     ///
     /// | | |
     /// |---|---|
     /// | input | `(N, in, L)` |
     /// | output | `(N, out, L')`, `L' = ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1` |
     /// | weight | `[out, in / groups, kernel]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear, and zero padding stays zero |
     /// | PyTorch | `nn.Conv1d(in, out, kernel, …, bias=False)` |
     ///
     /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
     Conv1d {
         /// `W`, of shape `[out, in / groups, kernel]`.
-        weight: Ix3
+        weight: Ix3;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
-    /// A 2-d convolution without a bias:
-    /// `Conv2d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`; pairs are `(height, width)`.
+    /// A 2-d convolution:
+    /// `Conv2d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = false)`; pairs are
+    /// `(height, width)`.
     ///
-    /// `y_ohw = Σ_ikl W_oikl · x_i[stride·h + dilation·k − padding, stride·w + dilation·l − padding]`, zeros outside
+    /// `y_ohw = Σ_ikl W_oikl · x_i[stride·h + dilation·k − padding, stride·w + dilation·l − padding] + b_o`, zeros outside
     /// (a cross-correlation, as in PyTorch).
     ///
     /// | | |
@@ -100,17 +122,20 @@ layers! {
     /// | input | `(N, in, H, W)` |
     /// | output | `(N, out, H', W')`, `H' = ⌊(H + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `W'` likewise |
     /// | weight | `[out, in / groups, kernel height, kernel width]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear, and zero padding stays zero |
     /// | PyTorch | `nn.Conv2d(in, out, kernel, …, bias=False)` |
     ///
     /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
     Conv2d {
         /// `W`, of shape `[out, in / groups, kernel height, kernel width]`.
-        weight: Ix4
+        weight: Ix4;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
-    /// A 3-d convolution without a bias:
-    /// `Conv3d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1)`; triples are
+    /// A 3-d convolution:
+    /// `Conv3d(out_channels, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = false)`; triples are
     /// `(depth, height, width)`.
     ///
     /// `y_o = Σ_i W_oi ⋆ x_i`, zeros outside (a cross-correlation, as in PyTorch).
@@ -120,17 +145,20 @@ layers! {
     /// | input | `(N, in, D, H, W)` |
     /// | output | `(N, out, D', H', W')`, `D' = ⌊(D + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1`, `H'` and `W'` likewise |
     /// | weight | `[out, in / groups, kernel depth, kernel height, kernel width]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear, and zero padding stays zero |
     /// | PyTorch | `nn.Conv3d(in, out, kernel, …, bias=False)` |
     ///
     /// Source: Hesse, Schaub-Meyer and Roth, NeurIPS 2021, section 3.
     Conv3d {
         /// `W`, of shape `[out, in / groups, kernel depth, kernel height, kernel width]`.
-        weight: Ix5
+        weight: Ix5;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
-    /// A transposed 1-d convolution without a bias:
-    /// `ConvTranspose1d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`.
+    /// A transposed 1-d convolution:
+    /// `ConvTranspose1d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1, bias = false)`.
     ///
     /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each element of the input adds the kernel times itself to the result, `stride` apart, of which
     /// `padding` is cut off on each side.
@@ -140,6 +168,7 @@ layers! {
     /// | input | `(N, in, L)` |
     /// | output | `(N, out, L')`, `L' = (L − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` |
     /// | weight | `[in, out / groups, kernel]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear |
     /// | PyTorch | `nn.ConvTranspose1d(in, out, kernel, …, bias=False)` |
     ///
@@ -147,11 +176,13 @@ layers! {
     /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
     ConvTranspose1d {
         /// `W`, of shape `[in, out / groups, kernel]`.
-        weight: Ix3
+        weight: Ix3;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
-    /// A transposed 2-d convolution without a bias:
-    /// `ConvTranspose2d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`; pairs are `(height, width)`.
+    /// A transposed 2-d convolution:
+    /// `ConvTranspose2d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1, bias = false)`; pairs are `(height, width)`.
     ///
     /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each pixel of the input adds the kernel times itself to the result, `stride` apart, of which
     /// `padding` is cut off on each side.
@@ -161,6 +192,7 @@ layers! {
     /// | input | `(N, in, H, W)` |
     /// | output | `(N, out, H', W')`, `H' = (H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1`, `W'` likewise |
     /// | weight | `[in, out / groups, kernel height, kernel width]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear |
     /// | PyTorch | `nn.ConvTranspose2d(in, out, kernel, …, bias=False)` |
     ///
@@ -168,11 +200,13 @@ layers! {
     /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
     ConvTranspose2d {
         /// `W`, of shape `[in, out / groups, kernel height, kernel width]`.
-        weight: Ix4
+        weight: Ix4;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
-    /// A transposed 3-d convolution without a bias:
-    /// `ConvTranspose3d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1)`; triples are `(depth, height, width)`.
+    /// A transposed 3-d convolution:
+    /// `ConvTranspose3d(out_channels, kernel, stride = 1, padding = 0, output_padding = 0, groups = 1, dilation = 1, bias = false)`; triples are `(depth, height, width)`.
     ///
     /// `y_o = Σ_i W_io ⋆ᵀ x_i`: each voxel of the input adds the kernel times itself to the result, `stride` apart, of which
     /// `padding` is cut off on each side.
@@ -182,6 +216,7 @@ layers! {
     /// | input | `(N, in, D, H, W)` |
     /// | output | `(N, out, D', H', W')`, `D' = (D − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1`, `H'` and `W'` likewise |
     /// | weight | `[in, out / groups, kernel depth, kernel height, kernel width]` |
+    /// | bias | `[out]`: on values of degree 0, and in `#[regular]` networks, where it is the default |
     /// | degree | that of the input: linear |
     /// | PyTorch | `nn.ConvTranspose3d(in, out, kernel, …, bias=False)` |
     ///
@@ -189,7 +224,9 @@ layers! {
     /// Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
     ConvTranspose3d {
         /// `W`, of shape `[in, out / groups, kernel depth, kernel height, kernel width]`.
-        weight: Ix5
+        weight: Ix5;
+        /// `b`, of shape `[out]`.
+        bias: Ix1
     }
 
     /// The generalised mean over all positions with a learned exponent: `GeM(p = 3.0, learned = true)`. Without

@@ -265,7 +265,10 @@ mod tests {
         ];
         Node {
             path: Cow::Borrowed(path),
-            operation: Operation::Layer(Layer::Linear(Linear { out_features: 2 })),
+            operation: Operation::Layer(Layer::Linear(Linear {
+                out_features: 2,
+                bias: false,
+            })),
             operands: Cow::Borrowed(OPERANDS[position]),
             shape: Shape::new([2]),
             degree: Some(Degree::ONE),
@@ -391,7 +394,7 @@ mod tests {
         let network = Chain::init(Seed(3));
         assert_eq!(
             format!("{:?}", network.stem),
-            "Linear { weight: `stem.weight` (2, 2) }"
+            "Linear { weight: `stem.weight` (2, 2), bias: None }"
         );
     }
 

@@ -23,6 +23,7 @@ fn network() -> NetworkSpec {
         padding: [1; 2],
         dilation: [1; 2],
         groups: 1,
+        bias: false,
     };
     let pool = MaxPool2d {
         kernel: [2; 2],
@@ -31,7 +32,10 @@ fn network() -> NetworkSpec {
         dilation: [1; 2],
         ceil_mode: false,
     };
-    let linear = Linear { out_features: 3 };
+    let linear = Linear {
+        out_features: 3,
+        bias: false,
+    };
     let layers = [
         conv.into(),
         Relu {}.into(),

@@ -35,7 +35,10 @@ fn model(spec: NetworkSpec) -> DynamicModel<f64> {
 }
 
 fn linear(out_features: usize) -> Linear {
-    Linear { out_features }
+    Linear {
+        out_features,
+        bias: false,
+    }
 }
 
 /// The product of four linear maps: no kinks, and gradients of degree 3 along each path.

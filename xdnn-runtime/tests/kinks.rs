@@ -57,7 +57,11 @@ fn combined(rule: Combine, inputs: usize, size: usize) -> NetworkSpec {
 fn total(mut builder: Builder, of: Operand) -> NetworkSpec {
     let head = [
         xdnn_runtime::ir::layer::Flatten {}.into(),
-        Linear { out_features: 1 }.into(),
+        Linear {
+            out_features: 1,
+            bias: false,
+        }
+        .into(),
     ];
     let head = builder.chain(of, head).unwrap();
     builder.finish(head)
@@ -154,7 +158,13 @@ fn a_maximum_of_equals_counts_once() {
 fn euler_holds_at_kinks_of_a_network_of_degree_3() {
     let mut builder = Builder::new(&[Shape::new([2]), Shape::new([2])]);
     let a = builder
-        .layer(Linear { out_features: 2 }, Operand::Input(0))
+        .layer(
+            Linear {
+                out_features: 2,
+                bias: false,
+            },
+            Operand::Input(0),
+        )
         .unwrap();
     let most = builder
         .combine(Combine::Max, &[a, Operand::Input(1)])
@@ -176,7 +186,14 @@ fn euler_holds_at_kinks_of_a_network_of_degree_3() {
 /// The class that attribution chooses by itself is the first of the largest.
 #[test]
 fn the_predicted_class_is_the_first_of_several() {
-    let spec = of_layer(Linear { out_features: 3 }, Shape::new([2])).unwrap();
+    let spec = of_layer(
+        Linear {
+            out_features: 3,
+            bias: false,
+        },
+        Shape::new([2]),
+    )
+    .unwrap();
     let mut graph = Graph::build(&spec, Task::Attribute, 3).unwrap();
     let leaves = [
         (Leaf::Input(0), vec![1.0, 1.0, 2.0, 0.0, 0.0, 0.0]),

@@ -124,7 +124,10 @@ fn linear() {
         (Shape::new([3, 5]), 3),
         (Shape::new([1, 1]), 1),
     ] {
-        let layer = Linear { out_features: 4 };
+        let layer = Linear {
+            out_features: 4,
+            bias: false,
+        };
         let features = input.elements() / rows;
         compare(layer.into(), input, 0.0, |x, w| {
             let dot = |row: usize, out: usize| {
@@ -202,6 +205,7 @@ fn convolutions_of_lines() {
                 padding,
                 dilation,
                 groups,
+                bias: false,
             };
             let window = naive::Window {
                 kernel: [1, kernel],
@@ -233,6 +237,7 @@ fn convolutions_of_images() {
                 padding,
                 dilation,
                 groups,
+                bias: false,
             };
             let window = naive::Window {
                 kernel,
@@ -552,7 +557,11 @@ fn dropout_in_training() {
     let layers = [
         Dropout { p: 0.0 }.into(),
         Dropout { p: 0.5 }.into(),
-        Linear { out_features: 2 }.into(),
+        Linear {
+            out_features: 2,
+            bias: false,
+        }
+        .into(),
         Dropout { p: 0.75 }.into(),
     ];
     let output = builder.chain(Operand::Input(0), layers).unwrap();

@@ -24,6 +24,7 @@ fn conv(out_channels: usize, kernel: usize, stride: usize, padding: usize) -> La
         padding: [padding; 2],
         dilation: [1; 2],
         groups: 1,
+        bias: false,
     }
     .into()
 }
@@ -40,7 +41,11 @@ fn max_pool() -> Layer {
 }
 
 fn linear(out_features: usize) -> Layer {
-    Linear { out_features }.into()
+    Linear {
+        out_features,
+        bias: false,
+    }
+    .into()
 }
 
 /// Convolutions, kinks, pools and a linear head: degree 1.

@@ -86,6 +86,7 @@ fn convolutions_of_volumes() {
                 padding,
                 dilation,
                 groups,
+                bias: false,
             };
             let window = window(&kernel, &stride, &padding, &dilation);
             compare(layer, &[2, 4, 3, 5], 0.0, |x, w, output| {
@@ -115,6 +116,7 @@ fn transposed_convolutions() {
                 padding: padding[2],
                 output_padding: output_padding[2],
                 groups,
+                bias: false,
                 dilation: dilation[2],
             };
             let of_line = window(&kernel[2..], &stride[2..], &padding[2..], &dilation[2..]);
@@ -129,6 +131,7 @@ fn transposed_convolutions() {
                 padding: pair(padding),
                 output_padding: pair(output_padding),
                 groups,
+                bias: false,
                 dilation: pair(dilation),
             };
             let of_image = window(&kernel[1..], &stride[1..], &padding[1..], &dilation[1..]);
@@ -142,6 +145,7 @@ fn transposed_convolutions() {
                 padding,
                 output_padding,
                 groups,
+                bias: false,
                 dilation,
             };
             let of_volume = window(&kernel, &stride, &padding, &dilation);

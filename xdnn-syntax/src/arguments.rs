@@ -3,7 +3,7 @@
 use xdnn_ir::message::{aliases, same_name};
 use xdnn_ir::{Layer, ParameterKind, Signature};
 
-use crate::ast::{Argument, Block, Call, Expr, ExprKind};
+use crate::ast::{Argument, Block, Call, Expr};
 use crate::diagnostic::Diagnostic;
 use crate::suggest;
 
@@ -13,6 +13,8 @@ struct Slot {
     optional: bool,
     /// Whether it takes all remaining positional arguments.
     variadic: bool,
+    /// Whether it is given by its name only.
+    named: bool,
 }
 
 /// For each parameter, the expressions given for it: none, one, or several for a shape.
@@ -31,6 +33,8 @@ pub(crate) fn of_layer<'a>(
             name: parameter.name.to_owned(),
             optional: parameter.optional,
             variadic: parameter.kind == ParameterKind::Dims,
+            // `Linear(784, 10)` is meant as PyTorch's, not as a bias.
+            named: parameter.name == "bias",
         })
         .collect();
     let infers_input = slots
@@ -38,12 +42,6 @@ pub(crate) fn of_layer<'a>(
         .is_some_and(|slot| slot.name.starts_with("out_"));
     assign(&slots, call, &mut |problem| {
         let diagnostic = match &problem {
-            Problem::Unknown(argument, key) if infers_input && is_bias(key) => {
-                match argument.value.kind {
-                    ExprKind::Bool(false) => return,
-                    _ => bias(call, argument),
-                }
-            }
             Problem::Unknown(argument, key) => unknown_parameter(&slots, call, argument, key),
             problem => describe(problem, &slots, call, "layer"),
         };
@@ -72,6 +70,7 @@ pub(crate) fn of_block<'a>(
             name: parameter.name.to_string(),
             optional: parameter.default.is_some(),
             variadic: false,
+            named: false,
         })
         .collect();
     assign(&slots, call, &mut |problem| {
@@ -114,6 +113,7 @@ fn assign<'a>(
     problem: &mut dyn FnMut(Problem<'a>),
 ) -> Assigned<'a> {
     let mut assigned = vec![Vec::new(); slots.len()];
+    let positional = slots.iter().filter(|slot| !slot.named).count();
     let (mut position, mut named) = (0, false);
     for argument in call.arguments() {
         let slot = match &argument.key {
@@ -139,7 +139,7 @@ fn assign<'a>(
                 problem(Problem::Unordered(argument));
                 continue;
             }
-            None if position >= slots.len() => {
+            None if position >= positional => {
                 problem(Problem::TooMany(argument));
                 continue;
             }
@@ -161,7 +161,8 @@ fn assign<'a>(
     assigned
 }
 
-fn is_bias(key: &str) -> bool {
+/// Whether an argument of this name is about a bias.
+pub(crate) fn is_bias(key: &str) -> bool {
     same_name(key, "bias") || same_name(key, "use_bias")
 }
 
@@ -171,7 +172,6 @@ fn meant(slots: &[Slot], key: &str) -> Option<usize> {
     if aliases::NEEDLESS
         .iter()
         .any(|(other, _)| same_name(other, key))
-        || is_bias(key)
     {
         return None;
     }
@@ -203,9 +203,15 @@ fn describe(problem: &Problem, slots: &[Slot], call: &Call, what: &str) -> Diagn
             }
         }
         Problem::TooMany(argument) => {
+            let positional = slots.iter().filter(|slot| !slot.named).count();
+            let unnamed = if positional < slots.len() {
+                " without a name"
+            } else {
+                ""
+            };
             let diagnostic = Diagnostic::new(
                 argument.value.place,
-                format!("`{name}` takes {}", count(slots.len())),
+                format!("`{name}` takes {}{unnamed}", count(positional)),
             );
             if slots.is_empty() {
                 diagnostic.help(format!("write `{name}` without arguments"))
@@ -225,13 +231,6 @@ fn describe(problem: &Problem, slots: &[Slot], call: &Call, what: &str) -> Diagn
             Diagnostic::new(&call.name, format!("`{name}` needs `{}`", slots[slot].name))
         }
     }
-}
-
-fn bias(call: &Call, argument: &Argument) -> Diagnostic {
-    let name = &call.name;
-    Diagnostic::new(place(argument), format!("`{name}` cannot have a bias"))
-        .note("W(a*x) + b = a*(W(x) + b) for all a > 0 only if b = 0")
-        .help("remove `bias`: the layers of a `network!` have none")
 }
 
 fn unknown_parameter(slots: &[Slot], call: &Call, argument: &Argument, key: &str) -> Diagnostic {

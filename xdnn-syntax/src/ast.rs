@@ -12,6 +12,8 @@ use crate::diagnostic::Place;
 /// `pub struct Name(input: [1, 28, 28]) -> [10] { … }`
 pub(crate) struct Network {
     pub attributes: Vec<Attribute>,
+    /// Whether it is `#[regular]`: it may break homogeneity, and then has no `attribute`.
+    pub regular: bool,
     pub visibility: Visibility,
     pub name: Ident,
     pub generics: Vec<Generic>,

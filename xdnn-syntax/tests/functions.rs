@@ -1,5 +1,9 @@
 //! Functions beside networks, as text.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a failing helper is a failing test")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failing helper is a failing test"
+)]
 
 use xdnn_ir::{Degree, NetworkSpec, Operation};
 use xdnn_syntax::check_str;

@@ -1,15 +1,15 @@
-//! Convolutions (cross-correlations, as in PyTorch) without bias.
+//! Convolutions (cross-correlations, as in PyTorch).
 
 use super::{IMAGE, LINE, VOLUME, Weights};
 use crate::window::Window;
 use crate::{Fault, Shape};
 
 layer! {
-    /// A 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
+    /// A 1-d convolution: `[in, length] → [out, length']`. Keeps the degree.
     ///
     /// `y[o, t] = Σ w[o, c, i]·x[c, t·stride + i·dilation − padding]` over `c` and `i`; beyond the border `x` is 0.
     ///
-    /// Weight `[out, in / groups, kernel]`.
+    /// Weight `[out, in / groups, kernel]`, bias `[out]`.
     Conv1d {
         /// The number of output channels.
         out_channels: usize,
@@ -23,16 +23,19 @@ layer! {
         dilation: usize = 1,
         /// The number of groups of channels that do not see each other.
         groups: usize = 1,
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
 layer! {
-    /// A 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
+    /// A 2-d convolution: `[in, height, width] → [out, height', width']`. Keeps the degree.
     ///
     /// `y[o, u, v] = Σ w[o, c, i, j]·x[c, u·stride + i·dilation − padding, …]` over `c`, `i` and `j`; beyond the border `x`
     /// is 0.
     ///
-    /// Weight `[out, in / groups, kernel height, kernel width]`.
+    /// Weight `[out, in / groups, kernel height, kernel width]`, bias `[out]`.
     Conv2d {
         /// The number of output channels.
         out_channels: usize,
@@ -46,16 +49,19 @@ layer! {
         dilation: [usize; 2] = [1, 1],
         /// The number of groups of channels that do not see each other.
         groups: usize = 1,
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
 layer! {
-    /// A 3-d convolution without a bias: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the degree.
+    /// A 3-d convolution: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the degree.
     ///
     /// `y[o, s, u, v] = Σ w[o, c, h, i, j]·x[c, s·stride + h·dilation − padding, …]` over `c`, `h`, `i` and `j`; beyond the
     /// border `x` is 0.
     ///
-    /// Weight `[out, in / groups, kernel depth, kernel height, kernel width]`.
+    /// Weight `[out, in / groups, kernel depth, kernel height, kernel width]`, bias `[out]`.
     Conv3d {
         /// The number of output channels.
         out_channels: usize,
@@ -69,10 +75,13 @@ layer! {
         dilation: [usize; 3] = [1, 1, 1],
         /// The number of groups of channels that do not see each other.
         groups: usize = 1,
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
-keeps_degree!(Conv1d, Conv2d, Conv3d);
+keeps_degree_without_bias!(Conv1d, Conv2d, Conv3d);
 
 impl Conv1d {
     /// The shape of the result.
@@ -88,13 +97,14 @@ impl Conv1d {
         window.output(input, self.out_channels, LINE)
     }
 
-    /// The weights: `[out, in / groups, kernel]`.
+    /// The weights: `[out, in / groups, kernel]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
-        Weights::one(Shape::new([
+        let weight = Shape::new([
             self.out_channels,
             group(input.dim(0), self.groups),
             self.kernel,
-        ]))
+        ]);
+        Weights::with_bias(weight, self.bias, self.out_channels)
     }
 }
 
@@ -112,15 +122,16 @@ impl Conv2d {
         window.output(input, self.out_channels, IMAGE)
     }
 
-    /// The weights: `[out, in / groups, kernel height, kernel width]`.
+    /// The weights: `[out, in / groups, kernel height, kernel width]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
         let [height, width] = self.kernel;
-        Weights::one(Shape::new([
+        let weight = Shape::new([
             self.out_channels,
             group(input.dim(0), self.groups),
             height,
             width,
-        ]))
+        ]);
+        Weights::with_bias(weight, self.bias, self.out_channels)
     }
 }
 
@@ -138,16 +149,12 @@ impl Conv3d {
         window.output(input, self.out_channels, VOLUME)
     }
 
-    /// The weights: `[out, in / groups, kernel depth, kernel height, kernel width]`.
+    /// The weights: `[out, in / groups, kernel depth, kernel height, kernel width]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
         let [depth, height, width] = self.kernel;
-        Weights::one(Shape::new([
-            self.out_channels,
-            group(input.dim(0), self.groups),
-            depth,
-            height,
-            width,
-        ]))
+        let channels = group(input.dim(0), self.groups);
+        let weight = Shape::new([self.out_channels, channels, depth, height, width]);
+        Weights::with_bias(weight, self.bias, self.out_channels)
     }
 }
 

@@ -4,12 +4,15 @@ use super::Weights;
 use crate::{Fault, Shape};
 
 layer! {
-    /// `y = W·x` over the last dimension, without a bias: `[…, in] → […, out]`. Keeps the degree.
+    /// `y = W·x` over the last dimension: `[…, in] → […, out]`. Keeps the degree.
     ///
-    /// Weight `[out, in]`.
+    /// Weight `[out, in]`, bias `[out]`.
     Linear {
         /// The number of output features.
         out_features: usize,
+        /// Whether a learned number is added to each output feature: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
@@ -33,8 +36,9 @@ layer! {
     Neg {}
 }
 
-keeps_degree!(Linear, Scale, Identity, Neg);
+keeps_degree!(Scale, Identity, Neg);
 no_weights!(Identity, Neg);
+keeps_degree_without_bias!(Linear);
 
 impl Linear {
     /// The shape of the result. Inputs of three and more dimensions are refused: an image wants `Flatten` first.
@@ -54,12 +58,11 @@ impl Linear {
         }
     }
 
-    /// The weights: `[out, in]`.
+    /// The weights: `[out, in]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
-        Weights::one(Shape::new([
-            self.out_features,
-            input.dim(input.rank().saturating_sub(1)),
-        ]))
+        let in_features = input.dim(input.rank().saturating_sub(1));
+        let weight = Shape::new([self.out_features, in_features]);
+        Weights::with_bias(weight, self.bias, self.out_features)
     }
 }
 

@@ -68,6 +68,21 @@ macro_rules! keeps_degree {
     )*};
 }
 
+/// Gives linear layers with an argument `bias` the rule that a bias is added to values of degree 0 only.
+macro_rules! keeps_degree_without_bias {
+    ($($layer:ident),* $(,)?) => {$(
+        impl $layer {
+            /// The degree of the result: that of the input, which must be 0 where a bias is added.
+            pub const fn degree(&self, input: $crate::Degree) -> Result<$crate::Degree, $crate::Fault> {
+                if self.bias && !input.same($crate::Degree::ZERO) {
+                    return Err($crate::Fault::Bias { degree: input });
+                }
+                Ok(input)
+            }
+        }
+    )*};
+}
+
 /// Gives layers without weights the rule that says so.
 macro_rules! no_weights {
     ($($layer:ident),*) => {$(
@@ -159,10 +174,27 @@ impl Weights {
 
     /// A single tensor.
     const fn named(name: &'static str, shape: Shape) -> Self {
+        Self::of(&[(name, shape)])
+    }
+
+    /// Tensors of these names; no layer has more than there is room for.
+    const fn of<const LEN: usize>(list: &[(&'static str, Shape); LEN]) -> Self {
+        const { assert!(LEN <= Self::MAX, "a layer has at most 4 weights") };
         let mut weights = Self::NONE;
-        weights.list[0] = (name, shape);
-        weights.len = 1;
+        while weights.len < LEN {
+            weights.list[weights.len] = list[weights.len];
+            weights.len += 1;
+        }
         weights
+    }
+
+    /// A tensor of the name `weight`, and one of the name `bias` with a number for each of `outputs` where there is one.
+    const fn with_bias(weight: Shape, bias: bool, outputs: usize) -> Self {
+        if bias {
+            Self::of(&[("weight", weight), ("bias", Shape::new([outputs]))])
+        } else {
+            Self::one(weight)
+        }
     }
 
     /// The names and shapes.

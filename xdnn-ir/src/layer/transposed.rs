@@ -1,15 +1,15 @@
-//! Transposed convolutions without bias: the maps that take the result of a convolution back to the form of its input.
+//! Transposed convolutions: the maps that take the result of a convolution back to the form of its input.
 
 use super::convolution::{channels, group};
 use super::{IMAGE, LINE, VOLUME, Weights};
 use crate::{Fault, Shape};
 
 layer! {
-    /// A transposed 1-d convolution without a bias: `[in, length] → [out, length']`. Keeps the degree.
+    /// A transposed 1-d convolution: `[in, length] → [out, length']`. Keeps the degree.
     ///
     /// `y[o, t] = Σ w[c, o, i]·x[c, s]` over all `s·stride + i·dilation − padding = t`: the transpose of [`Conv1d`](super::Conv1d).
     ///
-    /// Weight `[in, out / groups, kernel]`.
+    /// Weight `[in, out / groups, kernel]`, bias `[out]`.
     ConvTranspose1d {
         /// The number of output channels.
         out_channels: usize,
@@ -25,16 +25,19 @@ layer! {
         groups: usize = 1,
         /// The distance between the kernel's elements.
         dilation: usize = 1,
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
 layer! {
-    /// A transposed 2-d convolution without a bias: `[in, height, width] → [out, height', width']`. Keeps the degree.
+    /// A transposed 2-d convolution: `[in, height, width] → [out, height', width']`. Keeps the degree.
     ///
     /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for columns: the
     /// transpose of [`Conv2d`](super::Conv2d).
     ///
-    /// Weight `[in, out / groups, kernel height, kernel width]`.
+    /// Weight `[in, out / groups, kernel height, kernel width]`, bias `[out]`.
     ConvTranspose2d {
         /// The number of output channels.
         out_channels: usize,
@@ -50,17 +53,20 @@ layer! {
         groups: usize = 1,
         /// The distance between the kernel's elements.
         dilation: [usize; 2] = [1, 1],
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
 layer! {
-    /// A transposed 3-d convolution without a bias: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the
+    /// A transposed 3-d convolution: `[in, depth, height, width] → [out, depth', height', width']`. Keeps the
     /// degree.
     ///
     /// `y[o, t, …] = Σ w[c, o, i, …]·x[c, s, …]` over all `s·stride + i·dilation − padding = t`, likewise for rows and columns: the
     /// transpose of [`Conv3d`](super::Conv3d).
     ///
-    /// Weight `[in, out / groups, kernel depth, kernel height, kernel width]`.
+    /// Weight `[in, out / groups, kernel depth, kernel height, kernel width]`, bias `[out]`.
     ConvTranspose3d {
         /// The number of output channels.
         out_channels: usize,
@@ -76,10 +82,13 @@ layer! {
         groups: usize = 1,
         /// The distance between the kernel's elements.
         dilation: [usize; 3] = [1, 1, 1],
+        /// Whether a learned number is added to each output channel: on values of degree 0, and in `#[regular]` networks, where
+        /// it is the default.
+        bias: bool = false,
     }
 }
 
-keeps_degree!(ConvTranspose1d, ConvTranspose2d, ConvTranspose3d);
+keeps_degree_without_bias!(ConvTranspose1d, ConvTranspose2d, ConvTranspose3d);
 
 impl ConvTranspose1d {
     /// The shape of the result.
@@ -95,10 +104,14 @@ impl ConvTranspose1d {
         footprint.output(input, self.out_channels, LINE)
     }
 
-    /// The weights: `[in, out / groups, kernel]`.
+    /// The weights: `[in, out / groups, kernel]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
         let outputs = group(self.out_channels, self.groups);
-        Weights::one(Shape::new([input.dim(0), outputs, self.kernel]))
+        Weights::with_bias(
+            Shape::new([input.dim(0), outputs, self.kernel]),
+            self.bias,
+            self.out_channels,
+        )
     }
 }
 
@@ -116,11 +129,15 @@ impl ConvTranspose2d {
         footprint.output(input, self.out_channels, IMAGE)
     }
 
-    /// The weights: `[in, out / groups, kernel height, kernel width]`.
+    /// The weights: `[in, out / groups, kernel height, kernel width]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
         let [height, width] = self.kernel;
         let outputs = group(self.out_channels, self.groups);
-        Weights::one(Shape::new([input.dim(0), outputs, height, width]))
+        Weights::with_bias(
+            Shape::new([input.dim(0), outputs, height, width]),
+            self.bias,
+            self.out_channels,
+        )
     }
 }
 
@@ -138,11 +155,15 @@ impl ConvTranspose3d {
         footprint.output(input, self.out_channels, VOLUME)
     }
 
-    /// The weights: `[in, out / groups, kernel depth, kernel height, kernel width]`.
+    /// The weights: `[in, out / groups, kernel depth, kernel height, kernel width]`, and `[out]` with a bias.
     pub const fn weights(&self, input: Shape) -> Weights {
         let [depth, height, width] = self.kernel;
         let outputs = group(self.out_channels, self.groups);
-        Weights::one(Shape::new([input.dim(0), outputs, depth, height, width]))
+        Weights::with_bias(
+            Shape::new([input.dim(0), outputs, depth, height, width]),
+            self.bias,
+            self.out_channels,
+        )
     }
 }
 
@@ -235,6 +256,7 @@ mod tests {
             padding,
             output_padding,
             groups: 2,
+            bias: false,
             dilation: 1,
         }
     }

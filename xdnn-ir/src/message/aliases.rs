@@ -164,6 +164,7 @@ pub const LATER: &[&str] = &[
 
 /// Other names for parameters of layers. The first that the layer has is meant.
 pub const PARAMETERS: &[(&str, &str)] = &[
+    ("use_bias", "bias"),
     ("kernel_size", "kernel"),
     ("ksize", "kernel"),
     ("pool_size", "kernel"),

@@ -96,6 +96,11 @@ impl Fault {
                     .note(text("scaling the input by a > 0 scales one operand by a^{} and another by a^{}, so that no factor comes out of `{}`", &[Degree(first), Degree(other), Str(name)]))
                     .help(text("give all operands the same degree (`product` adds degrees), or combine them with `product`", &[]))
             }
+            Self::Bias { .. } => {
+                Explanation::new(text("`{}` cannot have a bias", &[Str(name)]))
+                    .note(text("W(a*x) + b = a*(W(x) + b) for all a > 0 only if b = 0", &[]))
+                    .help(text("remove `bias`; to compare with a network that has biases, declare that one `#[regular]`", &[]))
+            }
             Self::DegreeTooLarge => Explanation::new(text("the degree of the result of `{}` is too large to compute with", &[Str(name)])),
         }
     }

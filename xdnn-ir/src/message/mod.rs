@@ -34,6 +34,11 @@ impl Message {
         }
     }
 
+    /// Why it is wrong, or what, where there is nothing more to say.
+    pub fn reason(&self) -> &str {
+        self.note.as_deref().unwrap_or(&self.headline)
+    }
+
     /// The message with a note.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {

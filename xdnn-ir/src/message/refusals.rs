@@ -149,7 +149,7 @@ pub const REFUSALS: &[Refusal] = &[
     Refusal {
         names: &["Bias", "AddBias", "Affine", "BiasAdd", "LinearWithBias"],
         reason: "W(a*x) + b = a*(W(x) + b) for all a > 0 only if b = 0",
-        remedy: "remove it: the layers of a `network!` have no biases",
+        remedy: "remove it; to compare with a network that has biases, declare that one `#[regular]`",
         keeps_shape: true,
     },
     Refusal {

@@ -75,7 +75,9 @@ impl fmt::Display for WeightFault {
                 )?;
                 match meant {
                     Some(meant) => write!(f, "; did you mean `{meant}`?"),
-                    None if name.ends_with("bias") => f.write_str("; the network has no biases"),
+                    None if name.ends_with("bias") => {
+                        f.write_str("; the network has no bias there")
+                    }
                     None => Ok(()),
                 }
             }

@@ -225,7 +225,10 @@ mod tests {
     use crate::sketch::Sketch;
 
     const X: Operand = Operand::Input(0);
-    const LINEAR: Linear = Linear { out_features: 8 };
+    const LINEAR: Linear = Linear {
+        out_features: 8,
+        bias: false,
+    };
     const LEAKY: LeakyRelu = LeakyRelu {
         negative_slope: 0.1,
     };
@@ -361,7 +364,10 @@ mod tests {
         let mut s = sketch();
         let stem = s.layer("stem", LINEAR, X);
         let stem = s.layer("", Relu {}, stem);
-        let half = Linear { out_features: 4 };
+        let half = Linear {
+            out_features: 4,
+            bias: false,
+        };
         let a = s.layer("a", half, stem);
         let b = s.layer("b", half, stem);
         let b = s.layer("", LEAKY, b);
@@ -430,6 +436,7 @@ mod tests {
             padding: [0, 0],
             dilation: [1, 1],
             groups: 1,
+            bias: false,
         };
         let a = s.layer("a", conv, X);
         let y = s.combine(Combine::Sum, &[X, a]);

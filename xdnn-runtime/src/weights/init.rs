@@ -18,6 +18,7 @@ use crate::Seed;
 /// | `PRelu` | 0.25 (He et al. 2015, section 2.1) |
 /// | `Scale` | 1 |
 /// | `GeM` | its argument `p` |
+/// | every bias | 0 |
 ///
 /// `fan_in` is the number of inputs that one output sums over: `in` of `[out, in]`, `in / groups · kernel` of a
 /// convolution, and in the mean `in / groups · kernel / stride` of a transposed one. `L` is the number of residual
@@ -51,8 +52,12 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
             },
             Operation::Combine(_) | Operation::Function(_) => Start::Normal { factor },
         };
-        if let Some(starts) = starts.get_mut(node.weights.clone()) {
-            starts.fill(start);
+        for i in node.weights.clone() {
+            let name = spec.weights().get(i).map_or("", |weight| &weight.name);
+            if let Some(entry) = starts.get_mut(i) {
+                let shift = name.ends_with(".bias");
+                *entry = if shift { Start::Constant(0.0) } else { start };
+            }
         }
     }
     let weights = spec.weights().par_iter().zip(starts);
@@ -113,6 +118,7 @@ mod tests {
             padding: [1, 1],
             dilation: [1, 1],
             groups,
+            bias: false,
         }
     }
 
@@ -135,11 +141,19 @@ mod tests {
             padding: [1, 1],
             output_padding: [0, 0],
             groups: 2,
+            bias: false,
             dilation: [1, 1],
         };
         let y = s.layer("up", up, y);
         let y = s.layer("", xdnn_ir::layer::Flatten {}, y);
-        let y = s.layer("head", Linear { out_features: 10 }, y);
+        let y = s.layer(
+            "head",
+            Linear {
+                out_features: 10,
+                bias: false,
+            },
+            y,
+        );
         s.finish(y)
     }
 
@@ -187,7 +201,14 @@ mod tests {
     #[test]
     fn weights_have_the_moments_of_the_normal_distribution() {
         let mut s = Sketch::new(&[("x", &[2000])]);
-        let y = s.layer("head", Linear { out_features: 100 }, Operand::Input(0));
+        let y = s.layer(
+            "head",
+            Linear {
+                out_features: 100,
+                bias: false,
+            },
+            Operand::Input(0),
+        );
         let values = named(&s.finish(y), Seed(7), "head.weight");
         let n = values.len() as f64;
         let moment = |power| {
@@ -229,7 +250,14 @@ mod tests {
         assert_ne!(threaded, initial(&spec, Seed(6)));
 
         let mut s = Sketch::new(&[("image", &[2048])]);
-        let y = s.layer("head", Linear { out_features: 10 }, Operand::Input(0));
+        let y = s.layer(
+            "head",
+            Linear {
+                out_features: 10,
+                bias: false,
+            },
+            Operand::Input(0),
+        );
         let alone = initial(&s.finish(y), Seed(5));
         assert_eq!(alone[0], named(&spec, Seed(5), "head.weight"));
     }

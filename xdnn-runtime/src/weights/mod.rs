@@ -18,8 +18,8 @@
 //! **Numbers** are `f32` and finite. Whatever reads or writes weights refuses others, by name and index.
 //!
 //! **Files.** [`safetensors`] in both directions. Weights come over from Python with
-//! `safetensors.torch.save_file(module.state_dict(), "weights.safetensors")` and go back with `load_file`; biases have
-//! no place in a homogeneous network and are named as faults.
+//! `safetensors.torch.save_file(module.state_dict(), "weights.safetensors")` and go back with `load_file`; a bias
+//! that the network does not have is named as a fault.
 
 mod fault;
 mod file;

@@ -16,6 +16,8 @@ use crate::{Error, Parameters, Result};
 #[derive(Debug)]
 pub struct WeightReader {
     weights: vec::IntoIter<(Cow<'static, str>, ArrayD<f32>)>,
+    /// The name of the weight that was read last.
+    last: Cow<'static, str>,
 }
 
 impl WeightReader {
@@ -50,7 +52,10 @@ impl WeightReader {
         }));
         if faults.is_empty() {
             let weights = weights.into_iter();
-            return Ok(Self { weights });
+            return Ok(Self {
+                weights,
+                last: "".into(),
+            });
         }
         Err(Error::Weights {
             source_name: "the list of arrays".into(),
@@ -64,6 +69,7 @@ impl WeightReader {
         let weights: Vec<_> = names.zip(arrays).collect();
         Self {
             weights: weights.into_iter(),
+            last: "".into(),
         }
     }
 
@@ -77,12 +83,30 @@ impl WeightReader {
         let Some((name, array)) = self.weights.next() else {
             return Err(invalid("more weights are read than the network has"));
         };
+        self.last = name.clone();
         let rank = array.ndim();
         match array.into_dimensionality() {
             Ok(array) => Ok(Weight::new(name, array)),
             Err(_) => Err(invalid(format!(
                 "weight `{name}` has {rank} dimensions and is read as one with another number"
             ))),
+        }
+    }
+
+    /// The weight of this name of the layer whose weight was read last, where that is the next one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`WeightReader::weight`].
+    pub fn optional<D: Dimension>(&mut self, name: &str) -> Result<Option<Weight<D>>> {
+        let layer = self.last.rsplit_once('.').map(|(path, _)| path);
+        let next = self.weights.as_slice().first();
+        let next = next.and_then(|(next, _)| next.rsplit_once('.'));
+        match (layer, next) {
+            (Some(layer), Some((path, last))) if layer == path && last == name => {
+                self.weight().map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -143,7 +143,14 @@ mod tests {
     /// `a.weight` of shape `(3, 2)` and `b.weight` of shape `(1,)`.
     fn spec() -> NetworkSpec {
         let mut s = Sketch::new(&[("x", &[2])]);
-        let a = s.layer("a", Linear { out_features: 3 }, Operand::Input(0));
+        let a = s.layer(
+            "a",
+            Linear {
+                out_features: 3,
+                bias: false,
+            },
+            Operand::Input(0),
+        );
         let b = s.layer("b", Scale { num_parameters: 1 }, a);
         s.finish(b)
     }
@@ -291,7 +298,7 @@ mod tests {
             "4 faults\n  \
              `a.weight` of shape `(3, 2)` is missing\n  \
              `b.weight` must have the shape `(1,)`, found `(2,)`\n  \
-             `a.bias` of shape `(3,)` is not a weight of the network; the network has no biases\n  \
+             `a.bias` of shape `(3,)` is not a weight of the network; the network has no bias there\n  \
              `module.a.weight` of shape `(3, 2)` is not a weight of the network; did you mean `a.weight`?"
         );
         assert_eq!(faults(error).len(), 4);

@@ -186,7 +186,15 @@ impl Growing {
                 .map(|flow| builder.layer(Flatten {}, *flow))
                 .collect();
             let together = builder.combine(Combine::Concat, &flat.ok()?).ok()?;
-            builder.layer(Linear { out_features }, together).ok()
+            builder
+                .layer(
+                    Linear {
+                        out_features,
+                        bias: false,
+                    },
+                    together,
+                )
+                .ok()
         };
         self.keep(head).unwrap_or(last)
     }
@@ -219,6 +227,7 @@ fn same_shape(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding: dilation,
             dilation,
             groups,
+            bias: false,
         }
         .into(),
         3 => Conv2d {
@@ -228,10 +237,12 @@ fn same_shape(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding: [dilation; 2],
             dilation: [dilation; 2],
             groups,
+            bias: false,
         }
         .into(),
         1 => Linear {
             out_features: out_channels,
+            bias: false,
         }
         .into(),
         _ => Scale { num_parameters: 1 }.into(),
@@ -271,7 +282,11 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
         }
         .into(),
         (4, 0..=4) => volume(numbers, out_channels, groups),
-        (1 | 2, 1 | 2) | (1, _) => Linear { out_features: out }.into(),
+        (1 | 2, 1 | 2) | (1, _) => Linear {
+            out_features: out,
+            bias: false,
+        }
+        .into(),
         (2, 3) => MaxPool1d {
             kernel: kernel[0],
             stride: given.map(|s| s[0]),
@@ -297,6 +312,7 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding: padding[0],
             dilation: dilation[0],
             groups,
+            bias: false,
         }
         .into(),
         (3, 0) => MaxPool2d {
@@ -336,6 +352,7 @@ fn random_layer(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding,
             dilation,
             groups,
+            bias: false,
         }
         .into(),
         _ => Flatten {}.into(),

@@ -87,6 +87,7 @@ pub fn selected(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding: padding[0],
             output_padding: output_padding[0],
             groups: 1,
+            bias: false,
             dilation: dilation[0],
         }
         .into(),
@@ -118,6 +119,7 @@ pub fn selected(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding: pair(padding),
             output_padding: pair(output_padding),
             groups: 1,
+            bias: false,
             dilation: pair(dilation),
         }
         .into(),
@@ -148,6 +150,7 @@ pub fn selected(numbers: &mut Numbers, shape: Shape) -> Layer {
             padding,
             output_padding,
             groups: 1,
+            bias: false,
             dilation,
         }
         .into(),
@@ -185,6 +188,7 @@ pub fn volume(numbers: &mut Numbers, out_channels: usize, groups: usize) -> Laye
             padding,
             dilation,
             groups,
+            bias: false,
         }
         .into(),
     }

@@ -38,6 +38,7 @@ pub(crate) fn check(
         errors,
         others,
         asked: Vec::new(),
+        regular: network.regular,
         levels,
         labels,
     };
@@ -82,6 +83,7 @@ pub(crate) fn foreign_of(block: &Block) -> Vec<TokenStream> {
         errors: &mut errors,
         others: &Others::Asked,
         asked: Vec::new(),
+        regular: false,
         levels: vec![Level::default()],
         labels: HashSet::new(),
     };
@@ -96,6 +98,8 @@ struct Names<'a, 'e> {
     errors: &'e mut Collector,
     others: &'e Others<'e>,
     asked: Vec<TokenStream>,
+    /// Whether homogeneity may be broken.
+    regular: bool,
     levels: Vec<Level<'a>>,
     /// Every label of the network, for those who take one for a value.
     labels: HashSet<String>,
@@ -534,7 +538,16 @@ impl<'a> Names<'a, '_> {
             )),
             false => error,
         };
-        if let Some(refusal) = refusals::find(name) {
+        let refusal = refusals::find(name);
+        if refusal.is_some() && self.regular {
+            let error = Diagnostic::new(&call.name, format!("unknown layer `{name}`"))
+                .note(format!(
+                    "`#[regular]` allows what is not homogeneous, but the language has no `{name}`"
+                ))
+                .help("the layers are those of `xdnn::ir::layer`");
+            return Some((error, None));
+        }
+        if let Some(refusal) = refusal {
             let error = Diagnostic::new(
                 &call.name,
                 format!("`{name}` is not nonnegatively homogeneous"),

@@ -36,7 +36,10 @@ pub(crate) fn check(
         let message = output::explain(&name.to_string(), declared, found);
         report(Diagnostic::from_message(place, message.into()));
     }
-    if let Some(degree) = output.degree.filter(|degree| !degree.is_positive()) {
+    if let Some(degree) = output
+        .degree
+        .filter(|degree| !degree.is_positive() && !network.regular)
+    {
         report(
             Diagnostic::new(
                 name,

@@ -9,6 +9,7 @@ mod ide;
 mod inputs;
 mod members;
 mod outline;
+mod regular;
 mod spec;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};

@@ -46,7 +46,8 @@ pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenS
     let item = |name| Ident::new(name, Span::mixed_site());
     let items = outline(item("__XDNN_SIZES"), item("__XDNN_OUTLINE")).items(context);
     let expression = outline(local("__xdnn_sizes"), local("__xdnn_outline")).expression();
-    let impls = impls(context, &expression);
+    let reason = super::regular::reason(context, spec);
+    let impls = impls(context, &expression, reason.as_ref());
     quote!(#items #impls)
 }
 

@@ -2,32 +2,36 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
+use xdnn_ir::message::Message;
 use xdnn_ir::{
     Combine, Degree, Function, Input, Layer, Literal, NetworkSpec, Node, Operand, Operation, Shape,
     Weight,
 };
 
-use super::Context;
+use super::{Context, regular};
 
 /// The trait impls of a network that was understood.
 pub(super) fn spec(context: &Context, spec: &NetworkSpec) -> TokenStream {
+    let reason = regular::reason(context, spec);
+    impls(context, &constant(context, spec), reason.as_ref())
+}
+
+/// A reference to the specification.
+fn constant(context: &Context, spec: &NetworkSpec) -> TokenStream {
     let inputs = spec.inputs().iter().map(input);
     let nodes = spec.nodes().iter().map(node);
     let weights = spec.weights().iter().map(weight);
     let (krate, name, output) = (&context.krate, &*spec.name, operand(spec.output));
-    impls(
-        context,
-        &quote! {{
-            use #krate::ir::written::*;
-            &#krate::ir::NetworkSpec {
-                name: ::std::borrow::Cow::Borrowed(#name),
-                inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
-                nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
-                weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
-                output: #output,
-            }
-        }},
-    )
+    quote! {{
+        use #krate::ir::written::*;
+        &#krate::ir::NetworkSpec {
+            name: ::std::borrow::Cow::Borrowed(#name),
+            inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
+            nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
+            weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
+            output: #output,
+        }
+    }}
 }
 
 /// The trait impls of a network with mistakes: a valid specification that returns its input.
@@ -43,11 +47,15 @@ pub(super) fn placeholder(context: &Context) -> TokenStream {
         weights: Vec::new().into(),
         output: Operand::Input(0),
     };
-    spec(context, &empty)
+    impls(context, &constant(context, &empty), None)
 }
 
-/// The trait impls. `spec` refers to the specification.
-pub(super) fn impls(context: &Context, spec: &TokenStream) -> TokenStream {
+/// The trait impls. `spec` refers to the specification; `unproved` says why there is no `attribute`.
+pub(super) fn impls(
+    context: &Context,
+    spec: &TokenStream,
+    unproved: Option<&Message>,
+) -> TokenStream {
     let Context {
         krate,
         network,
@@ -55,6 +63,14 @@ pub(super) fn impls(context: &Context, spec: &TokenStream) -> TokenStream {
         cfg,
     } = context;
     let (name, bound, given) = (&network.name, &generics.bound, &generics.given);
+    let x_network = match unproved {
+        Some(reason) => regular::unproved(context, reason),
+        None => quote! {
+            #(#cfg)*
+            #[automatically_derived]
+            impl #bound #krate::XNetwork for #name #given {}
+        },
+    };
     quote! {
         #(#cfg)*
         #[automatically_derived]
@@ -63,9 +79,7 @@ pub(super) fn impls(context: &Context, spec: &TokenStream) -> TokenStream {
             const SPEC: &'static #krate::ir::NetworkSpec = #spec;
         }
 
-        #(#cfg)*
-        #[automatically_derived]
-        impl #bound #krate::XNetwork for #name #given {}
+        #x_network
     }
 }
 

@@ -102,8 +102,8 @@ impl<'a> Lowerer<'a, '_> {
         let shapes: Option<Vec<_>> = values.iter().map(|value| value.shape).collect();
         let degrees: Vec<_> = values.iter().map(|value| value.degree).collect();
         let operation = Operation::Combine(combine);
-        let degree = operation
-            .degree_if_known(&degrees)
+        let degree = self
+            .degree(&operation, &degrees)
             .map_err(|error| fault(self, error));
         // Const evaluation looks at shapes that only the compiler knows.
         let shape = match shapes.map(|shapes| (combine.output(&shapes), shapes)) {

@@ -74,7 +74,8 @@ impl<'a> Lowerer<'a, '_> {
             let Some(first) = exprs.first() else {
                 known &= parameter.optional;
                 arguments.push(None);
-                values.push(None);
+                let biased = self.regular && parameter.name == "bias";
+                values.push(biased.then_some(xdnn_ir::Argument::Bool(true)));
                 continue;
             };
             let given = self.argument(parameter.name, parameter.kind, exprs, scope);
@@ -116,8 +117,8 @@ impl<'a> Lowerer<'a, '_> {
                 }
             },
         };
-        let degree = operation
-            .degree_if_known(&[input.degree])
+        let degree = self
+            .degree(&operation, &[input.degree])
             .unwrap_or_else(|fault| {
                 self.fault(call, layer, assigned, fault);
                 input.degree
@@ -165,6 +166,17 @@ impl<'a> Lowerer<'a, '_> {
         let place = guilty
             .and_then(|(_, given)| given.first())
             .map_or(Place::from(&call.name), |expr| expr.place);
+        // What is wrong with a bias is not its value.
+        let mut keys = call
+            .arguments()
+            .iter()
+            .filter_map(|argument| argument.key.as_ref());
+        let place = match fault {
+            Fault::Bias { .. } => keys
+                .find(|key| arguments::is_bias(&text(key)))
+                .map_or(place, Place::from),
+            _ => place,
+        };
         self.report(Diagnostic::from_message(place, fault.message(layer.name())));
     }
 

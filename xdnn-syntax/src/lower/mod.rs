@@ -18,7 +18,7 @@ mod size;
 use std::borrow::Cow;
 
 use xdnn_ir::message::output;
-use xdnn_ir::{Degree, Input, NetworkSpec, Node, Operand, Operation, Shape, Weight};
+use xdnn_ir::{Degree, Fault, Input, NetworkSpec, Node, Operand, Operation, Shape, Weight};
 
 use crate::arguments;
 use crate::ast::{self, Body, Call, Dims, Flow, Item, Kind, Network, Step};
@@ -82,6 +82,7 @@ pub(crate) fn lower(
         declarations,
         blamed: None,
         guesses: false,
+        regular: network.regular,
         nodes: Vec::new(),
         sites: Vec::new(),
         weights: Vec::new(),
@@ -167,6 +168,8 @@ struct Lowerer<'a, 'e> {
     declarations: &'a Declarations,
     /// The call to blame for what is wrong inside of a block of another place.
     blamed: Option<Place>,
+    /// Whether homogeneity may be broken.
+    regular: bool,
     nodes: Vec<Node>,
     /// Where each node stands.
     sites: Vec<Site>,
@@ -389,6 +392,18 @@ impl<'a> Lowerer<'a, '_> {
                 Diagnostic::new(place, "the network is too large: it has more than 10,000 nodes")
                     .note("blocks and repetitions are unrolled: every layer of every repetition is a node"),
             );
+        }
+    }
+
+    /// The degree of a node by its rule; none where a `#[regular]` network breaks the rule.
+    fn degree(
+        &self,
+        operation: &Operation,
+        operands: &[Option<Degree>],
+    ) -> Result<Option<Degree>, Fault> {
+        match operation.degree_if_known(operands) {
+            Err(_) if self.regular => Ok(None),
+            degree => degree,
         }
     }
 

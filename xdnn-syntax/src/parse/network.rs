@@ -15,8 +15,8 @@ const FORM: &str = "the form is `pub struct Name(input: [3, 224, 224]) -> [1000]
 
 impl Parser<'_> {
     pub(super) fn network(&mut self, input: ParseStream) -> Result<Network> {
-        let mut attributes = input.call(Attribute::parse_outer)?;
-        attributes.retain(|attribute| !self.is_refused(attribute));
+        let attributes = input.call(Attribute::parse_outer)?;
+        let (regular, attributes) = self.regular(attributes);
         let visibility: Visibility = input.parse()?;
         if input.parse::<Option<Token![struct]>>()?.is_none() {
             return Err(Diagnostic::new(input.span(), "expected `struct`").help(FORM));
@@ -24,6 +24,7 @@ impl Parser<'_> {
         let name = self.name(input, "a network")?;
         let mut network = Network {
             attributes,
+            regular,
             visibility,
             name,
             generics: Vec::new(),
@@ -205,18 +206,20 @@ impl Parser<'_> {
         .help(format!("choose another name, such as `{keyword}_`")))
     }
 
-    fn is_refused(&mut self, attribute: &Attribute) -> bool {
-        let refused = attribute.path().is_ident("regular");
-        if refused {
-            self.report(
-                Diagnostic::new(
-                    Place::of(attribute),
-                    "`#[regular]` networks are not supported yet",
-                )
-                .help("remove the attribute: the network is then checked to be homogeneous"),
-            );
+    /// Whether `#[regular]` is among the attributes, and the others.
+    fn regular(&mut self, attributes: Vec<Attribute>) -> (bool, Vec<Attribute>) {
+        let (regular, others): (Vec<_>, Vec<_>) = attributes
+            .into_iter()
+            .partition(|attribute| attribute.path().is_ident("regular"));
+        for attribute in &regular {
+            if let Err(error) = attribute.meta.require_path_only() {
+                self.report(
+                    Diagnostic::new(error.span(), "`#[regular]` takes no arguments")
+                        .help("write `#[regular]`; a single layer does without its bias with `bias = false`"),
+                );
+            }
         }
-        refused
+        (!regular.is_empty(), others)
     }
 }
 

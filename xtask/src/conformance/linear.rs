@@ -52,6 +52,7 @@ fn linear(a: ArrayD<f32>, weight: ArrayD<f32>, expected: ArrayD<f64>) -> Result<
     let (mut network, x) = Builder::of(a)?;
     let layer = Linear {
         out_features: weight.shape()[0],
+        bias: false,
     };
     let output = network.weighted(layer, x, [weight])?;
     Ok(network.expect(output, expected))

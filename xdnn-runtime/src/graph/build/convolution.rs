@@ -2,6 +2,7 @@
 
 use xdnn_ir::layer::{Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 
+use super::linear::biased;
 use super::window::{Sizes, Steps};
 use super::{Lower, Site};
 use crate::error::Result;
@@ -19,7 +20,8 @@ macro_rules! convolutions {
                 };
                 let operands = [site.x, site.weight()?];
                 let convolution = steps.convolution(self.groups, site.shape);
-                site.graph.apply(convolution, &operands)
+                let result = site.graph.apply(convolution, &operands)?;
+                biased(site, result, 1)
             }
         }
     )*};
@@ -65,5 +67,6 @@ fn transposed<const R: usize>(
         ..steps.convolution(groups, site.shape)
     };
     let weight = site.weight()?;
-    site.graph.apply(convolution, &[x, weight])
+    let result = site.graph.apply(convolution, &[x, weight])?;
+    biased(site, result, 1)
 }

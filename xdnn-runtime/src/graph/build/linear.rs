@@ -15,7 +15,9 @@ impl Lower for Linear {
         let weight = site.weight()?;
         let rows = site.graph.reshape(x, rows)?;
         let product = site.graph.matmul_transposed(rows, weight)?;
-        site.graph.reshape(product, site.shape)
+        let product = site.graph.reshape(product, site.shape)?;
+        let features = site.shape.rank() - 1;
+        biased(site, product, features)
     }
 }
 
@@ -46,4 +48,15 @@ pub(super) fn per_channel(graph: &mut Graph, weight: Value, shape: Shape) -> Res
     } else {
         graph.broadcast(weight, (0..shape.rank()).filter(|axis| *axis != 1), shape)
     }
+}
+
+/// The value with the layer's bias, where it has one, added along an axis.
+pub(super) fn biased(site: Site<'_>, value: Value, axis: usize) -> Result<Value> {
+    let Some(bias) = site.weights.get(1) else {
+        return Ok(value);
+    };
+    let shape = value.shape();
+    let others = (0..shape.rank()).filter(|other| *other != axis);
+    let bias = site.graph.broadcast(*bias, others, shape)?;
+    site.graph.add(value, bias)
 }

@@ -29,6 +29,7 @@ pub(super) fn conv2d(out_channels: usize, kernel: usize, stride: usize, groups: 
         padding: [kernel / 2; 2],
         dilation: [1; 2],
         groups,
+        bias: false,
     }
 }
 
@@ -57,7 +58,14 @@ pub(super) fn residual() -> NetworkSpec {
     let dropped = net.layer("", Dropout { p: 0.25 }, down);
     let mean = net.layer("", GlobalAvgPool {}, dropped);
     let flat = net.layer("", Flatten {}, mean);
-    let logits = net.layer("head", Linear { out_features: 5 }, flat);
+    let logits = net.layer(
+        "head",
+        Linear {
+            out_features: 5,
+            bias: false,
+        },
+        flat,
+    );
     net.finish(logits)
 }
 
@@ -87,7 +95,14 @@ fn branches() -> NetworkSpec {
     let product = net.combine(Combine::Product, &[smooth, joined]);
     let shuffled = net.layer("", PixelShuffle { upscale_factor: 2 }, product);
     let flat = net.layer("", Flatten {}, shuffled);
-    let logits = net.layer("head", Linear { out_features: 3 }, flat);
+    let logits = net.layer(
+        "head",
+        Linear {
+            out_features: 3,
+            bias: false,
+        },
+        flat,
+    );
     net.finish(logits)
 }
 
@@ -101,6 +116,7 @@ fn line() -> NetworkSpec {
         padding: 2,
         dilation: 1,
         groups: 2,
+        bias: false,
     };
     let pool = MaxPool1d {
         kernel: 3,
@@ -113,7 +129,14 @@ fn line() -> NetworkSpec {
     let x = net.layer("", Relu {}, x);
     let x = net.layer("", pool, x);
     let x = net.layer("", Flatten {}, x);
-    let x = net.layer("head", Linear { out_features: 4 }, x);
+    let x = net.layer(
+        "head",
+        Linear {
+            out_features: 4,
+            bias: false,
+        },
+        x,
+    );
     net.finish(x)
 }
 

@@ -19,7 +19,14 @@ fn wide() -> NetworkSpec {
     let x = net.layer("c", conv2d(48, 3, 2, 48), x);
     let x = net.layer("d", conv2d(64, 3, 2, 1), x);
     let x = net.layer("", Flatten {}, x);
-    let x = net.layer("e", Linear { out_features: 100 }, x);
+    let x = net.layer(
+        "e",
+        Linear {
+            out_features: 100,
+            bias: false,
+        },
+        x,
+    );
     net.finish(x)
 }
 
