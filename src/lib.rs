@@ -116,14 +116,14 @@ macro_rules! network {
 ///
 /// /// A ReLU, squared: degree 2.
 /// #[xdnn]
-/// pub fn square(x: f32) -> f32 {
+/// pub fn energy(x: f32) -> f32 {
 ///     x * x.max(0.0)
 /// }
 ///
 /// network! {
 ///     pub struct Net(x: [8]) -> [2] {
 ///         fc1: Linear(16) -> shrink;
-///         fc2: Linear(16) -> self::square;
+///         fc2: Linear(16) -> energy;
 ///         head: Linear(2);
 ///     }
 /// }
