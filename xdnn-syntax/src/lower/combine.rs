@@ -104,7 +104,7 @@ impl<'a> Lowerer<'a, '_> {
         let operation = Operation::Combine(combine);
         let degree = self
             .degree(&operation, &degrees)
-            .map_err(|error| fault(self, error));
+            .map_err(|error| fault(self, *error));
         // Const evaluation looks at shapes that only the compiler knows.
         let shape = match shapes.map(|shapes| (combine.output(&shapes), shapes)) {
             None => None,

@@ -120,7 +120,7 @@ impl<'a> Lowerer<'a, '_> {
         let degree = self
             .degree(&operation, &[input.degree])
             .unwrap_or_else(|fault| {
-                self.fault(call, layer, assigned, fault);
+                self.fault(call, layer, assigned, *fault);
                 input.degree
             });
         let path = match &step.label {

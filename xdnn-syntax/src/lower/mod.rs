@@ -400,10 +400,10 @@ impl<'a> Lowerer<'a, '_> {
         &self,
         operation: &Operation,
         operands: &[Option<Degree>],
-    ) -> Result<Option<Degree>, Fault> {
+    ) -> Result<Option<Degree>, Box<Fault>> {
         match operation.degree_if_known(operands) {
             Err(_) if self.regular => Ok(None),
-            degree => degree,
+            degree => degree.map_err(Box::new),
         }
     }
 

@@ -1,0 +1,201 @@
+//! What networks compute, in `f64` on the reference backend.
+
+use xdnn::backend::reference::execute;
+use xdnn::ir::NetworkSpec;
+use xdnn::ops::Leaf;
+use xdnn::{Graph, Task};
+
+use super::numbers::Numbers;
+
+/// From 4⁻⁵ ≈ 1e-3 to 4⁵ ≈ 1e3. Scaling by powers of 4 does not round, not even in square roots, so that a network that is
+/// homogeneous takes the same side of every kink and of every jump.
+const FACTORS: [f64; 10] = [
+    1.0 / 1024.0,
+    1.0 / 256.0,
+    1.0 / 64.0,
+    1.0 / 16.0,
+    0.25,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+];
+/// What powers, exponentials and logarithms round. Whatever breaks homogeneity is off by percents at one of the factors.
+const TOLERANCE: f64 = 1e-9;
+
+/// Checks an accepted network: `F(a·x) = a^k·F(x)`, `F(0) = 0`, and attributions that add up to the output.
+pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<(), String> {
+    let k = spec.degree().ok_or("it has no degree")?.to_f64();
+    let weights = weights(spec, numbers);
+    for _ in 0..2 {
+        let x = sample(spec, numbers);
+        let rows = outputs(spec, &weights, &x, &[&[1.0, 0.0], &FACTORS[..]].concat())?;
+        let [one, zero, scaled @ ..] = rows.as_slice() else {
+            return Err("nothing was computed".into());
+        };
+        if zero.iter().any(|y| *y != 0.0) {
+            return Err(format!("F(0) = {zero:?}"));
+        }
+        let noise = noise(spec, &weights, &x, one, numbers)?;
+        for (a, row) in FACTORS.iter().zip(scaled) {
+            if !fits(one, row, *a, k, noise) {
+                return Err(format!("F(x) = {one:?}, F({a}·x) = {row:?}"));
+            }
+        }
+        let target = numbers.below(one.len());
+        let mut graph =
+            Graph::build(spec, Task::Attribute, 1).map_err(|error| error.to_string())?;
+        let results = run(&mut graph, &weights, &x, &[1.0], target)?;
+        let attributions = || results[1..].iter().flatten();
+        let (sum, scale) = (
+            attributions().sum::<f64>(),
+            attributions().map(|a| a.abs()).sum::<f64>(),
+        );
+        // A nearly constant value that is normalised has gradients far larger than the output that they add up to.
+        let close = (sum - one[target]).abs() <= TOLERANCE * (scale + one[target].abs()) + noise;
+        if !close {
+            return Err(format!(
+                "the attributions add up to {sum}, not to {} (terms of {scale})",
+                one[target]
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether anything comes out of a network: a value less itself, or windows of padding alone, are 0 whatever flows in.
+pub fn is_alive(spec: &NetworkSpec, numbers: &mut Numbers) -> bool {
+    (0..3).any(|_| {
+        let (weights, x) = (weights(spec, numbers), sample(spec, numbers));
+        let rows = outputs(spec, &weights, &x, &[1.0]);
+        rows.is_ok_and(|rows| rows.iter().any(|row| largest(row) > 1e-9))
+    })
+}
+
+/// Whether a network behaves as if it were homogeneous: one degree fits all inputs and weights that are tried.
+pub fn seems_homogeneous(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<bool, String> {
+    let mut found: Option<f64> = None;
+    for _ in 0..12 {
+        let weights = weights(spec, numbers);
+        for _ in 0..4 {
+            let x = sample(spec, numbers);
+            let rows = outputs(spec, &weights, &x, &[&[1.0], &FACTORS[..]].concat())?;
+            let [one, scaled @ ..] = rows.as_slice() else {
+                return Err("nothing was computed".into());
+            };
+            let k = match found {
+                Some(k) => k,
+                None => {
+                    let (before, after) = (largest(one), largest(&scaled[5]));
+                    if before == 0.0 && scaled.iter().all(|row| largest(row) == 0.0) {
+                        continue;
+                    }
+                    // Degrees are fractions of small numbers.
+                    ((after / before).ln() / FACTORS[5].ln() * 60.0).round() / 60.0
+                }
+            };
+            if !k.is_finite()
+                || !FACTORS
+                    .iter()
+                    .zip(scaled)
+                    .all(|(a, row)| fits(one, row, *a, k, 0.0))
+            {
+                return Ok(false);
+            }
+            found = Some(k);
+        }
+    }
+    Ok(true)
+}
+
+fn fits(one: &[f64], scaled: &[f64], a: f64, k: f64, noise: f64) -> bool {
+    let power = a.powf(k);
+    let scale = largest(scaled).max(power * largest(one));
+    let bound = TOLERANCE * scale + power * noise;
+    let close = |(y, one): (&f64, &f64)| (y - power * one).abs() <= bound;
+    scale.is_finite() && scaled.iter().zip(one).all(close)
+}
+
+/// What is left of a value that cancels, such as `x - cbrt(x³)`, is its rounding: how far the output moves when the inputs
+/// are off by some roundings, and a thousand times that.
+fn noise(
+    spec: &NetworkSpec,
+    weights: &[Vec<f64>],
+    x: &[Vec<f64>],
+    one: &[f64],
+    numbers: &mut Numbers,
+) -> Result<f64, String> {
+    let mut noise: f64 = 1e-15; // of inputs of the size 1
+    for _ in 0..3 {
+        let mut moved = x.to_vec();
+        for x in moved.iter_mut().flatten() {
+            *x *= 1.0 + numbers.real(&(-1e-14..1e-14));
+        }
+        let row = outputs(spec, weights, &moved, &[1.0])?.swap_remove(0);
+        let moves = row.iter().zip(one).map(|(y, one)| (y - one).abs());
+        noise = moves.fold(noise, f64::max);
+    }
+    Ok(1e3 * noise)
+}
+
+fn largest(row: &[f64]) -> f64 {
+    row.iter().fold(0.0, |max, y| {
+        if y.is_nan() {
+            f64::INFINITY
+        } else {
+            max.max(y.abs())
+        }
+    })
+}
+
+/// Of variance `1 / fan-in`, and biases between -1 and 1.
+fn weights(spec: &NetworkSpec, numbers: &mut Numbers) -> Vec<Vec<f64>> {
+    let weight = |weight: &xdnn::ir::Weight| {
+        let fan_in: usize = weight.shape.dims().iter().skip(1).product();
+        let bound = (3.0 / fan_in as f64).sqrt();
+        numbers.reals(weight.shape.elements(), -bound..bound)
+    };
+    spec.weights().iter().map(weight).collect()
+}
+
+fn sample(spec: &NetworkSpec, numbers: &mut Numbers) -> Vec<Vec<f64>> {
+    let inputs = spec.inputs().iter();
+    inputs
+        .map(|input| numbers.reals(input.shape.elements(), -1.0..1.0))
+        .collect()
+}
+
+/// `F(a·x)` for each factor `a`.
+fn outputs(
+    spec: &NetworkSpec,
+    weights: &[Vec<f64>],
+    x: &[Vec<f64>],
+    factors: &[f64],
+) -> Result<Vec<Vec<f64>>, String> {
+    let mut graph =
+        Graph::build(spec, Task::Forward, factors.len()).map_err(|error| error.to_string())?;
+    let output = run(&mut graph, weights, x, factors, 0)?.swap_remove(0);
+    let size = spec.output_shape().elements();
+    Ok(output.chunks(size).map(<[f64]>::to_vec).collect())
+}
+
+fn run(
+    graph: &mut Graph,
+    weights: &[Vec<f64>],
+    x: &[Vec<f64>],
+    factors: &[f64],
+    target: usize,
+) -> Result<Vec<Vec<f64>>, String> {
+    let leaf = |leaf: &Leaf| match *leaf {
+        Leaf::Input(i) => factors
+            .iter()
+            .flat_map(|a| x[i].iter().map(move |x| a * x))
+            .collect(),
+        Leaf::Weight(i) => weights[i].clone(),
+        _ => vec![target as f64; factors.len()],
+    };
+    let leaves: Vec<Vec<f64>> = graph.leaves().iter().map(|(of, _)| leaf(of)).collect();
+    let slices: Vec<&[f64]> = leaves.iter().map(Vec::as_slice).collect();
+    execute(graph, &slices).map_err(|error| error.to_string())
+}

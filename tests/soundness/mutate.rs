@@ -1,0 +1,146 @@
+//! One fault in an otherwise homogeneous network.
+
+use xdnn::ir::{Argument, Combine, Degree, Layer, ParameterKind, Shape};
+
+use super::generate::{Generator, identity};
+use super::network::{Call, Network, Step};
+
+/// A kind of fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A layer gets a bias.
+    Bias,
+    /// A layer becomes one that is not homogeneous.
+    Swap,
+    /// One operand of a combination is cubed.
+    Degrees,
+    /// An argument makes a layer inhomogeneous: an eps, a constant in the padding, a threshold.
+    Argument,
+}
+
+impl Fault {
+    pub const ALL: [Self; 4] = [Self::Bias, Self::Swap, Self::Degrees, Self::Argument];
+}
+
+/// Puts a fault into the network, and says which. `None` where there is no place for it.
+pub fn mutate(network: &mut Network, fault: Fault, generator: &mut Generator) -> Option<String> {
+    let mut places = 0;
+    network.visit_mut(&mut |_| places += 1);
+    let start = generator.numbers.below(places.max(1));
+    for place in (start..places).chain(0..start) {
+        let (mut at, mut said) = (0, None);
+        network.visit_mut(&mut |step| {
+            if at == place {
+                said = mutate_step(step, fault, generator);
+            }
+            at += 1;
+        });
+        if said.is_some() {
+            return said;
+        }
+    }
+    None
+}
+
+fn mutate_step(step: &mut Step, fault: Fault, generator: &mut Generator) -> Option<String> {
+    match (fault, step) {
+        (Fault::Bias, Step::Layer(call)) => {
+            let bias = call
+                .bias()
+                .filter(|bias| call.signature.parameters[*bias].kind == ParameterKind::Bool)?;
+            let without = call.clone();
+            call.arguments[bias] = Some(Argument::Bool(true));
+            if breaks(call) && !breaks(&without) {
+                return Some("bias".to_owned());
+            }
+            *call = without;
+            None
+        }
+        (Fault::Swap, Step::Layer(call)) => {
+            let shape = call.input;
+            let other = (call.output()? == shape).then(|| {
+                (0..60).find_map(|_| {
+                    let signature = generator.signature();
+                    let other = generator.call(signature, shape)?;
+                    (breaks(&other) && other.output()? == shape).then_some(other)
+                })
+            })??;
+            *call = other;
+            Some(format!("swap {}", call.signature.name))
+        }
+        (Fault::Argument, Step::Layer(call)) if !breaks(call) => {
+            for (i, parameter) in call.signature.parameters.iter().enumerate() {
+                if parameter.name == "bias" {
+                    continue;
+                }
+                for _ in 0..12 {
+                    let mut other = call.clone();
+                    other.arguments[i] = Some(generator.argument(parameter.kind, call.input));
+                    if breaks(&other) && other.output() == call.output() {
+                        *call = other;
+                        return Some(format!(
+                            "argument {} of {}",
+                            parameter.name, call.signature.name
+                        ));
+                    }
+                }
+            }
+            None
+        }
+        (Fault::Degrees, Step::Combine { combine, operands }) if *combine != Combine::Product => {
+            let which = generator.numbers.below(operands.len());
+            let before = operands.clone();
+            let last = operands[which].last()?;
+            let Step::Layer(last) = last else { return None };
+            let shape = last.output()?;
+            operands[which].push(cube(shape)?);
+            let degrees: Option<Vec<_>> = operands
+                .iter()
+                .map(|flow| super::network::degree(flow, Degree::ONE))
+                .collect();
+            if degrees.is_some_and(|degrees| combine.degree(&degrees).is_err()) {
+                return Some(format!("degrees in {}", combine.name()));
+            }
+            *operands = before;
+            None
+        }
+        (Fault::Degrees, Step::Residual { body, .. }) => {
+            let Step::Layer(last) = body.last()? else {
+                return None;
+            };
+            let shape = last.output()?;
+            body.push(cube(shape)?);
+            Some("degrees in residual".to_owned())
+        }
+        // A sum where there was none: `f` becomes `sum(f, f -> f³)`.
+        (Fault::Degrees, step @ Step::Layer(_)) if generator.numbers.once_in(4) => {
+            let Step::Layer(call) = &*step else {
+                return None;
+            };
+            let shape = call.output()?;
+            let cubed = vec![step.clone(), cube(shape)?];
+            let sum = [Combine::Sum, Combine::Max, Combine::Min];
+            let combine = generator.numbers.choose(&sum);
+            *step = Step::Combine {
+                combine,
+                operands: vec![vec![step.clone()], cubed],
+            };
+            Some(format!("degrees in {}", combine.name()))
+        }
+        _ => None,
+    }
+}
+
+fn breaks(call: &Call) -> bool {
+    let layer: Option<Layer> = call.layer();
+    layer.is_some_and(|layer| layer.degree(Degree::ONE).is_err())
+}
+
+/// `product(f, f, f)` of a value, which has its sign: a maximum of the two does not choose one of them for every input.
+fn cube(shape: Shape) -> Option<Step> {
+    let factor = || identity(shape).map(|step| vec![step]);
+    Some(Step::Combine {
+        combine: Combine::Product,
+        operands: vec![factor()?, factor()?, factor()?],
+    })
+}
