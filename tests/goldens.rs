@@ -40,6 +40,11 @@ goldens! {
     margins: Margins,
     lines: Lines,
     powers: Powers,
+    gates: Gates,
+    norms: Norms,
+    degrees: Degrees,
+    attention: Attention,
+    recurrent: Recurrent,
 }
 
 /// A network with biases has no X-Gradient, but PyTorch's input times gradient is what one step of Integrated Gradients

@@ -51,7 +51,7 @@ class Net:
         return self.weight(f"{path}.bias", (out,), like, lambda s: self.rng.normal(0.0, 0.5, s)) if bias else None
 
     def linear(self, path, x, out, bias=False):
-        weight = self.normal(f"{path}.weight", (out, x.shape[1]), x)
+        weight = self.normal(f"{path}.weight", (out, x.shape[-1]), x)
         return F.linear(x, weight, self.bias(path, out, x, bias))
 
     def conv2d(self, path, x, out, kernel, stride=1, padding=0, dilation=1, groups=1, gain=1.0, bias=False):
@@ -76,7 +76,70 @@ class Net:
         weight = self.weight(f"{path}.weight", (n,), x, lambda s: self.rng.uniform(0.5, 1.5, s))
         return x * weight.view(1, n, *[1] * (x.dim() - 2))
 
+    def uniform(self, path, shape, like, low, high):
+        return self.weight(path, shape, like, lambda s: self.rng.uniform(low, high, s))
+
+    def layer_norm(self, path, x, shape, bias=True):
+        weight = self.uniform(f"{path}.weight", shape, x, 0.5, 2.5)
+        shift = self.uniform(f"{path}.bias", shape, x, -1, 1) if bias else None
+        return F.layer_norm(x, shape, weight, shift, 0.0)
+
+    def group_norm(self, path, x, groups):
+        weight = self.uniform(f"{path}.weight", (x.shape[1],), x, 0.5, 2.5)
+        shift = self.uniform(f"{path}.bias", (x.shape[1],), x, -1, 1)
+        return F.group_norm(x, groups, weight, shift, 0.0)
+
+    def rms_norm(self, path, x, shape, eps=0.0):
+        return F.rms_norm(x, shape, self.uniform(f"{path}.weight", shape, x, 0.5, 2.5), eps)
+
+    def heads(self, path, x, heads):
+        """Queries, keys and values of `nn.MultiheadAttention`, each (N, heads, tokens, features of a head)."""
+        features = x.shape[2]
+        projected = F.linear(x, self.normal(f"{path}.in_proj_weight", (3 * features, features), x, gain=math.sqrt(0.5)))
+        return [part.unflatten(2, (heads, -1)).transpose(1, 2) for part in projected.chunk(3, 2)]
+
+    def project(self, path, mixed):
+        return self.linear(f"{path}.out_proj", mixed.transpose(1, 2).flatten(2), mixed.shape[1] * mixed.shape[3])
+
+    def softmax_attention(self, path, x, heads, causal=False, rotary=False):
+        q, k, v = self.heads(path, x, heads)
+        if rotary:
+            q, k = rotate(q, 10_000), rotate(k, 10_000)
+        scale = math.sqrt(q.shape[3])
+        q, k = F.normalize(q, dim=3, eps=0), F.normalize(k, dim=3, eps=0)
+        return self.project(path, F.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale))
+
+    def relu_attention(self, path, x, heads, normalized, causal=False):
+        q, k, v = self.heads(path, x, heads)
+        scores = self.relu(q @ k.transpose(2, 3))
+        if causal:
+            scores = scores.tril()
+        if normalized:
+            sums = scores.sum(3, keepdim=True)
+            weights = torch.where(sums > 0, scores / torch.where(sums > 0, sums, 1), 0)
+        else:
+            weights = scores / math.sqrt(q.shape[3]) / x.shape[1]
+        return self.project(path, weights @ v)
+
+    def rnn(self, path, x, hidden):
+        ih = self.normal(f"{path}.weight_ih_l0", (hidden, x.shape[2]), x)
+        hh = self.normal(f"{path}.weight_hh_l0", (hidden, hidden), x, gain=math.sqrt(0.5))
+        state, states = x.new_zeros(x.shape[0], hidden), []
+        for step in x.unbind(1):
+            state = self.relu(F.linear(step, ih) + F.linear(state, hh))
+            states.append(state)
+        zero = x.new_zeros(1, x.shape[0], hidden)
+        theirs, last = torch.rnn_relu(x, zero, (ih, hh), False, 1, 0.0, False, False, True)
+        states = torch.stack(states, 1)
+        assert torch.allclose(theirs, states) and torch.equal(last[0], theirs[:, -1])
+        return states
+
     # Kinks
+
+    def kinks(self, x, *kinks):
+        for kink in kinks:
+            self.near(x - kink, x)
+        return x
 
     def near(self, distance, values):
         """A distance of exactly 0 comes from structure (a rectified or padded tie), where the branch is immaterial."""
@@ -200,6 +263,15 @@ def windows(x, output, kernel, stride, padding, dilation):
     for axis, (m, k) in enumerate(zip(output, kernel), 2):
         x = x.unflatten(axis, (m, k)).movedim(axis + 1, -1)
     return x.flatten(2 + len(kernel))
+
+
+def rotate(x, base):
+    """Su et al. 2021, equation 34, over the last two dimensions, (tokens, features)."""
+    tokens, features = x.shape[-2:]
+    frequencies = float(base) ** (-torch.arange(0, features, 2, dtype=torch.float64) / features)
+    angles = torch.outer(torch.arange(tokens, dtype=torch.float64), frequencies).repeat_interleave(2, 1)
+    swapped = torch.stack([-x[..., 1::2], x[..., 0::2]], -1).flatten(-2)
+    return x * angles.cos().to(x.dtype) + swapped * angles.sin().to(x.dtype)
 
 
 # Networks: `networks.rs` in PyTorch
@@ -364,6 +436,85 @@ def powers(net, image):
     return net.linear("head", torch.cat([means, fixed, largest, lines], 1), 4)
 
 
+def gates(net, x):
+    y = net.linear("value", x, 8)
+    n = net.layer_norm("norm", net.linear("gate", x, 8), (8,))
+    net.kinks(n, 0, -1, 1, 6, -3, 3, 0.5, -0.5, 0.1, 0.7, -0.7)  # those of every function below
+    # In float64, too, PyTorch rounds the slope of `hardsigmoid` and 1/alpha of `celu` to single precision.
+    hardsigmoid = F.relu6(n + 3) / 6
+    assert torch.allclose(hardsigmoid, F.hardsigmoid(n))
+    functions = [
+        torch.sigmoid(n), F.logsigmoid(n), torch.tanh(n), F.tanhshrink(n), F.gelu(n), F.gelu(n, approximate="tanh"),
+        F.silu(n), F.mish(n), F.elu(n, 0.8), F.selu(n), F.celu(n, 2), F.softplus(n), F.softplus(n, 2, 1),
+        F.softsign(n), F.hardtanh(n), F.relu6(n), hardsigmoid, F.hardswish(n), F.threshold(n, 0.1, -0.3),
+        F.hardshrink(n), F.softshrink(n, 0.7), n.exp(), F.softplus(n).log(), n.sin(), n.cos(),
+        n + net.uniform("offset.bias", (8,), n, -1, 1), F.softmax(n, 1), F.log_softmax(n, 1), F.softmin(n, 1),
+    ]  # fmt: skip
+    return net.linear("head", torch.cat([y * f for f in functions], 1), 6)
+
+
+def norms(net, image):
+    x = net.conv2d("conv", image, 8, 3, padding=1)
+    unit = F.normalize(x, dim=1, eps=0)
+    pairs = x.unflatten(1, (4, 2))
+    net.near(pairs[:, :, 0] - pairs[:, :, 1], x)
+    quartets = x.unflatten(1, (2, 4)).sort(2)
+    net.branches.append(quartets.indices)
+    for i in range(3):
+        net.near(quartets.values[:, :, i + 1] - quartets.values[:, :, i], x)
+    net.kinks(x, 0)
+    parts = [
+        x * unit,
+        x * F.normalize(x, dim=3, eps=0),
+        x * net.layer_norm("layer", x, (8, 6, 5)),
+        x * net.layer_norm("scaled", x, (5,), bias=False),
+        x * net.rms_norm("rms", x, (6, 5)),
+        x * net.rms_norm("eps", net.group_norm("group", x, 4), (5,), eps=0.5),
+        x * F.local_response_norm(unit, 3, 2, 0.75, 1),
+        x * F.softmax(unit, 1),
+        x * x.sign(),
+        pairs.amax(2) * F.glu(unit, 1),
+        F.relu(x),
+        F.relu(-x),
+        quartets.values.flatten(1, 2),
+        net.scale("frozen", x, 8),
+    ]
+    x = net.relu(net.conv2d("mix", torch.cat(parts, 1), 6, 1))
+    return net.linear("head", F.adaptive_avg_pool2d(x, (2, 2)).flatten(1), 5)
+
+
+def degrees(net, x):
+    a, b = net.linear("left", x, 8), net.linear("right", x, 8)
+    net.kinks(a, 0)
+    net.kinks(b, 0)
+    squares = a * a + b * b
+    parts = [
+        F.relu(a).square(),
+        F.relu(a).pow(2),
+        squares,
+        squares.sqrt().square(),
+        torch.where(a > 0, a.abs().pow(3).pow(2 / 3), 0) - a * b,
+        (a * b * a / squares.sqrt()).abs(),
+        a**3 / squares.sqrt(),
+        (a.unflatten(1, (4, 2)) @ b.unflatten(1, (2, 4))).flatten(1),
+    ]
+    return net.linear("head", torch.cat(parts, 1), 4)
+
+
+def attention(net, tokens):
+    x = torch.cat([rotate(part, 100) for part in tokens.chunk(2, 2)], 2)
+    x = net.linear("embed", x, 8)
+    a = net.softmax_attention("soft", x, 2)
+    b = net.relu_attention("rows", x, 4, normalized=True, causal=True)
+    c = net.relu_attention("relu", x, 2, normalized=False)
+    d = net.softmax_attention("causal", x, 1, causal=True, rotary=True)
+    return net.linear("head", torch.cat([a * b * x, a * d * d, c], 1).flatten(1), 4)
+
+
+def recurrent(net, signal):
+    return net.linear("head", net.rnn("second", net.rnn("first", signal, 8), 6)[:, -1], 4)
+
+
 def alexnet(net, image):
     x = net.max_pool2d(net.relu(net.conv2d("conv1", image, 4, 11, stride=4, padding=2, bias=True)), 3, stride=2)
     x = net.max_pool2d(net.relu(net.conv2d("conv2", x, 12, 5, padding=2, bias=True)), 3, stride=2)
@@ -393,6 +544,11 @@ GOLDENS = {
     margins: (1, 2, {"image": (4, 9, 10)}, None),
     lines: (1, 3, {"signal": (3, 9)}, None),
     powers: (1, 2, {"image": (3, 8, 6)}, None),
+    gates: (1, 2, {"x": (16,)}, None),
+    norms: (1, 2, {"image": (3, 6, 5)}, None),
+    degrees: (2, 3, {"x": (12,)}, None),
+    attention: (3, 2, {"tokens": (5, 8)}, None),
+    recurrent: (1, 3, {"signal": (7, 3)}, None),
     alexnet: (None, 2, {"image": (3, 63, 63)}, None),
 }
 

@@ -235,3 +235,109 @@ network! {
         fc8: Linear(10, bias = false);
     }
 }
+
+network! {
+    /// Every function of a value of degree 0, each as a gate.
+    pub struct Gates(x: [16]) -> [6] {
+        let y = x -> value: Linear(8);
+        let n = x -> gate: Linear(8) -> norm: LayerNorm;
+        concat(
+            product(y, n -> Sigmoid),
+            product(y, n -> LogSigmoid),
+            product(y, n -> Tanh),
+            product(y, n -> Tanhshrink),
+            product(y, n -> Gelu),
+            product(y, n -> Gelu(approximate = tanh)),
+            product(y, n -> Silu),
+            product(y, n -> Mish),
+            product(y, n -> Elu(0.8)),
+            product(y, n -> Selu),
+            product(y, n -> Celu(2)),
+            product(y, n -> Softplus),
+            product(y, n -> Softplus(2, threshold = 1)),
+            product(y, n -> Softsign),
+            product(y, n -> Hardtanh),
+            product(y, n -> Relu6),
+            product(y, n -> Hardsigmoid),
+            product(y, n -> Hardswish),
+            product(y, n -> Threshold(0.1, -0.3)),
+            product(y, n -> Hardshrink),
+            product(y, n -> Softshrink(0.7)),
+            product(y, n -> Exp),
+            product(y, n -> Softplus -> Log),
+            product(y, n -> Sin),
+            product(y, n -> Cos),
+            product(y, n -> offset: Bias),
+            product(y, n -> Softmax),
+            product(y, n -> LogSoftmax(dim = 1)),
+            product(y, n -> Softmin)
+        );
+        head: Linear(6);
+    }
+}
+
+network! {
+    /// Every norm, and the layers that act across channels.
+    pub struct Norms(image: [3, 6, 5]) -> [5] {
+        let map = image -> conv: Conv2d(8, kernel = 3, padding = 1);
+        let unit = map -> L2Normalize;
+        concat(
+            product(map, unit),
+            product(map, map -> L2Normalize(dim = 3)),
+            product(map, map -> layer: LayerNorm(8, 6, 5)),
+            product(map, map -> scaled: LayerNorm(bias = false)),
+            product(map, map -> rms: RmsNorm(6, 5)),
+            product(map, map -> group: GroupNorm(4) -> eps: RmsNorm(eps = 0.5)),
+            product(map, unit -> LocalResponseNorm(3, alpha = 2)),
+            product(map, unit -> Softmax(dim = 1)),
+            product(map, map -> Sign),
+            product(map -> Maxout(2), unit -> Glu(dim = 1)),
+            map -> CRelu,
+            map -> GroupSort(4),
+            map -> frozen: FrozenScale(8)
+        );
+        mix: Conv2d(6, kernel = 1) -> Relu -> AdaptiveAvgPool2d(2, 2) -> Flatten;
+        head: Linear(5);
+    }
+}
+
+network! {
+    /// Powers, and the combinations whose result has another degree than their operands: degree 2.
+    pub struct Degrees(x: [12]) -> [4] {
+        let a = x -> left: Linear(8);
+        let b = x -> right: Linear(8);
+        let squares = sum(a -> Square, b -> Square);
+        concat(
+            a -> SquaredRelu,
+            a -> Relu -> Power(2),
+            squares -> Power(1.0),
+            squares -> Sqrt -> Square,
+            difference(a -> Cube -> Power(2.0 / 3.0), product(a, b)),
+            quotient(product(a, b, a), squares -> Sqrt) -> Abs,
+            quotient(a -> Cube, squares -> Power(0.5)),
+            matmul(a -> Reshape(4, 2), b -> Reshape(2, 4)) -> Flatten
+        );
+        head: Linear(4);
+    }
+}
+
+network! {
+    /// The three forms of attention: degree 3.
+    pub struct Attention(tokens: [5, 8]) -> [4] {
+        let x = tokens -> RotaryEmbedding(2, base = 100) -> embed: Linear(8);
+        let a = x -> soft: MultiheadAttention(2, kind = normalized_softmax);
+        let b = x -> rows: MultiheadAttention(4, kind = normalized_relu, is_causal = true);
+        let c = x -> relu: MultiheadAttention(2, kind = relu);
+        let d = x -> causal: MultiheadAttention(1, kind = normalized_softmax, is_causal = true, rotary = true);
+        concat(product(a, b, x), product(a, d, d), c) -> Flatten -> head: Linear(4);
+    }
+}
+
+network! {
+    /// Two recurrences, the second of which returns its last state.
+    pub struct Recurrent(signal: [7, 3]) -> [4] {
+        first: Rnn(8);
+        second: Rnn(6, last = true);
+        head: Linear(4);
+    }
+}

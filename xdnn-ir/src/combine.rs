@@ -1,4 +1,4 @@
-//! Combinations of several values: `sum`, `product`, `concat`, `max`, `min`, `unpool`.
+//! Combinations of several values: `sum`, `difference`, `product`, `quotient`, `matmul`, `concat`, `max`, `min`, `unpool`.
 
 use crate::window::MAX_POOL;
 use crate::{Degree, Fault, Shape};
@@ -8,8 +8,15 @@ use crate::{Degree, Fault, Shape};
 pub enum Combine {
     /// Elementwise sum. Degrees must agree: `a^k` factors out.
     Sum,
+    /// The first operand less the second, elementwise. Degrees must agree.
+    Difference,
     /// Elementwise product. Degrees add.
     Product,
+    /// The first operand divided by the second, elementwise. The degree of the divisor is subtracted. Whatever is divided
+    /// by 0, 0 included, gives 0, and so does the derivative there.
+    Quotient,
+    /// The matrix product of two values, `[…, n, k] · […, k, m] → […, n, m]`. Degrees add.
+    MatMul,
     /// Concatenation along the first dimension (the channels). Degrees must agree.
     Concat,
     /// Elementwise maximum. Degrees must agree; at ties the first operand wins.
@@ -24,9 +31,12 @@ pub enum Combine {
 
 impl Combine {
     /// Every combination.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::Sum,
+        Self::Difference,
         Self::Product,
+        Self::Quotient,
+        Self::MatMul,
         Self::Concat,
         Self::Max,
         Self::Min,
@@ -37,7 +47,10 @@ impl Combine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
+            Self::Difference => "difference",
             Self::Product => "product",
+            Self::Quotient => "quotient",
+            Self::MatMul => "matmul",
             Self::Concat => "concat",
             Self::Max => "max",
             Self::Min => "min",
@@ -53,6 +66,12 @@ impl Combine {
         if matches!(self, Self::Unpool) {
             return unpooled(operands);
         }
+        if self.takes_two() && rest.len() != 1 {
+            return Err(Fault::Operands {
+                expected: 2,
+                found: operands.len(),
+            });
+        }
         let mut output = *first;
         let mut i = 0;
         while i < rest.len() {
@@ -61,7 +80,12 @@ impl Combine {
                 other: rest[i],
                 operand: i + 1,
             };
-            if matches!(self, Self::Concat) {
+            if matches!(self, Self::MatMul) {
+                output = match matrix_product(*first, rest[i]) {
+                    Some(output) => output,
+                    None => return Err(differ),
+                };
+            } else if matches!(self, Self::Concat) {
                 if first.rank() == 0 || !first.same(&rest[i].with_dim(0, first.dim(0))) {
                     return Err(differ);
                 }
@@ -88,9 +112,14 @@ impl Combine {
         let mut degree = *first;
         let mut i = 0;
         while i < rest.len() {
-            if matches!(self, Self::Product) {
-                degree = match degree.plus(rest[i]) {
-                    Some(sum) => sum,
+            let combined = match self {
+                Self::Product | Self::MatMul => Some(degree.plus(rest[i])),
+                Self::Quotient => Some(degree.minus(rest[i])),
+                _ => None,
+            };
+            if let Some(combined) = combined {
+                degree = match combined {
+                    Some(combined) => combined,
                     None => return Err(Fault::DegreeTooLarge),
                 };
             } else if !first.same(rest[i]) {
@@ -103,6 +132,28 @@ impl Combine {
             i += 1;
         }
         Ok(degree)
+    }
+
+    /// Whether the combination takes exactly two operands, in that order.
+    const fn takes_two(self) -> bool {
+        matches!(self, Self::Difference | Self::Quotient | Self::MatMul)
+    }
+}
+
+/// The shape of `a · b`: matrices, or stacks of as many of them.
+const fn matrix_product(a: Shape, b: Shape) -> Option<Shape> {
+    let rank = a.rank();
+    if rank < 2 || b.rank() != rank || a.dim(rank - 1) != b.dim(rank - 2) {
+        return None;
+    }
+    let product = a.with_dim(rank - 1, b.dim(rank - 1));
+    let stack = b
+        .with_dim(rank - 2, product.dim(rank - 2))
+        .with_dim(rank - 1, product.dim(rank - 1));
+    if stack.same(&product) {
+        Some(product)
+    } else {
+        None
     }
 }
 
@@ -176,5 +227,52 @@ mod tests {
     fn positions_have_no_degree() {
         let degrees = [Degree::integer(3), Degree::ONE];
         assert_eq!(Combine::Unpool.degree(&degrees), Ok(Degree::integer(3)));
+    }
+
+    #[test]
+    fn stacks_of_matrices_multiply() {
+        let output = |a: &[usize], b: &[usize]| {
+            let shape = |dims| Shape::from_slice(dims).unwrap();
+            Combine::MatMul.output(&[shape(a), shape(b)]).ok()
+        };
+        assert_eq!(output(&[2, 3], &[3, 4]), Some(Shape::new([2, 4])));
+        assert_eq!(output(&[5, 2, 3], &[5, 3, 1]), Some(Shape::new([5, 2, 1])));
+        for (a, b) in [
+            (&[3][..], &[3][..]),
+            (&[2, 3], &[4, 3]),
+            (&[2, 3], &[1, 3, 4]),
+            (&[5, 2, 3], &[4, 3, 1]),
+        ] {
+            assert_eq!(output(a, b), None, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn degrees_add_subtract_and_agree() {
+        let (two, three) = (Degree::integer(2), Degree::integer(3));
+        let degree = |combine: Combine| combine.degree(&[two, three]);
+        assert_eq!(degree(Combine::Product), Ok(Degree::integer(5)));
+        assert_eq!(degree(Combine::MatMul), Ok(Degree::integer(5)));
+        assert_eq!(degree(Combine::Quotient), Ok(Degree::integer(-1)));
+        for combine in [Combine::Sum, Combine::Difference, Combine::Max] {
+            let fault = degree(combine).unwrap_err();
+            assert!(matches!(fault, Fault::DegreesDiffer { .. }));
+        }
+    }
+
+    #[test]
+    fn some_combinations_take_two_operands() {
+        let shapes = [Shape::new([2, 2]); 3];
+        for combine in Combine::ALL {
+            let many = combine.output(&shapes).is_ok();
+            let alone = combine.output(&shapes[..1]).is_ok();
+            let takes_two = Fault::Operands {
+                expected: 2,
+                found: 3,
+            };
+            assert_eq!(many, combine.output(&shapes) != Err(takes_two));
+            assert_eq!(many, alone);
+            assert!(combine.output(&shapes[..2]).is_ok());
+        }
     }
 }

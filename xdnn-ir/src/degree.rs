@@ -76,6 +76,23 @@ impl Degree {
         }
     }
 
+    /// The fraction with a denominator of at most 1000 to which `value` is the nearest number, where there is one.
+    pub const fn nearest(value: f64) -> Option<Self> {
+        const LARGEST: f64 = 1000.0;
+        if !(value >= -LARGEST && value <= LARGEST) {
+            return None;
+        }
+        let mut denominator = 1;
+        while denominator <= LARGEST as i64 {
+            let numerator = (value * denominator as f64).round();
+            if numerator / denominator as f64 == value {
+                return Self::rational(numerator as i64, denominator);
+            }
+            denominator += 1;
+        }
+        None
+    }
+
     /// Whether two degrees are the same.
     pub const fn same(self, other: Self) -> bool {
         self.numerator == other.numerator && self.denominator == other.denominator
@@ -129,5 +146,22 @@ mod tests {
         assert_eq!(half.minus(Degree::ONE), Degree::rational(-1, 2));
         assert_eq!(Degree::rational(1, 0), None);
         assert_eq!(Degree::integer(i32::MAX).plus(Degree::ONE), None);
+        assert_eq!(half.times(half), Degree::rational(1, 4));
+        assert_eq!(Degree::integer(i32::MAX).times(Degree::integer(2)), None);
+    }
+
+    #[test]
+    fn numbers_lead_to_the_fraction_that_they_stand_for() {
+        for (numerator, denominator) in [(0, 1), (1, 2), (-2, 3), (999, 1000), (1000, 1), (7, 997)]
+        {
+            let value = numerator as f64 / denominator as f64;
+            assert_eq!(
+                Degree::nearest(value),
+                Degree::rational(numerator, denominator)
+            );
+        }
+        for value in [f64::NAN, f64::INFINITY, 1e9, 0.123_456_789] {
+            assert_eq!(Degree::nearest(value), None, "{value}");
+        }
     }
 }

@@ -20,6 +20,13 @@ pub enum Fault {
         /// The range, such as `at least 1`.
         expected: &'static str,
     },
+    /// An argument does not fit the input.
+    Misfit {
+        /// The argument's name.
+        name: &'static str,
+        /// What would fit.
+        expected: &'static str,
+    },
     /// The kernel is larger than its padded input.
     KernelTooLarge {
         /// The kernel's extent, dilation included.
@@ -74,6 +81,13 @@ pub enum Fault {
     },
     /// A shape or a window has too many dimensions or elements to be computed with.
     TooLarge,
+    /// A sequence has more steps than a recurrence is unrolled to.
+    TooLong {
+        /// The number of steps.
+        steps: usize,
+        /// The largest number.
+        most: usize,
+    },
     /// A combination has no operands.
     NoOperands,
     /// A combination takes another number of operands.
@@ -83,7 +97,7 @@ pub enum Fault {
         /// The number that it is given.
         found: usize,
     },
-    /// The operands of a combination have different shapes.
+    /// The operands of a combination have different shapes, or matrices do not fit.
     ShapesDiffer {
         /// The first operand's shape.
         first: Shape,
@@ -101,6 +115,16 @@ pub enum Fault {
         /// Its position.
         operand: usize,
     },
+    /// A function without a degree reads a value that is not of degree 0.
+    NotHomogeneous {
+        /// The value's degree.
+        degree: Degree,
+    },
+    /// An eps is added to a value that is not of degree 0.
+    Epsilon {
+        /// The degree of the layer's input.
+        degree: Degree,
+    },
     /// A bias is added to a value that is not of degree 0.
     Bias {
         /// The value's degree.
@@ -114,10 +138,11 @@ impl Fault {
     /// The argument to blame, where there is one.
     pub const fn argument(&self) -> Option<&'static str> {
         match self {
-            Self::Argument { name, .. } => Some(name),
+            Self::Argument { name, .. } | Self::Misfit { name, .. } => Some(name),
             Self::KernelTooLarge { .. } => Some("kernel"),
             Self::PaddingTooLarge { .. } => Some("padding"),
             Self::EmptyWindow { .. } => Some("dilation"),
+            Self::Epsilon { .. } => Some("eps"),
             Self::Bias { .. } => Some("bias"),
             Self::Indivisible { argument, .. } | Self::Channels { argument, .. } => Some(argument),
             _ => None,

@@ -3,7 +3,7 @@
 //! A layer holds nothing but its tensors: its arguments (stride, padding …) are in the network's
 //! [`SPEC`](crate::Network::SPEC), and the network as a whole computes.
 
-use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5};
+use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5, IxDyn};
 
 use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
 use crate::{Parameters, Result};
@@ -265,5 +265,150 @@ layers! {
     PRelu {
         /// `w`, of shape `[1]` or `[C]`.
         weight: Ix1
+    }
+
+    /// A factor, one for the whole value or one a channel, that training leaves as it is: `FrozenScale(num_parameters = 1)`.
+    ///
+    /// `y_c = w_c·x_c`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)` |
+    /// | output | that of the input |
+    /// | weight | `[1]` or `[C]` |
+    /// | degree | that of the input: `w·(a·x) = a·(w·x)` |
+    /// | PyTorch | `nn.BatchNorm2d` in evaluation without mean and shift: `w = γ / √(var + ε)` |
+    ///
+    /// Source: the frozen batch norm of torchvision's detection models, less its offset, which is not homogeneous.
+    FrozenScale {
+        /// `w`, of shape `[1]` or `[C]`.
+        weight: Ix1
+    }
+
+    /// A learned offset on a value of degree 0, one for each position along a dimension: `Bias(dim = 1)`.
+    ///
+    /// `y_c = x_c + b_c`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)`, of degree 0 |
+    /// | output | that of the input |
+    /// | weight | `bias`, `[C]`, or as long as dimension `dim` |
+    /// | degree | 0: what does not move may be added to what does not move |
+    Bias {
+        /// `b`.
+        bias: Ix1
+    }
+
+    /// Root mean square normalisation: `RmsNorm(…normalized_shape, eps = 0, elementwise_affine = true)`.
+    ///
+    /// `y = w·x / √(mean x²)` over the last dimensions, 0 where they are all 0. The derivative is 0 there, too.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, …, *normalized_shape)`; without a shape the last dimension |
+    /// | output | that of the input |
+    /// | weight | `[*normalized_shape]`, with `elementwise_affine` |
+    /// | degree | 0: `a·x / √(mean (a·x)²) = x / √(mean x²)` |
+    /// | PyTorch | `nn.RMSNorm(normalized_shape, eps=0)` |
+    ///
+    /// Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019, equation 4.
+    RmsNorm {
+        /// `w`, of the normalised shape.
+        weight: IxDyn
+    }
+
+    /// Layer normalisation: `LayerNorm(…normalized_shape, eps = 0, elementwise_affine = true, bias = true)`.
+    ///
+    /// `y = w·(x − mean x) / √(var x) + b` over the last dimensions, `b` where they are all equal. The variance divides by
+    /// the number of elements.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, …, *normalized_shape)`; without a shape the last dimension |
+    /// | output | that of the input |
+    /// | weight | `[*normalized_shape]`, with `elementwise_affine` |
+    /// | bias | `[*normalized_shape]`, with `elementwise_affine` and `bias` |
+    /// | degree | 0: mean and deviation scale as `x` does, and what is left may be shifted |
+    /// | PyTorch | `nn.LayerNorm(normalized_shape, eps=0)` |
+    ///
+    /// Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, equation 3.
+    LayerNorm {
+        /// `w`, of the normalised shape.
+        weight: IxDyn;
+        /// `b`, of the normalised shape.
+        bias: IxDyn
+    }
+
+    /// Group normalisation: `GroupNorm(num_groups, eps = 0, affine = true)`.
+    ///
+    /// `y_c = w_c·(x_c − mean x) / √(var x) + b_c`, mean and variance over all positions of a group of `C / num_groups`
+    /// channels in a row.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, C, …)` |
+    /// | output | that of the input |
+    /// | weight, bias | `[C]`, with `affine` |
+    /// | degree | 0: mean and deviation scale as `x` does, and what is left may be shifted |
+    /// | PyTorch | `nn.GroupNorm(num_groups, C, eps=0)` |
+    ///
+    /// Source: Wu and He, "Group Normalization", ECCV 2018, equation 7.
+    GroupNorm {
+        /// `w`, of shape `[C]`.
+        weight: Ix1,
+        /// `b`, of shape `[C]`.
+        bias: Ix1
+    }
+
+    /// Self-attention between tokens in one of its homogeneous forms:
+    /// `MultiheadAttention(num_heads, kind, is_causal = false, rotary = false)`.
+    ///
+    /// `y_i = W_o·[Σ_j a_ij·v_j]` over the heads side by side, with queries, keys and values `q, k, v = W_in·x` of `d` features
+    /// a head, and weights
+    ///
+    /// | kind | `a_ij` | degree |
+    /// |---|---|---|
+    /// | `relu` | `max(q_i·k_j / √d, 0) / tokens` | three times that of the input |
+    /// | `normalized_relu` | `max(q_i·k_j, 0) / Σ_l max(q_i·k_l, 0)`, 0 where no score is positive | that of the input |
+    /// | `normalized_softmax` | `softmax_j(√d · q_i·k_j / (‖q_i‖·‖k_j‖))` | that of the input |
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input, output | `(N, tokens, features)` |
+    /// | in_proj_weight | `[3·features, features]`: queries, keys, values |
+    /// | out_proj.weight | `[features, features]` |
+    /// | PyTorch | the weights of `nn.MultiheadAttention(features, num_heads, bias=False)` |
+    ///
+    /// Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, whose softmax of a score of degree 2 has no degree;
+    /// Wortsman et al., "Replacing softmax with ReLU in Vision Transformers", 2023; Henry et al., "Query-Key
+    /// Normalization for Transformers", EMNLP 2020.
+    MultiheadAttention {
+        /// `W_in`, of shape `[3·features, features]`.
+        in_proj_weight: Ix2,
+        /// `W_o`, of shape `[features, features]`.
+        out_proj_weight: Ix2
+    }
+
+    /// A recurrence through ReLUs without biases: `Rnn(hidden_size, last = false)`.
+    ///
+    /// `h_t = max(W_ih·x_t + W_hh·h_(t−1), 0)` from `h_0 = 0`.
+    ///
+    /// | | |
+    /// |---|---|
+    /// | input | `(N, time, features)`, at most 1024 steps |
+    /// | output | `(N, time, hidden_size)`, or `(N, hidden_size)` with `last` |
+    /// | weight_ih_l0 | `[hidden_size, features]` |
+    /// | weight_hh_l0 | `[hidden_size, hidden_size]` |
+    /// | degree | that of the input, by induction over time |
+    /// | PyTorch | `nn.RNN(features, hidden_size, nonlinearity="relu", bias=False, batch_first=True)` |
+    ///
+    /// Source: Elman, "Finding Structure in Time", Cognitive Science 1990; with ReLUs, Le, Jaitly and Hinton, "A Simple Way to
+    /// Initialize Recurrent Networks of Rectified Linear Units", 2015.
+    Rnn {
+        /// `W_ih`, of shape `[hidden_size, features]`.
+        weight_ih_l0: Ix2,
+        /// `W_hh`, of shape `[hidden_size, hidden_size]`.
+        weight_hh_l0: Ix2
     }
 }

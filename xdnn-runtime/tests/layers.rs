@@ -510,13 +510,16 @@ fn pixel_unshuffling() {
 }
 
 #[test]
-fn combinations() {
+fn combinations_of_any_number() {
     let shape = Shape::new([2, 3]);
     let inputs = [shape; 3];
-    for rule in Combine::ALL
-        .into_iter()
-        .filter(|rule| *rule != Combine::Unpool)
-    {
+    for rule in [
+        Combine::Sum,
+        Combine::Product,
+        Combine::Max,
+        Combine::Min,
+        Combine::Concat,
+    ] {
         let mut builder = Builder::new(&inputs);
         let operands = [0, 1, 2].map(Operand::Input);
         let output = builder.combine(rule, &operands).unwrap();
@@ -542,8 +545,7 @@ fn combinations() {
                 Combine::Product => fold(|a, b| a * b),
                 Combine::Max => fold(f64::max),
                 Combine::Min => fold(f64::min),
-                Combine::Concat => of_sample.concat(),
-                Combine::Unpool => unreachable!(),
+                _ => of_sample.concat(),
             };
             assert_eq!(*result, expected, "{rule:?}");
         }

@@ -74,6 +74,13 @@ derivatives! {
     power_minus_a_half: [3, 4] in 0.5..2.0 => Map::Power(-0.5);
     power_two: [3, 4] => Map::Power(2.0);
     power_minus_seven_thirds: [3, 4] in 0.5..2.0 => Map::Power(-7.0 / 3.0);
+    exp_m1: [3, 4] => Map::ExpM1;
+    sin: [3, 4] => Map::Sin;
+    cos: [3, 4] => Map::Cos;
+    sigmoid: [3, 4] => Map::Sigmoid;
+    tanh: [3, 4] => Map::Tanh;
+    erf: [3, 4] => Map::Erf;
+    softplus: [3, 4] => Map::Softplus;
 
     sum_none: [2, 3] => Sum { axes: axes(&[]) };
     sum_first: [2, 3, 4] => Sum { axes: axes(&[0]) };

@@ -238,6 +238,35 @@ fn smooth_operators_three_times() {
     check_smooth(gradient(gradient(smooth, 0), 100));
 }
 
+/// `x ↦ σ(x)·tanh(y) + erf(x)·ln(1 + eʸ) + sin(x)·cos(y) + x₊^(5/2)·(eʸ − 1)`.
+fn bent(graph: &mut Graph, x: &[Value]) -> Result<Vec<Value>> {
+    let pairs = [
+        [Map::Sigmoid, Map::Tanh],
+        [Map::Erf, Map::Softplus],
+        [Map::Sin, Map::Cos],
+        [Map::Power(2.5), Map::ExpM1],
+    ];
+    let mut sum = None;
+    for [left, right] in pairs {
+        let (left, right) = (graph.map(left, x[0])?, graph.map(right, x[1])?);
+        let product = graph.mul(left, right)?;
+        sum = match sum {
+            Some(sum) => Some(graph.add(sum, product)?),
+            None => Some(product),
+        };
+    }
+    Ok(sum.into_iter().collect())
+}
+
+#[test]
+fn functions_of_degree_zero_twice_and_three_times() {
+    let (shapes, domain) = ([Shape::new([6]); 2], 0.3..2.0);
+    check(&shapes, &domain, bent);
+    check(&shapes, &domain, gradient(bent, 0));
+    check(&shapes, &domain, tangent(bent, 0));
+    check(&shapes, &domain, tangent(gradient(bent, 0), 100));
+}
+
 /// What a prior trains on, `∂/∂W Σ u·x·∂F/∂x`, in three ways: reverse over reverse; the derivative of `∂F/∂W` along
 /// `u·x`; and, where the network is piecewise linear, `g_l ⊗ t_l` of the first cotangents and of the tangents along `u·x`.
 #[test]

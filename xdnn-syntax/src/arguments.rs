@@ -298,6 +298,7 @@ fn example(signature: &Signature) -> String {
     let arguments: Vec<_> = required
         .map(|(i, parameter)| match (i, parameter.kind) {
             (_, ParameterKind::Dims) => "64, 7, 7".to_owned(),
+            (_, ParameterKind::Word([word, ..])) => format!("{} = {word}", parameter.name),
             (0, ParameterKind::Ints(4)) => "(1, 1, 1, 1)".to_owned(),
             (0, _) if parameter.name.starts_with("out_") => "64".to_owned(),
             (0, _) => "2".to_owned(),

@@ -12,6 +12,7 @@
 mod activation;
 mod combine;
 mod convolution;
+mod function;
 mod graph;
 mod image;
 mod linear;

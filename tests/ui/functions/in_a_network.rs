@@ -6,7 +6,7 @@ fn refused(x: f32) -> f32 {
 }
 
 #[xdnn]
-fn square(x: f32) -> f32 {
+fn squared(x: f32) -> f32 {
     x * x
 }
 
@@ -20,7 +20,7 @@ network! {
 
 network! {
     struct Mixed(x: [4]) -> [4] {
-        sum(x, x -> square);
+        sum(x, x -> squared);
     }
 }
 

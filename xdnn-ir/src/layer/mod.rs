@@ -68,6 +68,34 @@ macro_rules! keeps_degree {
     )*};
 }
 
+/// Gives layers that are only legal on values of degree 0 the rule that says so.
+macro_rules! reads_degree_zero {
+    ($($layer:ident),* $(,)?) => {$(
+        impl $layer {
+            /// The degree of the result: 0, for an input of degree 0. Any other input moves the result in no fixed power.
+            pub const fn degree(&self, input: $crate::Degree) -> Result<$crate::Degree, $crate::Fault> {
+                if input.same($crate::Degree::ZERO) {
+                    Ok(input)
+                } else {
+                    Err($crate::Fault::NotHomogeneous { degree: input })
+                }
+            }
+        }
+    )*};
+}
+
+/// Gives layers whose result has the shape of their input, whatever that is, the rule that says so.
+macro_rules! keeps_shape {
+    ($($layer:ident),* $(,)?) => {$(
+        impl $layer {
+            /// The shape of the result: that of the input.
+            pub const fn output(&self, input: $crate::Shape) -> Result<$crate::Shape, $crate::Fault> {
+                Ok(input)
+            }
+        }
+    )*};
+}
+
 /// Gives linear layers with an argument `bias` the rule that a bias is added to values of degree 0 only.
 macro_rules! keeps_degree_without_bias {
     ($($layer:ident),* $(,)?) => {$(
@@ -85,7 +113,7 @@ macro_rules! keeps_degree_without_bias {
 
 /// Gives layers without weights the rule that says so.
 macro_rules! no_weights {
-    ($($layer:ident),*) => {$(
+    ($($layer:ident),* $(,)?) => {$(
         impl $layer {
             /// The weights: none.
             pub const fn weights(&self, _: $crate::Shape) -> $crate::layer::Weights {
@@ -118,14 +146,21 @@ macro_rules! windows {
 
 mod activation;
 mod adaptive;
+mod attention;
+mod channel;
 mod convolution;
+mod function;
 mod linear;
+mod norm;
 mod order;
 mod padding;
 mod pool;
+mod power;
 mod power_mean;
+mod recurrent;
 mod regularization;
 mod resize;
+mod softmax;
 mod transposed;
 mod view;
 
@@ -134,17 +169,28 @@ pub use adaptive::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool1d, AdaptiveMaxPool2d,
     AdaptiveMaxPool3d, GlobalAvgPool, GlobalMaxPool,
 };
+pub use attention::{AttentionKind, MultiheadAttention, RotaryEmbedding};
+pub use channel::{CRelu, FrozenScale, GroupSort, Maxout};
 pub use convolution::{Conv1d, Conv2d, Conv3d};
+pub use function::{
+    Approximation, Bias, Celu, Cos, Elu, Exp, Gelu, Glu, Hardshrink, Hardsigmoid, Hardswish,
+    Hardtanh, LocalResponseNorm, Log, LogSigmoid, Mish, Relu6, Selu, Sigmoid, Silu, Sin, Softplus,
+    Softshrink, Softsign, Tanh, Tanhshrink, Threshold,
+};
 pub use linear::{Identity, Linear, Neg, Scale};
+pub use norm::{GroupNorm, L2Normalize, LayerNorm, RmsNorm};
 pub use order::{MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d, TopKPool};
 pub use padding::{
     CircularPad1d, CircularPad2d, Crop1d, Crop2d, ReflectionPad1d, ReflectionPad2d,
     ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
 };
 pub use pool::{AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d};
+pub use power::{Cube, Power, Sign, Sqrt, Square, SquaredRelu};
 pub use power_mean::{GeM, LpPool1d, LpPool2d};
+pub use recurrent::Rnn;
 pub use regularization::Dropout;
 pub use resize::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
+pub use softmax::{LogSoftmax, Softmax, Softmin};
 pub use transposed::{ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
 pub use view::{ChannelShuffle, Flatten, Permute, Reshape};
 
@@ -201,6 +247,27 @@ impl Weights {
     pub const fn as_slice(&self) -> &[(&'static str, Shape)] {
         self.list.split_at(self.len).0
     }
+}
+
+/// The position among the dimensions of one sample of a dimension that PyTorch's way counts, with the batch as dimension
+/// 0; the last one where none is given.
+const fn axis(dim: Option<usize>, input: Shape) -> Result<usize, Fault> {
+    let dim = match dim {
+        Some(dim) => dim,
+        None => input.rank(),
+    };
+    const EXPECTED: &str = "a dimension of the input: 1 is the first, and 0 would be the batch";
+    let (name, expected) = ("dim", EXPECTED);
+    match dim.checked_sub(1) {
+        None => Err(Fault::Argument { name, expected }),
+        Some(axis) if axis >= input.rank() => Err(Fault::Misfit { name, expected }),
+        Some(axis) => Ok(axis),
+    }
+}
+
+/// Whether `f32` holds a number close to this one.
+const fn finite(value: f64) -> bool {
+    (value as f32).is_finite()
 }
 
 /// Lists the layers: one line each is all that the language needs to know them.
@@ -271,17 +338,25 @@ macro_rules! layers {
 }
 
 layers! {
-    Linear, Scale,
+    Linear, Scale, FrozenScale,
     Identity, Neg,
     Conv1d, Conv2d, Conv3d,
     ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
-    Relu, LeakyRelu, PRelu, Abs,
+    Relu, LeakyRelu, PRelu, Abs, CRelu, Maxout, GroupSort,
+    Power, Square, Cube, Sqrt, SquaredRelu, Sign,
+    L2Normalize, RmsNorm, LayerNorm, GroupNorm,
+    Bias, Softmax, LogSoftmax, Softmin,
+    Sigmoid, LogSigmoid, Tanh, Tanhshrink, Gelu, Silu, Mish, Elu, Selu, Celu, Softplus, Softsign, Glu,
+    Hardtanh, Relu6, Hardsigmoid, Hardswish, Threshold, Hardshrink, Softshrink,
+    Exp, Log, Sin, Cos,
+    LocalResponseNorm,
     MaxPool1d, MaxPool2d, MaxPool3d, AvgPool1d, AvgPool2d, AvgPool3d,
     MinPool1d, MinPool2d, MinPool3d, MedianPool1d, MedianPool2d,
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d,
     AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d,
     GlobalAvgPool, GlobalMaxPool, TopKPool,
     LpPool1d, LpPool2d, GeM,
+    MultiheadAttention, RotaryEmbedding, Rnn,
     Flatten, Reshape, Permute, ChannelShuffle,
     Dropout,
     Upsample, PixelShuffle, PixelUnshuffle,

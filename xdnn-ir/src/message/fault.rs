@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::text::Part::{Degree, Number, Shape, Str};
 use super::text::{contains, equal, starts_with, text};
-use super::{Explanation, Message, residual};
+use super::{Explanation, Message, refusals, residual};
 use crate::Fault;
 use crate::window::MAX_POOL;
 
@@ -25,7 +25,7 @@ impl Fault {
         }
         match *self {
             Self::Rank { expected, found } => rank(name, expected, found),
-            Self::Argument { name: argument, expected } => {
+            Self::Argument { name: argument, expected } | Self::Misfit { name: argument, expected } => {
                 Explanation::new(text("`{}` of `{}` must be {}", &[Str(argument), Str(name), Str(expected)]))
             }
             Self::KernelTooLarge { kernel, input, padding } => {
@@ -73,9 +73,18 @@ impl Fault {
                 Explanation::new(text("`{}` has nothing to combine", &[Str(name)]))
                     .help(text("name the flows: `{}(a, b)`", &[Str(name)]))
             }
+            Self::TooLong { steps, most } => {
+                Explanation::new(text("`{}` takes at most {} steps, but its input has {}", &[Str(name), Number(most), Number(steps)]))
+                    .note(text("the recurrence is unrolled: every step becomes operators of its own", &[]))
+                    .help(text("shorten the sequence before, or run it through the network in pieces", &[]))
+            }
             Self::Operands { expected, found } => {
                 Explanation::new(text("`{}` takes {} operands, but gets {}", &[Str(name), Number(expected), Number(found)]))
                     .help(text("name the flows: `{}(a, b)`", &[Str(name)]))
+            }
+            Self::ShapesDiffer { first, other, .. } if equal(name, "matmul") => {
+                Explanation::new(text("`matmul` cannot multiply {} by {}", &[Shape(first), Shape(other)]))
+                    .note(text("it multiplies matrices, [n, k] by [k, m], or stacks of as many of them", &[]))
             }
             Self::ShapesDiffer { first, other, .. } if equal(name, "unpool") => {
                 Explanation::new(text("`unpool` cannot spread {} over {}", &[Shape(first), Shape(other)]))
@@ -96,6 +105,12 @@ impl Fault {
                     .note(text("scaling the input by a > 0 scales one operand by a^{} and another by a^{}, so that no factor comes out of `{}`", &[Degree(first), Degree(other), Str(name)]))
                     .help(text("give all operands the same degree (`product` adds degrees), or combine them with `product`", &[]))
             }
+            Self::NotHomogeneous { .. } => not_homogeneous(name),
+            Self::Epsilon { degree } => {
+                Explanation::new(text("`{}` with an `eps` is not nonnegatively homogeneous", &[Str(name)]))
+                    .note(text("scaling the input by a > 0 scales what the norm is made of by powers of a^{}, but not the constant beside it", &[Degree(degree)]))
+                    .help(text("leave `eps` out: 0/0 counts as 0, and the derivative at 0 is 0", &[]))
+            }
             Self::Bias { .. } => {
                 Explanation::new(text("`{}` cannot have a bias", &[Str(name)]))
                     .note(text("W(a*x) + b = a*(W(x) + b) for all a > 0 only if b = 0", &[]))
@@ -103,6 +118,17 @@ impl Fault {
             }
             Self::DegreeTooLarge => Explanation::new(text("the degree of the result of `{}` is too large to compute with", &[Str(name)])),
         }
+    }
+}
+
+/// What is said of a layer that has no degree.
+const fn not_homogeneous(name: &str) -> Explanation {
+    let explanation = Explanation::new(text("`{}` is not nonnegatively homogeneous", &[Str(name)]));
+    match refusals::of_layer(name) {
+        Some(refusal) => explanation
+            .note(refusal.reason(name))
+            .help(refusal.remedy(Some(name))),
+        None => explanation,
     }
 }
 

@@ -1,13 +1,14 @@
-//! Layers that cannot be part of a homogeneous network.
+//! Layers that cannot be part of a homogeneous network, and functions that only values of degree 0 may pass through.
 
-use super::same_name;
+use super::text::{Part, Text, equal, text};
+use super::{Message, aliases, same_name};
 
 /// Why some layers are refused, and what to write instead of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The layers' names, in PyTorch's spelling where PyTorch has them; case and underscores do not matter.
     pub names: &'static [&'static str],
-    /// The reason; `{f}` stands for the function's name in lower case.
+    /// The reason; `{}` stands for the function's name in lower case.
     pub reason: &'static str,
     /// What to write instead.
     pub remedy: &'static str,
@@ -15,12 +16,11 @@ pub struct Refusal {
     pub keeps_shape: bool,
 }
 
-const NO_DEGREE: &str = "there is no degree d with {f}(a*x) = a^d * {f}(x) for all a > 0";
+const NO_DEGREE: &str = "there is no degree d with {}(a*x) = a^d * {}(x) for all a > 0";
 const ACTIVATION: &str =
     "use a homogeneous activation: `Relu`, `LeakyRelu(slope)`, `PRelu` or `Abs`";
-const NORM: &str = "remove it; bias-free residual networks train without normalisation from Fixup's initialisation";
 
-/// Every refused layer.
+/// Every refused layer, and every layer that is refused unless its input has degree 0.
 pub const REFUSALS: &[Refusal] = &[
     Refusal {
         names: &[
@@ -112,16 +112,11 @@ pub const REFUSALS: &[Refusal] = &[
             "BatchRenorm",
         ],
         reason: "it subtracts a mean and adds a shift, constants of degree 0, from a value of another degree",
-        remedy: "remove it and start from Fixup's initialisation; what may stay of it is its scale: `norm: Scale(channels)`",
+        remedy: "remove it and start from Fixup's initialisation; what may stay of it is its scale: `norm: Scale(channels)`, or `FrozenScale(channels)` for one that is not trained",
         keeps_shape: true,
     },
     Refusal {
         names: &[
-            "LayerNorm",
-            "LayerNormalization",
-            "GroupNorm",
-            "GroupNormalization",
-            "RmsNorm",
             "InstanceNorm",
             "InstanceNorm1d",
             "InstanceNorm2d",
@@ -130,8 +125,8 @@ pub const REFUSALS: &[Refusal] = &[
             "LazyInstanceNorm2d",
             "LazyInstanceNorm3d",
         ],
-        reason: "its eps is a constant beside the norm; without eps the scale cancels, and at degree 0 nothing can be attributed",
-        remedy: NORM,
+        reason: "its eps is a constant beside the norm, which does not scale with the input",
+        remedy: "write `norm: GroupNorm(channels)`, one group a channel, which does without eps",
         keeps_shape: true,
     },
     Refusal {
@@ -155,12 +150,11 @@ pub const REFUSALS: &[Refusal] = &[
     Refusal {
         names: &["Lstm", "Gru", "LstmCell", "GruCell"],
         reason: "its gates are sigmoids, and its state passes through tanh",
-        remedy: "use convolutions over time: `Conv1d(channels, kernel = 3)`",
+        remedy: "use `Rnn(hidden_size)`, which passes its state through a ReLU, or convolutions over time: `Conv1d(channels, kernel = 3)`",
         keeps_shape: false,
     },
     Refusal {
         names: &[
-            "MultiheadAttention",
             "Attention",
             "ScaledDotProductAttention",
             "Transformer",
@@ -172,7 +166,7 @@ pub const REFUSALS: &[Refusal] = &[
             "LinearAttention",
         ],
         reason: "it weighs with the softmax of a score of degree 2, and softmax has no degree",
-        remedy: "mix tokens with `Linear` or `Conv1d`",
+        remedy: "use `MultiheadAttention(heads, kind = normalized_softmax)`, whose queries and keys are unit vectors, and `residual` around it",
         keeps_shape: true,
     },
     Refusal {
@@ -184,7 +178,7 @@ pub const REFUSALS: &[Refusal] = &[
             "ClsToken",
         ],
         reason: "it adds a constant of degree 0 to a value of another degree",
-        remedy: "remove it, or make it an input of the network, which is then attributed to as well",
+        remedy: "turn features by their positions with `RotaryEmbedding`, or make it an input of the network, which is then attributed to as well",
         keeps_shape: true,
     },
     Refusal {
@@ -227,18 +221,60 @@ pub fn find(name: &str) -> Option<&'static Refusal> {
         .find(|refusal| refusal.names.iter().any(|refused| same_name(refused, name)))
 }
 
+/// The layer that is meant by another framework's name for a function that only values of degree 0 may pass through.
+pub fn meant(name: &str) -> Option<&'static str> {
+    find(name).and_then(|_| aliases::layer(name))
+}
+
+/// What is said of a refused layer by whatever name it is called.
+pub fn message(name: &str) -> Option<Message> {
+    let refusal = find(name)?;
+    let headline = format!("`{name}` is not nonnegatively homogeneous");
+    Some(
+        Message::new(headline)
+            .note(refusal.reason(name))
+            .help(refusal.remedy(meant(name))),
+    )
+}
+
+/// The refusal of a layer of the language.
+pub(super) const fn of_layer(name: &str) -> Option<&'static Refusal> {
+    let mut i = 0;
+    while i < REFUSALS.len() {
+        let (names, mut n) = (REFUSALS[i].names, 0);
+        while n < names.len() {
+            if equal(names[n], name) {
+                return Some(&REFUSALS[i]);
+            }
+            n += 1;
+        }
+        i += 1;
+    }
+    None
+}
+
 impl Refusal {
     /// The reason, about the function of this name.
-    pub fn reason(&self, name: &str) -> String {
-        self.reason.replace("{f}", &name.to_lowercase())
+    pub(super) const fn reason(&self, name: &str) -> Text {
+        text(self.reason, &[Part::Lower(name); 2])
+    }
+
+    /// What to write instead of the function of this name, and where the layer that computes it is legal.
+    pub(super) const fn remedy(&self, layer: Option<&str>) -> Text {
+        const LEGAL: &str =
+            "{}; `{}` is legal on a value of degree 0, such as the result of `RmsNorm`";
+        match layer {
+            Some(layer) => text(LEGAL, &[Part::Str(self.remedy), Part::Str(layer)]),
+            None => text(self.remedy, &[]),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{REFUSALS, find};
-    use crate::Layer;
     use crate::message::aliases;
+    use crate::{Argument, Degree, Fault, Layer};
 
     #[test]
     fn spelling_does_not_matter() {
@@ -257,9 +293,20 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_refused_that_is_a_layer_or_will_be_one() {
+    fn the_layers_that_are_refused_are_those_that_need_degree_zero() {
         for signature in Layer::SIGNATURES {
-            assert_eq!(find(signature.name), None, "{}", signature.name);
+            let arguments: Vec<_> = signature
+                .parameters
+                .iter()
+                .map(|parameter| (!parameter.optional).then_some(Argument::Int(2)))
+                .collect();
+            let layer = Layer::from_arguments(signature.name, &arguments);
+            let refused = layer.is_some_and(|layer| {
+                let fault = layer.degree(Degree::ONE).err();
+                matches!(fault, Some(Fault::NotHomogeneous { .. }))
+            });
+            let name = signature.name;
+            assert_eq!(find(name).is_some(), refused, "{name}");
         }
         for name in aliases::LATER {
             assert_eq!(find(name), None, "{name}");

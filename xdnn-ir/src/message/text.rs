@@ -17,6 +17,8 @@ pub struct Text {
 #[derive(Clone, Copy)]
 pub(crate) enum Part<'a> {
     Str(&'a str),
+    /// In lower case.
+    Lower(&'a str),
     Number(usize),
     Shape(Shape),
     Degree(Degree),
@@ -88,6 +90,13 @@ impl Text {
     const fn part(&mut self, part: &Part) {
         match part {
             Part::Str(text) => self.str(text),
+            Part::Lower(text) => {
+                let (bytes, mut i) = (text.as_bytes(), 0);
+                while i < bytes.len() {
+                    self.byte(bytes[i].to_ascii_lowercase());
+                    i += 1;
+                }
+            }
             Part::Number(number) => self.number(*number),
             Part::Shape(shape) => {
                 self.byte(b'[');
@@ -177,6 +186,7 @@ mod tests {
             );
         }
         assert_eq!(text("{}", &[Part::Number(1020)]).to_string(), "1020");
+        assert_eq!(text("{}", &[Part::Lower("SiLU é")]).as_str(), "silu é");
     }
 
     #[test]

@@ -14,10 +14,12 @@ pub const fn plausible(operation: &Operation, operands: &[Shape], fault: &Fault)
                 Err(_) => None,
             }
         }
-        (Operation::Layer(_), Fault::Channels { .. }) => Some(*first),
+        (Operation::Layer(_), Fault::Channels { .. } | Fault::Misfit { .. }) => Some(*first),
         (Operation::Layer(_), Fault::Elements { to, .. }) => Some(*to),
-        // A wrong operand changes the number of channels of a concatenation, but not the shape of a sum.
-        (Operation::Combine(Combine::Concat), _) | (Operation::Layer(_), _) => None,
+        // A wrong operand changes the shape of a concatenation or of a matrix product, but not that of a sum.
+        (Operation::Combine(Combine::Concat | Combine::MatMul), _) | (Operation::Layer(_), _) => {
+            None
+        }
         (Operation::Combine(Combine::Unpool), _) => match operands {
             [_, like] => Some(*like),
             _ => None,

@@ -1,5 +1,7 @@
 //! Elementwise operators.
 
+use std::f64::consts::FRAC_2_SQRT_PI;
+
 use xdnn_ir::Shape;
 
 use super::{Applied, Operation, Real, TensorView, accumulate, bilinear_tangent, misfit};
@@ -39,12 +41,26 @@ pub enum Map {
     Exp,
     /// `ln x`.
     Ln,
-    /// `1/x`.
+    /// `1/x`, and 0 at 0, so that `0/0` is 0 and no derivative is infinite.
     Recip,
     /// `√x`.
     Sqrt,
     /// `xᵖ` for `x > 0`, and 0 otherwise, whatever `p` is: so is each derivative, and none is infinite at 0.
     Power(f64),
+    /// `eˣ − 1`.
+    ExpM1,
+    /// `sin x`.
+    Sin,
+    /// `cos x`.
+    Cos,
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid,
+    /// `tanh x`.
+    Tanh,
+    /// `2/√π · ∫₀ˣ e^(−t²) dt`.
+    Erf,
+    /// `ln(1 + eˣ)`.
+    Softplus,
 }
 
 impl Slopes {
@@ -101,9 +117,17 @@ impl Map {
             },
             Self::Exp => x.exp(),
             Self::Ln => x.ln(),
+            Self::Recip if x.is_zero() => T::zero(),
             Self::Recip => x.recip(),
             Self::Sqrt => x.sqrt(),
             Self::Power(exponent) => power(x, exponent),
+            Self::ExpM1 => x.exp_m1(),
+            Self::Sin => x.sin(),
+            Self::Cos => x.cos(),
+            Self::Sigmoid => (T::one() + (-x).exp()).recip(),
+            Self::Tanh => x.tanh(),
+            Self::Erf => x.erf(),
+            Self::Softplus => x.max(T::zero()) + (-x.abs()).exp().ln_1p(),
         }
     }
 
@@ -142,6 +166,40 @@ impl Map {
                 let product = graph.mul(t, lower)?;
                 graph.scale(product, exponent)? // d xᵖ = p xᵖ⁻¹ dx
             }
+            Self::ExpM1 => {
+                let exp = graph.map(Self::Exp, x)?;
+                graph.mul(t, exp)? // d (eˣ − 1) = eˣ dx
+            }
+            Self::Sin => {
+                let cos = graph.map(Self::Cos, x)?;
+                graph.mul(t, cos)? // d sin x = cos x dx
+            }
+            Self::Cos => {
+                let sin = graph.map(Self::Sin, x)?;
+                let product = graph.mul(t, sin)?;
+                graph.scale(product, -1.0)? // d cos x = −sin x dx
+            }
+            Self::Sigmoid => {
+                let slope = bell(graph, x)?;
+                graph.mul(t, slope)? // d σ(x) = σ(x) σ(−x) dx
+            }
+            Self::Tanh => {
+                let double = graph.scale(x, 2.0)?;
+                let slope = bell(graph, double)?;
+                let product = graph.mul(t, slope)?;
+                graph.scale(product, 4.0)? // d tanh x = 4 σ(2x) σ(−2x) dx, as tanh x = 2σ(2x) − 1
+            }
+            Self::Erf => {
+                let square = graph.mul(x, x)?;
+                let negative = graph.scale(square, -1.0)?;
+                let gaussian = graph.map(Self::Exp, negative)?;
+                let product = graph.mul(t, gaussian)?;
+                graph.scale(product, FRAC_2_SQRT_PI)? // d erf x = 2/√π e^(−x²) dx
+            }
+            Self::Softplus => {
+                let slope = graph.map(Self::Sigmoid, x)?;
+                graph.mul(t, slope)? // d ln(1 + eˣ) = σ(x) dx
+            }
         };
         Ok(Some(product))
     }
@@ -161,6 +219,14 @@ fn power<T: Real>(x: T, exponent: f64) -> T {
         -1.5 => (x * x.sqrt()).recip(),
         exponent => x.powf(T::of(exponent)),
     }
+}
+
+/// `σ(x)·σ(−x)`, which loses no digits where one of the two is close to 1.
+fn bell(graph: &mut Graph, x: Value) -> Result<Value> {
+    let negative = graph.scale(x, -1.0)?;
+    let left = graph.map(Map::Sigmoid, x)?;
+    let right = graph.map(Map::Sigmoid, negative)?;
+    graph.mul(left, right)
 }
 
 impl Operation for Map {

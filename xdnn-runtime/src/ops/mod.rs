@@ -50,17 +50,28 @@ pub(crate) use pool::{median, position, tap_of};
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
+
+    /// The error function, `2/√π · ∫₀ˣ e^(−t²) dt`.
+    fn erf(self) -> Self;
 }
 
 impl Real for f32 {
     fn of(value: f64) -> Self {
         value as Self
     }
+
+    fn erf(self) -> Self {
+        libm::erff(self)
+    }
 }
 
 impl Real for f64 {
     fn of(value: f64) -> Self {
         value
+    }
+
+    fn erf(self) -> Self {
+        libm::erf(self)
     }
 }
 

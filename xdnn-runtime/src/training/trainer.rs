@@ -6,7 +6,7 @@ use ndarray::{ArrayD, Axis};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use xdnn_ir::Shape;
+use xdnn_ir::{Layer, NetworkSpec, Operation, Shape};
 
 use super::{Loss, Optimizer, OptimizerState};
 use crate::attribution::Batch;
@@ -20,12 +20,14 @@ use crate::{Device, Error, Inputs, Network, Result, Seed, Target, WeightReader};
 /// Trains a network: each step computes the loss of a batch and its gradient with respect to every weight in one graph,
 /// and lets an optimizer change the weights.
 ///
-/// The loss, its gradient, the order of batches and the dropout masks depend on the seed and the data alone.
+/// The weights of `FrozenScale` stay as they are. The loss, its gradient, the order of batches and the dropout masks depend on the seed and the data alone.
 #[derive(Debug)]
 pub struct Trainer<N, O> {
     model: DynamicModel<f32>,
     /// The weights before the last step, to go back to.
     before: Vec<Vec<f32>>,
+    /// The weights that no step changes.
+    frozen: Vec<usize>,
     loss: Loss,
     optimizer: OptimizerState<O>,
     random: ChaCha8Rng,
@@ -90,6 +92,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         Ok(Self {
             model,
             before,
+            frozen: frozen(N::SPEC),
             loss,
             optimizer,
             random,
@@ -127,6 +130,14 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         }
         let optimizer = self.optimizer.clone();
         self.optimizer.step(self.model.weights_mut(), gradients)?;
+        let weights = self.model.weights_mut();
+        for (i, before) in self
+            .frozen
+            .iter()
+            .filter_map(|i| Some((*i, self.before.get(*i)?)))
+        {
+            weights[i].copy_from_slice(before);
+        }
         if !finite(self.model.weights()) {
             self.optimizer = optimizer;
             self.model.weights_mut().swap_with_slice(&mut self.before);
@@ -224,6 +235,13 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         };
         dropouts(self.model.spec()).into_iter().map(mask).collect()
     }
+}
+
+/// The positions of the weights of layers that are loaded and not trained.
+fn frozen(spec: &NetworkSpec) -> Vec<usize> {
+    let frozen = |operation| matches!(operation, Operation::Layer(Layer::FrozenScale(_)));
+    let nodes = spec.nodes().iter().filter(|node| frozen(node.operation));
+    nodes.flat_map(|node| node.weights.clone()).collect()
 }
 
 fn finite(tensors: &[Vec<f32>]) -> bool {

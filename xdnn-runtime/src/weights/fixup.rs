@@ -174,6 +174,7 @@ fn last_layers(nodes: &[Node], branch: &Branch) -> (Vec<bool>, bool) {
 fn has_matrix(node: &Node) -> bool {
     use Layer::{
         Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Linear,
+        MultiheadAttention,
     };
     let Operation::Layer(layer) = node.operation else {
         return false;
@@ -183,21 +184,36 @@ fn has_matrix(node: &Node) -> bool {
         layer,
         ConvTranspose1d(_) | ConvTranspose2d(_) | ConvTranspose3d(_)
     );
-    convolution || transposed || matches!(layer, Linear(_))
+    convolution || transposed || matches!(layer, Linear(_) | MultiheadAttention(_))
+}
+
+/// Whether the layer is a power, a norm, or a function without a degree.
+fn changes_degree(layer: &Layer) -> bool {
+    layer.degree(Degree::ONE) != Ok(Degree::ONE)
 }
 
 /// Whether the node is not linear, pooling aside.
 fn is_activation(node: &Node) -> bool {
     match node.operation {
         Operation::Layer(layer) => {
-            matches!(
-                layer,
-                Layer::Relu(_) | Layer::LeakyRelu(_) | Layer::PRelu(_) | Layer::Abs(_)
-            )
+            changes_degree(&layer)
+                || matches!(
+                    layer,
+                    Layer::Relu(_)
+                        | Layer::LeakyRelu(_)
+                        | Layer::PRelu(_)
+                        | Layer::Abs(_)
+                        | Layer::CRelu(_)
+                        | Layer::Maxout(_)
+                        | Layer::GroupSort(_)
+                        | Layer::MultiheadAttention(_)
+                        | Layer::Rnn(_)
+                )
         }
-        Operation::Combine(combine) => {
-            !matches!(combine, Combine::Sum | Combine::Concat | Combine::Unpool)
-        }
+        Operation::Combine(combine) => !matches!(
+            combine,
+            Combine::Sum | Combine::Difference | Combine::Concat | Combine::Unpool
+        ),
         Operation::Function(_) => true,
     }
 }
@@ -205,11 +221,14 @@ fn is_activation(node: &Node) -> bool {
 /// Whether the node passes no gradient where its operands are 0.
 fn blocks_at_zero(node: &Node) -> bool {
     match node.operation {
-        Operation::Layer(Layer::Relu(_) | Layer::Abs(_)) => true,
+        Operation::Layer(Layer::Relu(_) | Layer::Abs(_) | Layer::CRelu(_) | Layer::Rnn(_)) => true,
         Operation::Layer(Layer::LpPool1d(_) | Layer::LpPool2d(_) | Layer::GeM(_)) => true,
         Operation::Layer(Layer::LeakyRelu(layer)) => layer.negative_slope == 0.0,
-        Operation::Layer(_) => false,
-        Operation::Combine(combine) => combine == Combine::Product,
+        Operation::Layer(layer) => changes_degree(&layer),
+        Operation::Combine(combine) => matches!(
+            combine,
+            Combine::Product | Combine::Quotient | Combine::MatMul
+        ),
         Operation::Function(ref function) => {
             function.degree != Degree::ONE || function.at_zero == 0.0
         }

@@ -1,6 +1,8 @@
 //! How weights are first drawn.
 
-use ndarray::ArrayD;
+use std::f64;
+
+use ndarray::{ArrayD, Dimension};
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
@@ -15,10 +17,12 @@ use crate::Seed;
 /// |---|---|
 /// | `Linear`, convolutions | normal, mean 0, variance `2 / fan_in` (He et al. 2015, equation 10, the gain of a ReLU) |
 /// | the same in a residual branch | times `L^(−1/(2m−2))`; the last one of the branch is 0 (Zhang et al. 2019, "Fixup", section 4) |
+/// | queries, keys and values of `MultiheadAttention` | normal, mean 0, variance `1 / fan_in` |
+/// | the state's weights in `Rnn` | the identity (Le et al. 2015, "IRNN") |
 /// | `PRelu` | 0.25 (He et al. 2015, section 2.1) |
-/// | `Scale` | 1 |
+/// | `Scale`, `FrozenScale`, the scale of a norm | 1 |
 /// | `GeM` | its argument `p` |
-/// | every bias | 0 |
+/// | every bias, the shift of a norm | 0 |
 ///
 /// `fan_in` is the number of inputs that one output sums over: `in` of `[out, in]`, `in / groups · kernel` of a
 /// convolution, and in the mean `in / groups · kernel / stride` of a transposed one. `L` is the number of residual
@@ -44,7 +48,13 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
     for (node, factor) in spec.nodes().iter().zip(fixup::factors(spec)) {
         let start = match node.operation {
             Operation::Layer(Layer::PRelu(_)) => Start::Constant(0.25),
-            Operation::Layer(Layer::Scale(_)) => Start::Constant(1.0),
+            Operation::Layer(
+                Layer::Scale(_)
+                | Layer::FrozenScale(_)
+                | Layer::RmsNorm(_)
+                | Layer::LayerNorm(_)
+                | Layer::GroupNorm(_),
+            ) => Start::Constant(1.0),
             Operation::Layer(Layer::GeM(layer)) => Start::Constant(layer.p as f32),
             _ if factor == 0.0 => Start::Constant(0.0),
             Operation::Layer(layer) => Start::Normal {
@@ -55,8 +65,17 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
         for i in node.weights.clone() {
             let name = spec.weights().get(i).map_or("", |weight| &weight.name);
             if let Some(entry) = starts.get_mut(i) {
-                let shift = name.ends_with(".bias");
-                *entry = if shift { Start::Constant(0.0) } else { start };
+                *entry = match (node.operation, name.rsplit('.').next()) {
+                    (_, Some("bias")) => Start::Constant(0.0),
+                    (Operation::Layer(Layer::Rnn(_)), Some("weight_hh_l0")) => Start::Identity,
+                    // A zero in front of the scores would stop their gradients.
+                    (Operation::Layer(Layer::MultiheadAttention(_)), Some("in_proj_weight")) => {
+                        Start::Normal {
+                            factor: f64::consts::FRAC_1_SQRT_2,
+                        }
+                    }
+                    _ => start,
+                };
             }
         }
     }
@@ -65,6 +84,9 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
         let dims = weight.shape.dims();
         match start {
             Start::Constant(value) => ArrayD::from_elem(dims, value),
+            Start::Identity => ArrayD::from_shape_fn(dims, |index| {
+                f32::from(u8::from(index[0] == index[index.ndim() - 1]))
+            }),
             Start::Normal { factor } => {
                 let fan_in: usize = dims.iter().skip(1).product();
                 let deviation = factor * (2.0 / fan_in.max(1) as f64).sqrt();
@@ -94,6 +116,8 @@ fn transposition(layer: &Layer, weight: Option<&Weight>) -> f64 {
 #[derive(Clone, Copy)]
 enum Start {
     Constant(f32),
+    /// 1 on the diagonal, 0 elsewhere.
+    Identity,
     /// Normal numbers, `factor` times as large as for a plain layer.
     Normal {
         factor: f64,

@@ -392,6 +392,10 @@ impl<'a> Names<'a, '_> {
             return;
         }
         let signature = arguments::signature(&name).or_else(|| {
+            // Whether the value that flows in allows this function is known when the network is lowered.
+            if let Some(meant) = refusals::meant(&name) {
+                return arguments::signature(meant);
+            }
             let (diagnostic, meant) = self.unknown(step, call, &name, position);
             self.error(diagnostic);
             // What was meant is not unused, too.
@@ -510,7 +514,7 @@ impl<'a> Names<'a, '_> {
         let what = what(call, name, first);
         let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
         let help = match what {
-            "layer" => format!("the layers are {}", layers()),
+            "layer" => "the layers are those of `xdnn::ir::layer`".to_owned(),
             "block" => format!("declare it: `block {name}(…) {{ … }}`"),
             _ => format!("declare it before it is used: `let {name} = …;`"),
         };
@@ -538,8 +542,7 @@ impl<'a> Names<'a, '_> {
             )),
             false => error,
         };
-        let refusal = refusals::find(name);
-        if refusal.is_some() && self.regular {
+        if refusals::find(name).is_some() && self.regular {
             let error = Diagnostic::new(&call.name, format!("unknown layer `{name}`"))
                 .note(format!(
                     "`#[regular]` allows what is not homogeneous, but the language has no `{name}`"
@@ -547,12 +550,8 @@ impl<'a> Names<'a, '_> {
                 .help("the layers are those of `xdnn::ir::layer`");
             return Some((error, None));
         }
-        if let Some(refusal) = refusal {
-            let error = Diagnostic::new(
-                &call.name,
-                format!("`{name}` is not nonnegatively homogeneous"),
-            );
-            let error = error.note(refusal.reason(name)).help(refusal.remedy);
+        if let Some(message) = refusals::message(name) {
+            let error = Diagnostic::from_message(&call.name, message);
             return Some((own(error), None));
         }
         let what = what(call, name, first);
@@ -706,13 +705,4 @@ fn what(call: &Call, name: &str, first: bool) -> &'static str {
         (false, None) if first => "value",
         (false, None) => "layer",
     }
-}
-
-/// The names of all layers, for a message.
-fn layers() -> String {
-    let names: Vec<_> = Layer::SIGNATURES
-        .iter()
-        .map(|signature| format!("`{}`", signature.name))
-        .collect();
-    names.join(", ")
 }

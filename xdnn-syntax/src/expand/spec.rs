@@ -119,7 +119,10 @@ fn node(node: &Node) -> TokenStream {
 pub(super) fn combine(combine: Combine) -> TokenStream {
     let variant = match combine {
         Combine::Sum => quote!(Sum),
+        Combine::Difference => quote!(Difference),
         Combine::Product => quote!(Product),
+        Combine::Quotient => quote!(Quotient),
+        Combine::MatMul => quote!(MatMul),
         Combine::Concat => quote!(Concat),
         Combine::Max => quote!(Max),
         Combine::Min => quote!(Min),

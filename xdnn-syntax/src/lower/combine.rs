@@ -95,6 +95,10 @@ impl<'a> Lowerer<'a, '_> {
             }
         }
         let fault = |lowerer: &mut Self, fault: Fault| {
+            // That there is a single operand has been said of every combination.
+            if let Fault::Operands { found: 1, .. } = fault {
+                return;
+            }
             let operand = fault.operand().and_then(|i| operands.get(i));
             let place = operand.map_or(Place::from(keyword), |(_, place)| *place);
             lowerer.report(Diagnostic::from_message(place, fault.message(name)));

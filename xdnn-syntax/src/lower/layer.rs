@@ -4,7 +4,7 @@ use std::fmt;
 
 use xdnn_ir::message::{aliases, refusals};
 use xdnn_ir::outline::plausible;
-use xdnn_ir::{Fault, Layer, Operation, Shape, Signature, Weight};
+use xdnn_ir::{Degree, Fault, Layer, Operation, Shape, Signature, Weight};
 
 use super::labels::FieldType;
 use super::scope::{Scope, text};
@@ -27,6 +27,9 @@ impl<'a> Lowerer<'a, '_> {
             .or_else(|| aliases::layer(&name).and_then(arguments::signature));
         if let Some(label) = &step.label {
             self.declare_label(label);
+        }
+        if arguments::signature(&name).is_none() {
+            self.misspelt_function(call, current);
         }
         let Some(signature) = meant else {
             let keeps = refusals::find(&name).is_some_and(|refusal| refusal.keeps_shape);
@@ -59,6 +62,20 @@ impl<'a> Lowerer<'a, '_> {
             value.flatten().is_some(),
         );
         value.flatten().map_or(Current::Unknown, Current::Value)
+    }
+
+    /// Reports another framework's name for a function, unless the function itself is what is wrong.
+    fn misspelt_function(&mut self, call: &Call, current: Current) {
+        let name = text(&call.name);
+        let refused = !self.regular
+            && matches!(current, Current::Value(value) if value.degree.is_some_and(|degree| degree != Degree::ZERO));
+        if let Some(meant) = refusals::meant(&name).filter(|_| !refused) {
+            let error = Diagnostic::new(&call.name, format!("unknown layer `{name}`"));
+            self.report(or_by_path(
+                call,
+                error.help(format!("did you mean `{meant}`?")),
+            ));
+        }
     }
 
     /// The layer of these arguments, where all that it needs is known.
@@ -177,7 +194,15 @@ impl<'a> Lowerer<'a, '_> {
                 .map_or(place, Place::from),
             _ => place,
         };
-        self.report(Diagnostic::from_message(place, fault.message(layer.name())));
+        // A function that has no degree is called as the user calls it.
+        let own = match fault {
+            Fault::NotHomogeneous { .. } => refusals::message(&text(&call.name)),
+            _ => None,
+        };
+        self.report(match own {
+            Some(message) => or_by_path(call, Diagnostic::from_message(place, message)),
+            None => Diagnostic::from_message(place, fault.message(layer.name())),
+        });
     }
 
     /// Adds the weights of a layer. They belong to the last node, unless that could not be added.
@@ -268,6 +293,17 @@ impl fmt::Display for Built {
             .collect();
         write!(f, "{}({})", self.layer.name(), arguments.join(", "))
     }
+}
+
+/// Names of functions are also names of functions of the user.
+fn or_by_path(call: &Call, error: Diagnostic) -> Diagnostic {
+    let name = text(&call.name);
+    if name.starts_with(char::is_lowercase) && call.arguments().is_empty() {
+        let path =
+            format!("a function of yours that has this name goes by its path: `self::{name}`");
+        return error.help(path);
+    }
+    error
 }
 
 /// A label such as users give: `conv`, `fc`.

@@ -5,6 +5,7 @@ use xdnn_ir::layer::{Abs, Dropout, Identity, LeakyRelu, Neg, PRelu, Relu, Scale}
 
 use ndarray::{ArrayD, IxDyn};
 
+use super::function;
 use super::operator::{Operator, batched, first_axis_batched, reshaped};
 use super::skip::Skip;
 use super::trial::{Builder, Trial};
@@ -36,7 +37,7 @@ pub fn identity(op: Operator<'_>) -> Result<Trial, Skip> {
     elementwise(op, Identity {})
 }
 
-/// The rectifier for the bounds 0 and ∞, nothing at all for −∞ and ∞. Others are constants that do not scale.
+/// The rectifier for the bounds 0 and ∞, nothing at all for −∞ and ∞. Others are constants, which need a degree of 0.
 pub fn clip(op: Operator<'_>) -> Result<Trial, Skip> {
     op.knows(&["max", "min"])?;
     let bound = |i: usize, name: &str, none: f32| -> Result<f32, Skip> {
@@ -50,9 +51,7 @@ pub fn clip(op: Operator<'_>) -> Result<Trial, Skip> {
     match (lower, upper) {
         (0.0, f32::INFINITY) => elementwise(op, Relu {}),
         (f32::NEG_INFINITY, f32::INFINITY) => elementwise(op, Identity {}),
-        _ => Err(Skip::new(
-            "not homogeneous: it clips at a constant other than 0",
-        )),
+        (lower, upper) => function::hard_tanh(op, lower, upper),
     }
 }
 
@@ -133,7 +132,7 @@ pub fn batch_normalization(op: Operator<'_>) -> Result<Trial, Skip> {
     Ok(network.expect(output, expected))
 }
 
-fn elementwise(op: Operator<'_>, layer: impl Into<Layer>) -> Result<Trial, Skip> {
+pub fn elementwise(op: Operator<'_>, layer: impl Into<Layer>) -> Result<Trial, Skip> {
     let (mut network, x) = Builder::of(first_axis_batched(&op.floats(0)?)?)?;
     let output = network.layer(layer, x)?;
     Ok(network.expect(output, first_axis_batched(&op.expected()?)?))

@@ -24,14 +24,28 @@ pub fn min(op: Operator<'_>) -> Result<Trial, Skip> {
     combine(op, Combine::Min)
 }
 
-/// The sum with the second operand scaled by −1.
 pub fn difference(op: Operator<'_>) -> Result<Trial, Skip> {
-    let (mut network, mut values) = operands(op)?;
-    if let Some(second) = values.get_mut(1) {
-        *second = scaled(&mut network, *second, -1.0)?;
+    combine(op, Combine::Difference)
+}
+
+pub fn quotient(op: Operator<'_>) -> Result<Trial, Skip> {
+    combine(op, Combine::Quotient)
+}
+
+/// The product of two stacks of matrices.
+pub fn mat_mul(op: Operator<'_>) -> Result<Trial, Skip> {
+    let (a, b, expected) = (op.floats(0)?, op.floats(1)?, op.expected()?);
+    let stack = a.ndim().saturating_sub(2);
+    if a.ndim() != b.ndim() || stack == 0 || a.shape()[..stack] != b.shape()[..stack] {
+        return Err(Skip::new("matrices of which one is repeated"));
     }
-    let output = network.combine(Combine::Sum, values)?;
-    Ok(network.expect(output, first_axis_batched(&op.expected()?)?))
+    let mut network = Builder::default();
+    let operands = vec![
+        network.input(batched(&a, stack)?)?,
+        network.input(batched(&b, stack)?)?,
+    ];
+    let output = network.combine(Combine::MatMul, operands)?;
+    Ok(network.expect(output, batched(&expected, stack)?))
 }
 
 /// The sum, scaled.

@@ -5,6 +5,7 @@ use xdnn_ir::layer::Linear;
 
 use ndarray::ArrayD;
 
+use super::combine;
 use super::operator::{Operator, reshaped, transposed};
 use super::skip::Skip;
 use super::trial::{Builder, Trial};
@@ -37,11 +38,7 @@ pub fn mat_mul(op: Operator<'_>) -> Result<Trial, Skip> {
     let weight = match b.ndim() {
         1 => reshaped(&b, &[1, b.len()])?,
         2 => transposed(&b),
-        _ => {
-            return Err(Skip::new(
-                "no layer for the product of two batches of matrices",
-            ));
-        }
+        _ => return combine::mat_mul(op),
     };
     let (rows, features) = (a.len() / weight.shape()[1].max(1), weight.shape()[1]);
     let expected = reshaped(&op.expected()?, &[rows, weight.shape()[0]])?;

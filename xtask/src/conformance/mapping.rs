@@ -3,7 +3,7 @@
 use super::operator::Operator;
 use super::skip::Skip;
 use super::trial::Trial;
-use super::{activation, combine, convolution, image, linear, pool, view};
+use super::{activation, combine, convolution, function, image, linear, pool, view};
 use crate::onnx::Case;
 
 /// The network that computes what a test computes. One line an operator; which layer it becomes, if any, its attributes
@@ -35,11 +35,28 @@ pub fn trial(case: &Case) -> Result<Trial, Skip> {
         "Identity" => activation::identity,
         "Dropout" => activation::dropout,
         "BatchNormalization" => activation::batch_normalization,
+        "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sin" | "Cos" | "Softplus" | "Softsign" | "Mish"
+        | "HardSwish" | "Sign" | "Sqrt" => function::plain,
+        "Elu" => function::elu,
+        "Celu" => function::celu,
+        "Selu" => function::selu,
+        "Swish" => function::swish,
+        "HardSigmoid" => function::hard_sigmoid,
+        "Gelu" => function::gelu,
+        "ThresholdedRelu" => function::thresholded_relu,
+        "Shrink" => function::shrink,
+        "Pow" => function::pow,
+        "Softmax" | "LogSoftmax" => function::softmax,
+        "LpNormalization" => function::lp_normalization,
+        "LayerNormalization" | "RMSNormalization" => function::layer_norm,
+        "GroupNormalization" | "InstanceNormalization" => function::group_norm,
+        "LRN" => function::local_response_norm,
         "Gemm" => linear::gemm,
         "MatMul" => linear::mat_mul,
         "Add" | "Sum" => combine::sum,
         "Sub" => combine::difference,
         "Mul" => combine::product,
+        "Div" => combine::quotient,
         "Mean" => combine::mean,
         "Max" => combine::max,
         "Min" => combine::min,

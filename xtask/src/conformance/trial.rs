@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayD, Dimension, Slice};
 use xdnn_ir::{
-    Combine, Degree, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape, Weight,
+    Combine, Degree, Fault, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape, Weight,
 };
 use xdnn_runtime::backend::Element;
 use xdnn_runtime::{Device, DynamicModel, Error, Inputs};
@@ -100,10 +100,15 @@ impl Builder {
         let shapes: Vec<Shape> = operands.iter().map(|of| self.shape(*of)).collect();
         let degrees: Vec<Option<Degree>> = operands.iter().map(|of| self.degree(*of)).collect();
         let refused = |fault| Skip::rule(operation.name(), fault);
+        // A function that no rule gives a degree computes all the same.
+        let degree = match operation.degree_if_known(&degrees) {
+            Err(Fault::NotHomogeneous { .. } | Fault::Epsilon { .. }) => None,
+            degree => degree.map_err(refused)?,
+        };
         self.nodes.push(Node {
             path: Cow::Borrowed(""),
             shape: operation.output(&shapes).map_err(refused)?,
-            degree: operation.degree_if_known(&degrees).map_err(refused)?,
+            degree,
             operation,
             operands: operands.into(),
             weights: first_weight..self.weights.len(),

@@ -22,3 +22,14 @@ pub(super) fn along(
         )
     })
 }
+
+/// `factor` times the sum of `size` neighbours, from `before` ones in front of each element on, as far as they exist.
+pub(super) fn window(elements: usize, before: usize, size: usize, factor: f64) -> SparseMap {
+    let row = |i: usize| {
+        let end = (i + size).saturating_sub(before).min(elements);
+        (i.saturating_sub(before)..end)
+            .map(|j| (j, factor))
+            .collect()
+    };
+    SparseMap::new(elements, (0..elements).map(row))
+}

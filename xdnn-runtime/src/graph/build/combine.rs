@@ -2,10 +2,13 @@
 
 use xdnn_ir::Combine;
 
+use super::degree_zero::subtract;
 use super::malformed;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::{Concat, Map, PoolScatter, PoolWindow, PoolWinner, Slopes, Spatial, Winner};
+use crate::ops::{
+    Concat, Map, MatMul, PoolScatter, PoolWindow, PoolWinner, Slopes, Spatial, Winner,
+};
 
 pub(super) fn combine(graph: &mut Graph, rule: Combine, operands: &[Value]) -> Result<Value> {
     let Some((first, rest)) = operands.split_first() else {
@@ -31,9 +34,21 @@ pub(super) fn combine(graph: &mut Graph, rule: Combine, operands: &[Value]) -> R
     }
     rest.iter().try_fold(*first, |a, b| match rule {
         Combine::Sum => graph.add(a, *b),
+        Combine::Difference => subtract(graph, a, *b),
         Combine::Product => graph.mul(a, *b),
-        Combine::Min => select(graph, a, *b, *b, a),
-        Combine::Max | Combine::Concat | Combine::Unpool => select(graph, a, *b, a, *b),
+        Combine::Quotient => {
+            let recip = graph.map(Map::Recip, *b)?;
+            graph.mul(a, recip)
+        }
+        Combine::MatMul => graph.apply(
+            MatMul {
+                transpose_a: false,
+                transpose_b: false,
+            },
+            &[a, *b],
+        ),
+        Combine::Min => smaller(graph, a, *b),
+        Combine::Max | Combine::Concat | Combine::Unpool => larger(graph, a, *b),
     })
 }
 
@@ -52,6 +67,16 @@ fn unpool(graph: &mut Graph, values: Value, like: Value) -> Result<Value> {
     let winner = graph.apply(PoolWinner { window, winner }, &[like])?;
     let shape = like.shape();
     graph.apply(PoolScatter { window, shape }, &[values, winner])
+}
+
+/// The elementwise minimum; the first operand wins at ties.
+pub(super) fn smaller(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
+    select(graph, a, b, b, a)
+}
+
+/// The elementwise maximum; the first operand wins at ties.
+pub(super) fn larger(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
+    select(graph, a, b, a, b)
 }
 
 /// `b` where `larger > smaller`, `a` elsewhere: one operand wins, the first one at ties.

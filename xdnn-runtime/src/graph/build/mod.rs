@@ -10,16 +10,23 @@ use crate::ops::Leaf;
 
 mod activation;
 mod adaptive;
+mod attention;
 mod axes;
+mod channel;
 mod combine;
 mod convolution;
+mod degree_zero;
 mod function;
 mod linear;
+mod norm;
 mod order;
 mod padding;
 mod pool;
+mod power;
 mod power_mean;
+mod recurrent;
 mod resize;
+mod softmax;
 mod view;
 mod window;
 
@@ -172,6 +179,52 @@ fn lower(layer: &Layer, site: Site<'_>) -> Result<Value> {
         Layer::LeakyRelu(layer) => layer.lower(site),
         Layer::PRelu(layer) => layer.lower(site),
         Layer::Abs(layer) => layer.lower(site),
+        Layer::FrozenScale(layer) => layer.lower(site),
+        Layer::CRelu(layer) => layer.lower(site),
+        Layer::Maxout(layer) => layer.lower(site),
+        Layer::GroupSort(layer) => layer.lower(site),
+        Layer::Power(layer) => layer.lower(site),
+        Layer::Square(layer) => layer.lower(site),
+        Layer::Cube(layer) => layer.lower(site),
+        Layer::Sqrt(layer) => layer.lower(site),
+        Layer::SquaredRelu(layer) => layer.lower(site),
+        Layer::Sign(layer) => layer.lower(site),
+        Layer::L2Normalize(layer) => layer.lower(site),
+        Layer::RmsNorm(layer) => layer.lower(site),
+        Layer::LayerNorm(layer) => layer.lower(site),
+        Layer::GroupNorm(layer) => layer.lower(site),
+        Layer::Bias(layer) => layer.lower(site),
+        Layer::Softmax(layer) => layer.lower(site),
+        Layer::LogSoftmax(layer) => layer.lower(site),
+        Layer::Softmin(layer) => layer.lower(site),
+        Layer::Sigmoid(layer) => layer.lower(site),
+        Layer::LogSigmoid(layer) => layer.lower(site),
+        Layer::Tanh(layer) => layer.lower(site),
+        Layer::Tanhshrink(layer) => layer.lower(site),
+        Layer::Gelu(layer) => layer.lower(site),
+        Layer::Silu(layer) => layer.lower(site),
+        Layer::Mish(layer) => layer.lower(site),
+        Layer::Elu(layer) => layer.lower(site),
+        Layer::Selu(layer) => layer.lower(site),
+        Layer::Celu(layer) => layer.lower(site),
+        Layer::Softplus(layer) => layer.lower(site),
+        Layer::Softsign(layer) => layer.lower(site),
+        Layer::Glu(layer) => layer.lower(site),
+        Layer::Hardtanh(layer) => layer.lower(site),
+        Layer::Relu6(layer) => layer.lower(site),
+        Layer::Hardsigmoid(layer) => layer.lower(site),
+        Layer::Hardswish(layer) => layer.lower(site),
+        Layer::Threshold(layer) => layer.lower(site),
+        Layer::Hardshrink(layer) => layer.lower(site),
+        Layer::Softshrink(layer) => layer.lower(site),
+        Layer::Exp(layer) => layer.lower(site),
+        Layer::Log(layer) => layer.lower(site),
+        Layer::Sin(layer) => layer.lower(site),
+        Layer::Cos(layer) => layer.lower(site),
+        Layer::LocalResponseNorm(layer) => layer.lower(site),
+        Layer::MultiheadAttention(layer) => layer.lower(site),
+        Layer::RotaryEmbedding(layer) => layer.lower(site),
+        Layer::Rnn(layer) => layer.lower(site),
         Layer::MaxPool1d(layer) => layer.lower(site),
         Layer::MaxPool2d(layer) => layer.lower(site),
         Layer::MaxPool3d(layer) => layer.lower(site),

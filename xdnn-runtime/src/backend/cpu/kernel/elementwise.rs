@@ -51,8 +51,31 @@ impl Kernel for Map {
                 let slopes = Slopes32::from(slopes);
                 unary(operands, output, 1, move |x| slopes.times(x))
             }
-            ops::Map::Recip => unary(operands, output, 1, f32::recip),
+            ops::Map::Recip => unary(
+                operands,
+                output,
+                1,
+                |x| {
+                    if x == 0.0 { 0.0 } else { x.recip() }
+                },
+            ),
             ops::Map::Sqrt => unary(operands, output, 1, f32::sqrt),
+            ops::Map::Power(2.0) => {
+                unary(operands, output, 1, |x| if x <= 0.0 { 0.0 } else { x * x })
+            }
+            ops::Map::Power(0.5) => {
+                unary(
+                    operands,
+                    output,
+                    1,
+                    |x| {
+                        if x <= 0.0 { 0.0 } else { x.sqrt() }
+                    },
+                )
+            }
+            ops::Map::Power(-0.5) => unary(operands, output, 1, |x| {
+                if x <= 0.0 { 0.0 } else { x.sqrt().recip() }
+            }),
             ops::Map::Exp => unary(operands, output, 8, f32::exp),
             ops::Map::Ln => unary(operands, output, 8, f32::ln),
             map => unary(operands, output, 8, move |x| map.apply(x)),
@@ -177,6 +200,13 @@ impl fmt::Display for Map {
             ops::Map::Recip => f.write_str("recip"),
             ops::Map::Sqrt => f.write_str("sqrt"),
             ops::Map::Power(exponent) => write!(f, "power {exponent}"),
+            ops::Map::ExpM1 => f.write_str("exp-m1"),
+            ops::Map::Sin => f.write_str("sin"),
+            ops::Map::Cos => f.write_str("cos"),
+            ops::Map::Sigmoid => f.write_str("sigmoid"),
+            ops::Map::Tanh => f.write_str("tanh"),
+            ops::Map::Erf => f.write_str("erf"),
+            ops::Map::Softplus => f.write_str("softplus"),
         }
     }
 }

@@ -143,6 +143,13 @@ fn map() -> impl Strategy<Value = Map> {
         Just(Map::Recip),
         Just(Map::Sqrt),
         prop::sample::select(vec![-1.5, -0.5, 0.0, 0.5, 2.0, 2.5]).prop_map(Map::Power),
+        Just(Map::ExpM1),
+        Just(Map::Sin),
+        Just(Map::Cos),
+        Just(Map::Sigmoid),
+        Just(Map::Tanh),
+        Just(Map::Erf),
+        Just(Map::Softplus),
     ]
 }
 
