@@ -117,6 +117,7 @@ impl Tally {
                     self.accept(&spec, &source, &mut numbers);
                 }
                 Err(_) if unchecked.degree().is_some() => continue, // of degree 0 or below
+                Err(_) if !judge::is_alive(&unchecked, &mut numbers) => continue,
                 Err(_) => self.reject(&unchecked, &source, said, &mut numbers),
             }
             return;

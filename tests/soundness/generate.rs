@@ -4,6 +4,7 @@ use xdnn::ir::{Argument, Combine, Degree, Layer, ParameterKind, Shape, Signature
 
 use super::network::{Call, Network, Step, output};
 use super::numbers::Numbers;
+use super::{judge, text};
 
 /// No value has more elements a sample, and no tensor of weights has more of them.
 const LARGEST: usize = 64;
@@ -93,14 +94,14 @@ impl Generator<'_> {
         })
     }
 
-    /// `product(norm -> layer, …)`: the layer reads a value of degree 0.
+    /// `product(norm -> layer, …)`: the layer reads a value of degree 0. Gates that are constant are none.
     fn gate(&mut self, call: Call) -> Option<Step> {
         let input = call.input;
         let norm = self.normaliser(input)?;
         let end = call.output()?;
         let mut gate = vec![Step::Layer(norm), Step::Layer(call)];
         gate.extend(self.adapt(end, input)?);
-        Some(Step::Combine {
+        self.is_alive(&gate, input).then_some(Step::Combine {
             combine: Combine::Product,
             operands: vec![gate, vec![identity(input)?]],
         })
@@ -114,6 +115,11 @@ impl Generator<'_> {
             let zero = call.layer()?.degree(Degree::ONE).ok()? == Degree::ZERO;
             (zero && call.output()? == input).then_some(call)
         })
+    }
+
+    fn is_alive(&mut self, flow: &[Step], input: Shape) -> bool {
+        let alone = xdnn_syntax::check_str(&text::text(&Network::of(flow, input), 0, false));
+        alone.is_ok_and(|spec| judge::is_alive(&spec, self.numbers))
     }
 
     pub fn signature(&mut self) -> &'static Signature {
@@ -223,14 +229,9 @@ impl Generator<'_> {
         }
         let elements = Argument::Int(to.elements());
         let flat = Shape::new([from.elements()]);
-        let linear = Layer::SIGNATURES
-            .iter()
-            .find(|signature| signature.name == "Linear")?;
-        let mut arguments = vec![None; linear.parameters.len()];
-        arguments[0] = Some(elements);
         let mut flow = vec![
             call_of("Flatten", Vec::new(), from)?,
-            call_of("Linear", arguments, flat)?,
+            call_of("Linear", vec![Some(elements)], flat)?,
         ];
         if to.rank() != 1 {
             let flat = Shape::new([to.elements()]);
@@ -316,10 +317,11 @@ pub fn identity(input: Shape) -> Option<Step> {
     call_of("LeakyRelu", vec![Some(Argument::Float(0.7))], input)
 }
 
-fn call_of(name: &str, arguments: Vec<Option<Argument>>, input: Shape) -> Option<Step> {
+pub fn call_of(name: &str, mut arguments: Vec<Option<Argument>>, input: Shape) -> Option<Step> {
     let signature = Layer::SIGNATURES
         .iter()
         .find(|signature| signature.name == name)?;
+    arguments.resize(signature.parameters.len(), None);
     let call = Call {
         signature,
         arguments,

@@ -2,15 +2,17 @@
 
 use xdnn::ir::{Argument, Combine, Degree, Layer, ParameterKind, Shape};
 
-use super::generate::{Generator, identity};
+use super::generate::{Generator, call_of, identity};
 use super::network::{Call, Network, Step};
+use super::{judge, text};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// A layer gets a bias.
     Bias,
-    /// A layer becomes one that is not homogeneous.
+    /// A layer becomes one that is not homogeneous, between learned scales of either sign: an ELU of what is never negative
+    /// is the identity.
     Swap,
     /// One operand of a combination is cubed.
     Degrees,
@@ -50,25 +52,33 @@ fn mutate_step(step: &mut Step, fault: Fault, generator: &mut Generator) -> Opti
                 .filter(|bias| call.signature.parameters[*bias].kind == ParameterKind::Bool)?;
             let without = call.clone();
             call.arguments[bias] = Some(Argument::Bool(true));
-            if breaks(call) && !breaks(&without) {
+            if generator.breaks(call) && !refused(&without) {
                 return Some("bias".to_owned());
             }
             *call = without;
             None
         }
-        (Fault::Swap, Step::Layer(call)) => {
+        (Fault::Swap, step @ Step::Layer(_)) => {
+            let Step::Layer(call) = &*step else {
+                return None;
+            };
             let shape = call.input;
             let other = (call.output()? == shape).then(|| {
                 (0..60).find_map(|_| {
                     let signature = generator.signature();
                     let other = generator.call(signature, shape)?;
-                    (breaks(&other) && other.output()? == shape).then_some(other)
+                    (other.output()? == shape && generator.breaks(&other)).then_some(other)
                 })
             })??;
-            *call = other;
-            Some(format!("swap {}", call.signature.name))
+            let said = format!("swap {}", other.signature.name);
+            let scale = || call_of("Scale", Vec::new(), shape);
+            *step = Step::Repeat {
+                count: 1,
+                body: vec![scale()?, Step::Layer(other), scale()?],
+            };
+            Some(said)
         }
-        (Fault::Argument, Step::Layer(call)) if !breaks(call) => {
+        (Fault::Argument, Step::Layer(call)) if !refused(call) => {
             for (i, parameter) in call.signature.parameters.iter().enumerate() {
                 if parameter.name == "bias" {
                     continue;
@@ -76,7 +86,7 @@ fn mutate_step(step: &mut Step, fault: Fault, generator: &mut Generator) -> Opti
                 for _ in 0..12 {
                     let mut other = call.clone();
                     other.arguments[i] = Some(generator.argument(parameter.kind, call.input));
-                    if breaks(&other) && other.output() == call.output() {
+                    if other.output() == call.output() && generator.breaks(&other) {
                         *call = other;
                         return Some(format!(
                             "argument {} of {}",
@@ -131,9 +141,22 @@ fn mutate_step(step: &mut Step, fault: Fault, generator: &mut Generator) -> Opti
     }
 }
 
-fn breaks(call: &Call) -> bool {
+fn refused(call: &Call) -> bool {
     let layer: Option<Layer> = call.layer();
     layer.is_some_and(|layer| layer.degree(Degree::ONE).is_err())
+}
+
+impl Generator<'_> {
+    /// Whether the rules refuse the layer, and it is a fault where values of both signs reach it: the softmax of one element
+    /// is constant.
+    fn breaks(&mut self, call: &Call) -> bool {
+        refused(call) && {
+            let flow = [Step::Layer(call.clone())];
+            let alone = text::text(&Network::of(&flow, call.input), 0, false);
+            let alone = xdnn_syntax::check_str(&alone);
+            alone.is_ok_and(|spec| judge::seems_homogeneous(&spec, self.numbers) == Ok(false))
+        }
+    }
 }
 
 /// `product(f, f, f)` of a value, which has its sign: a maximum of the two does not choose one of them for every input.

@@ -118,6 +118,15 @@ impl Step {
 }
 
 impl Network {
+    pub fn of(body: &[Step], input: Shape) -> Self {
+        Self {
+            inputs: vec![input],
+            starts: vec![Vec::new()],
+            join: Combine::Sum,
+            body: body.to_vec(),
+        }
+    }
+
     /// Shows every step whose degree matters to `visitor`, outer ones first: not those in an operand that only chooses, as
     /// the second one of `unpool` does.
     pub fn visit_mut(&mut self, visitor: &mut dyn FnMut(&mut Step)) {
