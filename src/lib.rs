@@ -174,4 +174,17 @@ pub mod __private {
     pub use xdnn_macros::network_impl;
     pub use xdnn_runtime::ir::outline;
     pub use xdnn_runtime::parameters;
+
+    /// What no block has.
+    #[diagnostic::on_unimplemented(
+        message = "`{Name}` has no `input`, so it is no network",
+        label = "this is a block for `network!`",
+        note = "a struct of layers without `input` is a step of networks, and reads whatever flows into it",
+        note = "help: give it the shape of one sample, as in `#[xdnn(input = [1, 28, 28])]`"
+    )]
+    pub trait HasInput<Name> {}
+
+    /// A struct of layers without an input.
+    #[derive(Debug)]
+    pub enum Block {}
 }

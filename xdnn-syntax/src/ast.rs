@@ -9,7 +9,7 @@ use xdnn_ir::Combine;
 
 use crate::diagnostic::Place;
 
-/// `pub struct Name(input: [1, 28, 28]) -> [10] { … }`
+/// `pub struct Name(input: [1, 28, 28]) -> [10] { … }`, or a struct of layers.
 pub(crate) struct Network {
     pub attributes: Vec<Attribute>,
     /// Whether it is `#[regular]`: it may break homogeneity, and then has no `attribute`.
@@ -18,13 +18,31 @@ pub(crate) struct Network {
     pub name: Ident,
     pub generics: Vec<Generic>,
     pub inputs: Vec<Input>,
-    /// `None` where it could not be read, as with the body.
+    /// `None` where it could not be read, as with the body, and for a struct of layers.
     pub output: Option<Dims>,
     pub body: Option<Body>,
+    /// `None` for what stands in `network!`.
+    pub chain: Option<Chain>,
     /// Names in the head whose declaration could not be read.
     pub unreadable: Vec<Ident>,
     /// Whether a part of it could not be read, so that checks of the whole would mislead.
     pub incomplete: bool,
+}
+
+impl Network {
+    /// Whether it reads whatever flows into it, so that only other networks can use it.
+    pub(crate) fn is_block(&self) -> bool {
+        self.chain.as_ref().is_some_and(|chain| !chain.has_input)
+    }
+}
+
+/// What a struct of layers has beyond a network: `#[xdnn(input = [784])] struct Name { fc: Linear<10> }`.
+pub(crate) struct Chain {
+    /// The path to the facade, where one is given.
+    pub krate: Option<TokenStream>,
+    pub has_input: bool,
+    /// `{ fc: Linear(10); }`
+    pub body: TokenStream,
 }
 
 /// `const CLASSES: usize = 10` between angle brackets.
@@ -37,7 +55,7 @@ pub(crate) struct Generic {
 /// `image: [3, 224, 224]`
 pub(crate) struct Input {
     pub name: Ident,
-    /// `None` where it could not be read.
+    /// `None` where it could not be read, and for a block.
     pub shape: Option<Dims>,
 }
 

@@ -1,35 +1,45 @@
 //! What `#[xdnn]` declares elsewhere: functions, and chains that serve as blocks.
 //!
 //! A declaration leaves a hidden macro of its name behind. A network that meets an unknown name calls that macro, which
-//! answers with the declaration as tokens: `{ function shrink 1 1 … }`, `{ block Stem { … } … }`, or
-//! `{ refused shrink }` for one whose mistakes have been reported.
+//! answers with the declaration as tokens: `{ function shrink 1 1 … }`, `{ block Stem { … } … }` with what the block
+//! uses itself, `{ regular Stem { … } … }`, `{ local Net }`, or `{ refused shrink }`.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use proc_macro2::{Delimiter, Group, Ident, Literal, TokenStream, TokenTree};
-use quote::{TokenStreamExt as _, quote};
+use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt as _, quote};
 use xdnn_ir::{Degree, Function};
 
-use crate::ast::Block;
+use crate::ast::{Block, Network};
+use crate::check::names;
 use crate::diagnostic::Collector;
+use crate::lower::Lowered;
 use crate::parse;
 
 /// A declaration, as a network sees it.
+#[derive(Clone)]
 pub(crate) enum Declaration {
     Function(Function),
-    Block(Box<Chain>),
-    /// Nothing is known of it.
+    Block(Rc<Chain>),
+    /// A network with sizes that only its own place knows.
+    Local,
+    /// Nothing is known of it, because of mistakes that have been reported.
     Refused,
 }
 
 /// A block, with the declarations that it uses itself.
 pub(crate) struct Chain {
     pub block: Block,
+    /// Its body as tokens.
+    body: TokenStream,
+    /// Whether its layers have biases.
+    pub regular: bool,
     pub declarations: Declarations,
 }
 
 /// Declarations by the path that a network writes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Declarations(HashMap<String, Declaration>);
 
 impl Declarations {
@@ -43,12 +53,59 @@ impl Declarations {
 }
 
 impl Declaration {
+    /// What a struct of layers declares, for which `declarations` are known.
+    pub(crate) fn of_chain(
+        network: Network,
+        lowered: &Lowered,
+        declarations: &Declarations,
+    ) -> Self {
+        let is_local = lowered.open.is_some() && !network.is_block();
+        match (network.chain, network.body) {
+            _ if is_local => Self::Local,
+            (Some(chain), Some(body)) => Self::Block(Rc::new(Chain {
+                block: Block {
+                    name: network.name,
+                    parameters: Vec::new(),
+                    body,
+                },
+                body: chain.body,
+                regular: network.regular,
+                declarations: declarations.clone(),
+            })),
+            _ => Self::Refused,
+        }
+    }
+
+    /// The declaration of this name as tokens.
+    pub(crate) fn written(&self, name: &impl ToTokens) -> TokenStream {
+        match self {
+            Self::Function(function) => written_function(name, function),
+            Self::Block(chain) => {
+                let word = match chain.regular {
+                    true => quote!(regular),
+                    false => quote!(block),
+                };
+                let body = &chain.body;
+                let used = names::foreign_of(&chain.block).into_iter().map(|path| {
+                    let declaration = chain.declarations.get(&key(&path));
+                    let declaration = declaration.unwrap_or(&Self::Refused);
+                    declaration.written(&path.into_iter().last())
+                });
+                quote!(#word #name #body #({ #used })*)
+            }
+            Self::Local => quote!(local #name),
+            Self::Refused => quote!(refused #name),
+        }
+    }
+
     /// Reads a declaration.
     pub(crate) fn read(tokens: TokenStream) -> Self {
         let mut tokens = tokens.into_iter();
         let read = match word(&mut tokens).as_deref() {
             Some("function") => read_function(&mut tokens).map(Self::Function),
-            Some("block") => read_block(&mut tokens).map(|chain| Self::Block(Box::new(chain))),
+            Some("block") => read_block(&mut tokens, false),
+            Some("regular") => read_block(&mut tokens, true),
+            Some("local") => Some(Self::Local),
             _ => None,
         };
         read.unwrap_or(Self::Refused)
@@ -56,7 +113,7 @@ impl Declaration {
 }
 
 /// `function shrink 1 1 …`: the degree, and the bits of the three values.
-pub(crate) fn function(name: &Ident, function: &Function) -> TokenStream {
+fn written_function(name: &impl ToTokens, function: &Function) -> TokenStream {
     let (numerator, denominator) = (
         function.degree.numerator().unsigned_abs(),
         function.degree.denominator().unsigned_abs(),
@@ -68,11 +125,6 @@ pub(crate) fn function(name: &Ident, function: &Function) -> TokenStream {
         .chain(values);
     tokens.append_all(numbers.map(Literal::u64_unsuffixed));
     tokens
-}
-
-/// `refused shrink`
-pub(crate) fn refused(name: &Ident) -> TokenStream {
-    quote!(refused #name)
 }
 
 /// The insides of a list of braces.
@@ -117,16 +169,17 @@ fn read_function(tokens: &mut Tokens) -> Option<Function> {
     })
 }
 
-fn read_block(tokens: &mut Tokens) -> Option<Chain> {
+fn read_block(tokens: &mut Tokens, regular: bool) -> Option<Declaration> {
     let TokenTree::Ident(name) = tokens.next()? else {
         return None;
     };
     let TokenTree::Group(body) = tokens.next()? else {
         return None;
     };
-    let body = Group::new(Delimiter::Brace, body.stream());
+    let tokens_of_body: TokenStream =
+        TokenTree::Group(Group::new(Delimiter::Brace, body.stream())).into();
     let mut errors = Collector::default();
-    let body = parse::body(TokenTree::Group(body).into(), &mut errors);
+    let body = parse::body(tokens_of_body.clone(), &mut errors);
     errors.finish().ok()?;
     let block = Block {
         name,
@@ -134,11 +187,13 @@ fn read_block(tokens: &mut Tokens) -> Option<Chain> {
         body: body?,
     };
     let used = groups(tokens);
-    let declarations = Declarations::of(crate::check::names::foreign_of(&block), used);
-    Some(Chain {
+    let declarations = Declarations::of(names::foreign_of(&block), used);
+    Some(Declaration::Block(Rc::new(Chain {
         block,
+        body: tokens_of_body,
+        regular,
         declarations,
-    })
+    })))
 }
 
 impl Declarations {

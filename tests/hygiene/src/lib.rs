@@ -27,6 +27,7 @@
 #![no_implicit_prelude]
 
 pub mod act;
+pub mod chain;
 pub mod plain;
 pub mod taken;
 

@@ -42,7 +42,8 @@ pub(crate) fn check(
         levels,
         labels,
     };
-    for input in &network.inputs {
+    let named = network.inputs.iter().filter(|_| network.chain.is_none());
+    for input in named {
         let name = &input.name;
         if names.top().values.contains_key(&text(name)) {
             names.error(Diagnostic::new(
@@ -52,6 +53,9 @@ pub(crate) fn check(
         }
         // Whether the output depends on an input is a question of the whole network.
         names.bind(name, true);
+    }
+    if network.is_block() {
+        names.refuse_layer_name(&network.name);
     }
     names.top().unreadable = network.unreadable.iter().map(text).collect();
     let generics = network.generics.iter().map(|generic| text(&generic.name));

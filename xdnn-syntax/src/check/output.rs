@@ -38,7 +38,7 @@ pub(crate) fn check(
     }
     if let Some(degree) = output
         .degree
-        .filter(|degree| !degree.is_positive() && !network.regular)
+        .filter(|degree| !degree.is_positive() && !network.regular && !network.is_block())
     {
         report(
             Diagnostic::new(

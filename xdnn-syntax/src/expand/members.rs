@@ -8,6 +8,7 @@ use syn::ext::IdentExt as _;
 
 use super::Context;
 use super::generics::Generics;
+use crate::ast::Network;
 use crate::lower::{Field, FieldType, Form, Lowered, Members};
 
 /// All structs of the network, with their impls.
@@ -21,22 +22,31 @@ pub(super) fn structs(context: &Context, lowered: &Lowered) -> TokenStream {
         items: TokenStream::new(),
     };
     let attributes = &context.network.attributes;
-    let summary = summary(lowered);
+    let summary = summary(context.network, lowered);
     let documented = attributes
         .iter()
         .any(|attribute| attribute.path().is_ident("doc"));
     let separator = documented.then(|| quote!(#[doc = ""]));
-    let head = quote!(#(#attributes)* #separator #[doc = #summary]);
+    // A chain may be there for networks alone.
+    let unused = context
+        .network
+        .chain
+        .is_some()
+        .then(|| quote!(#[allow(dead_code)]));
+    let head = quote!(#(#attributes)* #separator #[doc = #summary] #unused);
     let fields: &[Field] = match &lowered.members {
-        Members::Fields(fields) => fields,
-        Members::List { .. } => &[],
+        Members::Fields(fields) if !context.network.is_block() => fields,
+        _ => &[],
     };
     structs.emit(name, &head, fields, Some(&context.generics));
     structs.items
 }
 
 /// "`image: [1, 28, 28]` → `[10]`, degree 1, 7,850 weights."
-fn summary(lowered: &Lowered) -> String {
+fn summary(network: &Network, lowered: &Lowered) -> String {
+    if network.is_block() {
+        return " A block for networks.".to_owned();
+    }
     let spec = &lowered.spec;
     let shapes: Vec<_> = match &lowered.open {
         Some(open) => open.inputs.iter().map(Form::to_string).collect(),
@@ -51,7 +61,13 @@ fn summary(lowered: &Lowered) -> String {
         None => "not homogeneous".to_owned(),
     };
     let (output, weights) = match &lowered.open {
-        Some(open) => (open.output.to_string(), String::new()),
+        Some(open) => {
+            let output = open
+                .output
+                .as_ref()
+                .map_or_else(|| "…".to_owned(), Form::to_string);
+            (output, String::new())
+        }
         None => {
             let weights = grouped(spec.parameters());
             (

@@ -4,6 +4,7 @@
 //! nothing around the call can change its meaning. After a mistake the same items come without content, so that the
 //! uses of the network cause no further errors.
 
+mod block;
 mod generics;
 mod ide;
 mod inputs;
@@ -18,10 +19,11 @@ use syn::Attribute;
 use syn::parse::Parser as _;
 
 use crate::ast::Network;
+use crate::attribute::hidden;
 use crate::check::names;
-use crate::declaration::{self, Declarations};
+use crate::declaration::{self, Declaration, Declarations};
 use crate::diagnostic::{Collector, Diagnostics};
-use crate::lower;
+use crate::lower::{self, Lowered};
 use crate::parse;
 
 use generics::Generics;
@@ -43,10 +45,18 @@ struct Context<'n> {
 /// `[$crate] @ { pub struct Net … } { function shrink … } …`.
 pub fn expand(tokens: TokenStream) -> TokenStream {
     let (krate, tokens) = split(tokens);
-    let (tokens, declared) = match answers(tokens.clone()) {
-        Some((tokens, declared)) => (tokens, Some(declared)),
-        None => (tokens, None),
-    };
+    match answers(tokens.clone()) {
+        Some((tokens, declared)) => declare(krate, tokens, Some(declared)),
+        None => declare(krate, tokens, None),
+    }
+}
+
+/// Expands a network, or `#[xdnn] struct Stem { … }`. `declared` is what other places have answered.
+pub(crate) fn declare(
+    krate: TokenStream,
+    tokens: TokenStream,
+    declared: Option<Vec<TokenStream>>,
+) -> TokenStream {
     let mut errors = Collector::default();
     let Some(network) = parse::network(tokens.clone(), &mut errors) else {
         return errors
@@ -55,6 +65,8 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
             .map(compile_errors)
             .unwrap_or_default();
     };
+    let chain = network.chain.as_ref();
+    let krate = chain.and_then(|chain| chain.krate.clone()).unwrap_or(krate);
     let mut probes = TokenStream::new();
     let declarations = match declared {
         Some(declared) => {
@@ -80,20 +92,30 @@ pub fn expand(tokens: TokenStream) -> TokenStream {
             Declarations::default()
         }
     };
-    let (mentions, items) = items(&network, tokens, krate, &declarations, &mut errors);
+    let lowered = lower::lower(&network, &declarations, &mut errors);
+    let right = errors.is_empty() && !lowered.guesses && probes.is_empty();
+    let (mentions, items) = items(&network, tokens, krate, &lowered, right);
+    let block = network.chain.is_some().then(|| {
+        let (name, visibility) = (network.name.clone(), network.visibility.clone());
+        let attributes = network.attributes.clone();
+        let declaration = match right {
+            true => Declaration::of_chain(network, &lowered, &declarations),
+            false => Declaration::Refused,
+        };
+        hidden(&name, &visibility, &attributes, &declaration)
+    });
     let errors = errors.finish().err().map(compile_errors);
-    quote!(#mentions #errors #probes #items)
+    quote!(#mentions #errors #probes #items #block)
 }
 
-/// What editors want to know of a network that was read, and its items.
+/// What editors want to know of a network that was read, and its items. `right` says that there are no mistakes.
 fn items(
     network: &Network,
     tokens: TokenStream,
     krate: TokenStream,
-    declarations: &Declarations,
-    errors: &mut Collector,
+    lowered: &Lowered,
+    right: bool,
 ) -> (TokenStream, TokenStream) {
-    let lowered = lower::lower(network, declarations, errors);
     let context = Context {
         cfg: network
             .attributes
@@ -104,17 +126,16 @@ fn items(
         generics: Generics::of(network),
         network,
     };
-    let spec = if errors.is_empty() && !lowered.guesses {
-        match &lowered.open {
-            Some(open) => outline::spec(&context, &lowered.spec, open),
-            None => spec::spec(&context, &lowered.spec),
-        }
-    } else {
-        spec::placeholder(&context)
+    let spec = match &lowered.open {
+        _ if !right => spec::placeholder(&context),
+        _ if network.is_block() => block::spec(&context),
+        Some(open) => outline::spec(&context, &lowered.spec, open),
+        None => spec::spec(&context, &lowered.spec),
     };
-    let members = members::structs(&context, &lowered);
-    let inputs = inputs::inputs(&context, &lowered);
-    let mentions = ide::mentions(&context, tokens);
+    let members = members::structs(&context, lowered);
+    let inputs = inputs::inputs(&context, lowered);
+    let body = network.chain.as_ref().map(|chain| chain.body.clone());
+    let mentions = ide::mentions(&context, body.unwrap_or(tokens));
     (mentions, quote!(#members #spec #inputs))
 }
 

@@ -229,7 +229,7 @@ impl<'c> Outline<'c> {
     /// Every check, as an expression.
     fn checks(&self) -> Vec<TokenStream> {
         let (outline, mut checks) = (&self.outline, Vec::new());
-        for form in self.open.inputs.iter().chain([&self.open.output]) {
+        for form in self.open.inputs.iter().chain(&self.open.output) {
             self.check_form(form, &mut checks);
         }
         let sites = self.open.sites.iter().enumerate();
@@ -253,12 +253,14 @@ impl<'c> Outline<'c> {
             let check = quote!(__xdnn::check(#outline, #i, &[#(#parts),*], #name, #chain));
             checks.push(site.place.around(check));
         }
-        let (krate, name, output) = (self.krate, &*self.spec.name, operand(self.spec.output));
-        let output = quote!({ use #krate::ir::written::*; #output });
-        let declared = self.form(&self.open.output);
-        let declared = quote!(__xdnn::shape(#declared));
-        let check = quote!(__xdnn::check_output(#outline, #name, #output, #declared));
-        checks.push(self.open.output.place.around(check));
+        if let Some(form) = &self.open.output {
+            let (krate, name, output) = (self.krate, &*self.spec.name, operand(self.spec.output));
+            let output = quote!({ use #krate::ir::written::*; #output });
+            let declared = self.form(form);
+            let declared = quote!(__xdnn::shape(#declared));
+            let check = quote!(__xdnn::check_output(#outline, #name, #output, #declared));
+            checks.push(form.place.around(check));
+        }
         checks
     }
 

@@ -34,8 +34,13 @@ fn constant(context: &Context, spec: &NetworkSpec) -> TokenStream {
     }}
 }
 
-/// The trait impls of a network with mistakes: a valid specification that returns its input.
+/// The trait impls of a network with mistakes.
 pub(super) fn placeholder(context: &Context) -> TokenStream {
+    impls(context, &nothing(context), None)
+}
+
+/// A reference to a valid specification that returns its input.
+pub(super) fn nothing(context: &Context) -> TokenStream {
     let input = Input {
         name: "input".into(),
         shape: Shape::new([1]),
@@ -47,7 +52,7 @@ pub(super) fn placeholder(context: &Context) -> TokenStream {
         weights: Vec::new().into(),
         output: Operand::Input(0),
     };
-    impls(context, &constant(context, &empty), None)
+    constant(context, &empty)
 }
 
 /// The trait impls. `spec` refers to the specification; `unproved` says why there is no `attribute`.

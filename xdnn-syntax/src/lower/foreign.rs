@@ -23,6 +23,16 @@ impl<'a> Lowerer<'a, '_> {
             Declaration::Block(chain) => {
                 self.labelled(step, |lowerer| lowerer.chain(call, chain, current))
             }
+            Declaration::Local => {
+                let name = call.key();
+                let error = Diagnostic::new(call.place(), format!("`{name}` cannot be a block"));
+                self.report(
+                    error
+                        .note("its sizes are constants or parameters, which only the compiler knows where it is declared")
+                        .help(format!("write the sizes of `{name}` as numbers")),
+                );
+                self.unknown(step)
+            }
             Declaration::Refused => {
                 self.guesses = true;
                 self.unknown(step)
@@ -88,6 +98,16 @@ impl<'a> Lowerer<'a, '_> {
             self.nothing_to_read(call);
             return Current::Unknown;
         }
+        if chain.regular && !self.regular {
+            let name = call.key();
+            let headline = format!("`{name}` is `#[regular]`, but what it stands in is not");
+            let error = Diagnostic::new(call.place(), headline)
+                .note("its layers may have biases and break homogeneity in other ways");
+            self.report(error.help(format!(
+                "write `#[regular]` here, too, or remove it from `{name}`"
+            )));
+            return Current::Unknown;
+        }
         self.calls.push(Entry {
             block: &chain.block,
             name: call.name.clone(),
@@ -96,7 +116,9 @@ impl<'a> Lowerer<'a, '_> {
         let place = self.blamed.or(Some(call.place()));
         let blamed = std::mem::replace(&mut self.blamed, place);
         let declarations = std::mem::replace(&mut self.declarations, &chain.declarations);
+        let biased = std::mem::replace(&mut self.biased, chain.regular);
         let current = self.body(&chain.block.body, &Scope::default(), current);
+        self.biased = biased;
         self.declarations = declarations;
         self.blamed = blamed;
         self.calls.pop();

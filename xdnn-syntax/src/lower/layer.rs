@@ -91,7 +91,7 @@ impl<'a> Lowerer<'a, '_> {
             let Some(first) = exprs.first() else {
                 known &= parameter.optional;
                 arguments.push(None);
-                let biased = self.regular && parameter.name == "bias";
+                let biased = self.biased && parameter.name == "bias";
                 values.push(biased.then_some(xdnn_ir::Argument::Bool(true)));
                 continue;
             };

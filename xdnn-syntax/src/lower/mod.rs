@@ -83,6 +83,7 @@ pub(crate) fn lower(
         blamed: None,
         guesses: false,
         regular: network.regular,
+        biased: network.regular,
         nodes: Vec::new(),
         sites: Vec::new(),
         weights: Vec::new(),
@@ -100,16 +101,18 @@ pub(crate) fn lower(
     if let Some(body) = &network.body {
         lowerer.declare(body, &mut root);
     }
-    let forms = lowerer.inputs(network, &mut root);
+    let (forms, values) = lowerer.inputs(network, &root);
+    if network.chain.is_none() {
+        let names = network.inputs.iter().map(|input| scope::text(&input.name));
+        root.values.extend(names.zip(values.iter().copied()));
+    }
     let declared = network
         .output
         .as_ref()
         .and_then(|dims| lowerer.dims(dims, &root));
-    let current = match network.inputs.as_slice() {
+    let current = match values.as_slice() {
         _ if !network.unreadable.is_empty() => Current::Unknown,
-        [input] => root
-            .value(&scope::text(&input.name))
-            .unwrap_or(Current::Unknown),
+        [value] => *value,
         _ => Current::Nothing,
     };
     let output = match &network.body {
@@ -136,19 +139,22 @@ pub(crate) fn lower(
             lowerer.errors.push(diagnostic)
         });
     }
-    let inputs = forms.into_iter().collect::<Option<Vec<_>>>();
-    let open = match (inputs, declared) {
-        (Some(inputs), Some(output)) if lowerer.errors.is_empty() => Some(Open {
-            inputs,
-            output,
-            sites: lowerer.sites,
-        }),
-        _ => None,
-    };
+    let open = lowerer.errors.is_empty().then(|| Open {
+        // Those of a block have no shape.
+        inputs: forms.into_iter().flatten().collect(),
+        output: declared,
+        sites: lowerer.sites,
+    });
+    let open = open.filter(Open::is_open);
+    if let Some(open) = open.as_ref().filter(|_| network.is_block()) {
+        for refusal in open.refusals_of_block() {
+            lowerer.errors.push(refusal);
+        }
+    }
     Lowered {
         spec,
         members,
-        open: open.filter(Open::is_open),
+        open,
         guesses,
     }
 }
@@ -170,6 +176,8 @@ struct Lowerer<'a, 'e> {
     blamed: Option<Place>,
     /// Whether homogeneity may be broken.
     regular: bool,
+    /// Whether layers have biases unless they say otherwise.
+    biased: bool,
     nodes: Vec<Node>,
     /// Where each node stands.
     sites: Vec<Site>,
@@ -185,23 +193,23 @@ struct Lowerer<'a, 'e> {
 }
 
 impl<'a> Lowerer<'a, '_> {
-    /// Brings the inputs into scope.
-    fn inputs(&mut self, network: &Network, root: &mut Scope<'_, 'a>) -> Vec<Option<Form>> {
-        let mut forms = Vec::new();
-        for input in &network.inputs {
+    /// The shapes of the inputs, and what flows from them.
+    fn inputs(
+        &mut self,
+        network: &Network,
+        root: &Scope<'_, 'a>,
+    ) -> (Vec<Option<Form>>, Vec<Current>) {
+        let read = network.inputs.iter().enumerate().map(|(i, input)| {
             let form = input.shape.as_ref().and_then(|dims| self.dims(dims, root));
-            let value = form.as_ref().map_or(Current::Unknown, |form| {
-                let operand = Operand::Input(forms.len());
-                Current::Value(Value {
-                    operand,
-                    shape: form.known(),
-                    degree: Some(Degree::ONE),
-                })
+            // A block reads a value of any shape, which is taken for one of degree 1.
+            let value = (form.is_some() || network.is_block()).then(|| Value {
+                operand: Operand::Input(i),
+                shape: form.as_ref().and_then(Form::known),
+                degree: Some(Degree::ONE),
             });
-            forms.push(form);
-            root.values.insert(scope::text(&input.name), value);
-        }
-        forms
+            (form, value.map_or(Current::Unknown, Current::Value))
+        });
+        read.unzip()
     }
 
     /// Checks what the network returns, where no earlier mistake makes that pointless.
@@ -419,7 +427,10 @@ impl<'a> Lowerer<'a, '_> {
     ) -> Value {
         let weights = self.weights.len();
         let operand = Operand::Node(self.nodes.len());
-        self.sites.push(site);
+        self.sites.push(match self.blamed {
+            Some(place) => site.at(place),
+            None => site,
+        });
         self.nodes.push(Node {
             path: Cow::Owned(path),
             operation,

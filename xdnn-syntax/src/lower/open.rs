@@ -7,8 +7,8 @@ use crate::diagnostic::{Diagnostic, Place};
 pub(crate) struct Open {
     /// The shapes of the inputs.
     pub inputs: Vec<Form>,
-    /// The declared shape of the output.
-    pub output: Form,
+    /// The shape of the output, where it is declared.
+    pub output: Option<Form>,
     /// For each node, where it stands.
     pub sites: Vec<Site>,
 }
@@ -28,6 +28,18 @@ pub(crate) struct Site {
     pub is_open: bool,
 }
 
+impl Site {
+    /// The same node, but another place is to blame.
+    pub(super) fn at(mut self, place: Place) -> Self {
+        self.place = place;
+        for argument in self.arguments.iter_mut().flatten() {
+            argument.place = place;
+        }
+        self.operands.fill(place);
+        self
+    }
+}
+
 /// What is given for a parameter.
 #[derive(Clone)]
 pub(crate) struct Argument {
@@ -38,23 +50,37 @@ pub(crate) struct Argument {
 
 impl Open {
     pub(super) fn is_open(&self) -> bool {
-        let shapes = self.inputs.iter().chain([&self.output]);
-        shapes.into_iter().any(Form::is_open) || self.sites.iter().any(|site| site.is_open)
+        let mut shapes = self.inputs.iter().chain(&self.output);
+        shapes.any(Form::is_open) || self.sites.iter().any(|site| site.is_open)
+    }
+
+    /// The sizes that only the compiler knows.
+    fn sizes(&self) -> impl Iterator<Item = &PlacedSize> {
+        let inputs = self.inputs.iter().flat_map(|input| &input.dims);
+        let arguments = self.sites.iter().flat_map(|site| &site.arguments).flatten();
+        let given = arguments.flat_map(|argument| argument.given.sizes());
+        let output = self.output.iter().flat_map(|output| &output.dims);
+        let all = inputs.chain(given).chain(output);
+        all.filter(|placed| placed.size.is_open())
     }
 
     /// What to say where there is no compiler to ask.
     pub(crate) fn refusal(&self) -> Option<Diagnostic> {
-        let inputs = self.inputs.iter().flat_map(|input| &input.dims);
-        let arguments = self.sites.iter().flat_map(|site| &site.arguments).flatten();
-        let sizes = arguments.flat_map(|argument| argument.given.sizes());
-        let all = inputs.chain(sizes).chain(&self.output.dims);
-        let mut open = all.filter(|placed| placed.size.is_open());
-        open.next().map(|PlacedSize { size, place }| {
+        self.sizes().next().map(|PlacedSize { size, place }| {
             Diagnostic::new(*place, format!("only the compiler knows `{size}`"))
                 .note("this is checked as text, without the crate that the constant belongs to")
                 .help(
                     "write the number, or declare it inside of the network: `const N: usize = …;`",
                 )
+        })
+    }
+
+    /// What to say of sizes in a block, which leaves its place.
+    pub(super) fn refusals_of_block(&self) -> impl Iterator<Item = Diagnostic> {
+        self.sizes().map(|PlacedSize { size, place }| {
+            Diagnostic::new(*place, format!("a block cannot use the constant `{size}`"))
+                .note("a struct without `input` goes into networks of other places, where this name may mean something else")
+                .help("write the number")
         })
     }
 }

@@ -29,7 +29,7 @@ impl Parser<'_> {
         .inspect_err(|_| super::drain(&content))
     }
 
-    fn item(&mut self, input: ParseStream) -> Result<Item> {
+    pub(super) fn item(&mut self, input: ParseStream) -> Result<Item> {
         let docs = input.call(Attribute::parse_outer)?;
         if let Some(attribute) = docs
             .iter()

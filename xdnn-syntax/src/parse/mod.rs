@@ -2,6 +2,7 @@
 //!
 //! A mistake costs the statement it stands in and nothing more: reading goes on behind the next `;`.
 
+mod chain;
 mod expr;
 mod flow;
 mod group;
@@ -20,7 +21,19 @@ type Result<T> = std::result::Result<T, Diagnostic>;
 /// How deep bodies and expressions may nest: enough for any network, and little enough for any stack.
 const MAX_DEPTH: usize = 64;
 
-/// Reads a network; `None` where not even its head can be read. What is wrong goes to `errors`.
+/// Whether `#[xdnn…]` stands next, as in front of a struct of layers.
+pub(crate) fn is_attributed(tokens: &TokenStream) -> bool {
+    let mut tokens = tokens.clone().into_iter();
+    let (Some(TokenTree::Punct(hash)), Some(TokenTree::Group(attribute))) =
+        (tokens.next(), tokens.next())
+    else {
+        return false;
+    };
+    let first = attribute.stream().into_iter().next();
+    hash.as_char() == '#' && matches!(first, Some(TokenTree::Ident(word)) if word == "xdnn")
+}
+
+/// Reads a network or a struct of layers; `None` where not even its head can be read. What is wrong goes to `errors`.
 pub(crate) fn network(tokens: TokenStream, errors: &mut Collector) -> Option<Network> {
     if is_too_deep(tokens.clone()) {
         errors.push(Diagnostic::new(
@@ -29,6 +42,7 @@ pub(crate) fn network(tokens: TokenStream, errors: &mut Collector) -> Option<Net
         ));
         return None;
     }
+    let is_chain = is_attributed(&tokens);
     let mut network = None;
     let read = |input: ParseStream| {
         let mut parser = Parser {
@@ -36,7 +50,11 @@ pub(crate) fn network(tokens: TokenStream, errors: &mut Collector) -> Option<Net
             depth: 0,
             incomplete: false,
         };
-        match parser.network(input) {
+        let parsed = match is_chain {
+            true => parser.chain(input),
+            false => parser.network(input),
+        };
+        match parsed {
             Ok(read) => network = Some(read),
             Err(error) => parser.errors.push(error),
         }

@@ -31,6 +31,7 @@ impl Parser<'_> {
             inputs: Vec::new(),
             output: None,
             body: None,
+            chain: None,
             unreadable: Vec::new(),
             incomplete: false,
         };
@@ -101,7 +102,7 @@ impl Parser<'_> {
     }
 
     /// Reads `<const A: usize, const B: usize = 10>`.
-    fn generics(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
+    pub(super) fn generics(&mut self, input: ParseStream, network: &mut Network) -> Result<()> {
         for parameter in input.parse::<Generics>()?.params {
             let place = Place::of(&parameter);
             let (name, generic) = match parameter {
@@ -172,7 +173,7 @@ impl Parser<'_> {
         Ok(Input { name, shape })
     }
 
-    fn dims(&mut self, input: ParseStream) -> Result<Dims> {
+    pub(super) fn dims(&mut self, input: ParseStream) -> Result<Dims> {
         if !input.peek(token::Bracket) {
             return Err(Diagnostic::new(
                 input.span(),
@@ -207,7 +208,7 @@ impl Parser<'_> {
     }
 
     /// Whether `#[regular]` is among the attributes, and the others.
-    fn regular(&mut self, attributes: Vec<Attribute>) -> (bool, Vec<Attribute>) {
+    pub(super) fn regular(&mut self, attributes: Vec<Attribute>) -> (bool, Vec<Attribute>) {
         let (regular, others): (Vec<_>, Vec<_>) = attributes
             .into_iter()
             .partition(|attribute| attribute.path().is_ident("regular"));

@@ -1,0 +1,27 @@
+use xdnn::{network, xdnn};
+
+#[xdnn]
+#[regular]
+struct Biased {
+    fc: Linear<64>,
+}
+
+network! {
+    struct Net(x: [784]) -> [10] {
+        biased: Biased;
+        head: Linear(10);
+    }
+}
+
+#[xdnn(input = [784])]
+#[regular]
+struct Regular {
+    biased: Biased,
+    head: Linear<10>,
+}
+
+fn attribute(net: &xdnn::Model<Regular>, x: &xdnn::ndarray::Array2<f32>) {
+    let _ = net.attribute(x, xdnn::Target::Predicted);
+}
+
+fn main() {}
