@@ -103,7 +103,11 @@ macro_rules! network {
     };
 }
 
-/// Proves an activation to be homogeneous from its body, and makes it a step of every network that can see it.
+/// Makes a function, or a struct of layers, a step of every network that can see it.
+///
+/// # Functions
+///
+/// The function is proved to be homogeneous from its body:
 ///
 /// ```
 /// use xdnn::prelude::*;
@@ -152,6 +156,70 @@ macro_rules! network {
 ///     x + 1.0 // `+` mixes the degrees 1 and 0
 /// }
 /// ```
+///
+/// # Structs
+///
+/// A chain of layers can be written as a struct. Each field is a layer, a function, or another such struct; its name is
+/// the label, so it names the weights. What cannot stand in a type stands in `#[layer(…)]`:
+///
+/// ```
+/// use xdnn::prelude::*;
+///
+/// /// Reads handwritten digits.
+/// #[xdnn(input = [1, 28, 28])]
+/// pub struct LeNet {
+///     #[layer(16, kernel = 5)]
+///     conv1: Conv2d,
+///     relu1: Relu,
+///     pool1: MaxPool2d<2>,
+///     flatten: Flatten,
+///     #[layer(10)]
+///     head: Linear,
+/// }
+///
+/// assert_eq!(LeNet::DEGREE, Degree::ONE);
+/// let net = LeNet::init(Seed(7));
+/// assert_eq!(net.head.weight.shape(), [10, 2304]);
+/// ```
+///
+/// It is the network that [`network!`] makes of `conv1: Conv2d(16, kernel = 5); relu1: Relu; …`, with the same fields, the
+/// same methods and the same messages; the shape that it returns is inferred. It may have const parameters, and `#[regular]`
+/// below `#[xdnn]` lets it break homogeneity.
+///
+/// Every such struct is a block for other networks, by its name or by its path, also from another crate. One without
+/// `input` is nothing else, and reads whatever flows into it:
+///
+/// ```
+/// use xdnn::prelude::*;
+///
+/// mod blocks {
+///     /// A convolution with what belongs to it.
+///     #[xdnn::xdnn]
+///     pub struct Stem {
+///         #[layer(16, kernel = 5)]
+///         conv: Conv2d,
+///         relu: Relu,
+///         pool: MaxPool2d<2>,
+///     }
+/// }
+///
+/// network! {
+///     pub struct Net(image: [1, 28, 28]) -> [10] {
+///         stem1: blocks::Stem;
+///         stem2: blocks::Stem;
+///         Flatten -> head: Linear(10);
+///     }
+/// }
+///
+/// assert_eq!(Net::WEIGHTS[1].name, "stem2.conv.weight");
+/// ```
+///
+/// The layers of a block are checked where it is declared, as for a value of degree 1, and again for the shape and the
+/// degree that flow in where it is used. A block is `#[regular]`, and then has biases and stands in `#[regular]`
+/// networks only, where it is declared to be. Its sizes are numbers: a struct whose sizes are constants of its crate or
+/// parameters is a network, but no block.
+///
+/// Where this crate has another name, the attribute wants to know: `#[xdnn(crate = other_name)]`.
 pub use xdnn_macros::xdnn;
 
 pub mod zoo;

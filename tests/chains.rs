@@ -187,7 +187,7 @@ network! {
     /// What stands in it has the biases that it is declared with.
     #[regular]
     struct Regular(image: [1, 12, 12]) -> [2] {
-        Stem -> Flatten -> fc: Linear(4) -> biased: Biased;
+        Stem -> Flatten -> fc: Linear(4) -> biased: self::Biased;
     }
 }
 

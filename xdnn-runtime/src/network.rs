@@ -97,7 +97,7 @@ impl<T: Parameters> Parameters for Vec<T> {
     }
 }
 
-/// A network that was declared with `network!`.
+/// A network that was declared with `network!`, or as a struct with `#[xdnn(input = …)]`.
 ///
 /// The struct is its weights: draw them with [`init`](Self::init) or read them with [`load`](Self::load), change them
 /// through its fields, write them with [`save`](Self::save).

@@ -50,7 +50,10 @@ pub(crate) fn of_layer<'a>(
             diagnostic
                 .help("the size of the input is inferred: the first argument is that of the output")
         } else if matches!(problem, Problem::Missing(_)) {
-            diagnostic.help(format!("write `{}`", example(signature)))
+            diagnostic.help(match call.is_field {
+                true => format!("write `#[layer({})]` in front of it", example(signature)),
+                false => format!("write `{}({})`", signature.name, example(signature)),
+            })
         } else {
             diagnostic
         });
@@ -288,7 +291,7 @@ fn count(n: usize) -> String {
     }
 }
 
-/// A call of the layer with what it cannot do without.
+/// The arguments that the layer cannot do without.
 fn example(signature: &Signature) -> String {
     let required = signature
         .parameters
@@ -305,7 +308,7 @@ fn example(signature: &Signature) -> String {
             _ => format!("{} = 3", parameter.name),
         })
         .collect();
-    format!("{}({})", signature.name, arguments.join(", "))
+    arguments.join(", ")
 }
 
 /// The signature of the layer of exactly this name.

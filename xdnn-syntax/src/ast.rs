@@ -205,6 +205,8 @@ pub(crate) struct Call {
     pub name: Ident,
     /// `None` without parentheses.
     pub arguments: Option<Vec<Argument>>,
+    /// Whether it is a field of a struct, whose arguments stand in `#[layer(…)]`.
+    pub is_field: bool,
 }
 
 impl Call {

@@ -27,7 +27,8 @@ pub use attribute::attribute;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use expand::expand;
 
-/// Checks the declaration of a network, `pub struct Net(x: [784]) -> [10] { … }`.
+/// Checks the declaration of a network, `pub struct Net(x: [784]) -> [10] { … }`, or
+/// `#[xdnn(input = [784])] pub struct Net { head: Linear<10> }`.
 ///
 /// The value of a constant of the user's crate is not to be found here: it is refused.
 ///
@@ -44,7 +45,12 @@ pub fn check(tokens: TokenStream) -> Result<NetworkSpec, Diagnostics> {
         let others = check::names::Others::Known(&declarations);
         check::names::check(&network, &others, &mut errors);
         let lowered = lower::lower(&network, &declarations, &mut errors);
-        if let Some(refusal) = lowered.open.as_ref().and_then(lower::Open::refusal) {
+        if network.is_block() {
+            let headline = format!("`{}` has no `input`, so it is no network", network.name);
+            let error = Diagnostic::new(&network.name, headline);
+            let help = "write the shape of one sample, as in `#[xdnn(input = [1, 28, 28])]`";
+            errors.push(error.help(help));
+        } else if let Some(refusal) = lowered.open.as_ref().and_then(lower::Open::refusal) {
             errors.push(refusal);
         }
         lowered.spec

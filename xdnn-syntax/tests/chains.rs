@@ -1,5 +1,9 @@
 //! Structs of layers, as text: as blocks of networks, and as networks.
-#![allow(clippy::panic, reason = "a failing helper is a failing test")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failing helper is a failing test"
+)]
 
 use xdnn_ir::NetworkSpec;
 use xdnn_syntax::{attribute, check_str};
@@ -64,6 +68,15 @@ fn a_struct_is_a_block() {
             "head.weight"
         ]
     );
+}
+
+#[test]
+fn the_last_struct_is_the_network() {
+    let spec = check("#[xdnn(input = [1, 12, 12])] struct Net { stem: Stem, flatten: Flatten }");
+    let spec = spec.unwrap_or_else(|errors| panic!("{errors:?}"));
+    assert_eq!(spec.output_shape().to_string(), "[100]");
+    let errors = check("#[xdnn] struct Net { stem: Stem }").unwrap_err();
+    assert_eq!(errors, ["`Net` has no `input`, so it is no network ()"]);
 }
 
 #[test]

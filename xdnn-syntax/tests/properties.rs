@@ -12,7 +12,7 @@ const WORDS: &str = "pub struct Net fn type let const usize block repeat residua
     0 1 2 3 4 16 0.5 1e999 -1 99999999999999999999 \"same\" 'c' 'lifetime r#type \
     -> => = == : :: ; , . + - * / % ! ? # # [doc] # ! & | < >";
 
-const NETWORKS: [&str; 3] = [
+const NETWORKS: [&str; 4] = [
     "pub struct Net(x: [3, 16, 16]) -> [10] {
         const W: usize = 2 * 4;
         block unit(width, stride = 1) { conv: Conv2d(width, kernel = (3, 3), stride = stride, padding = 1) -> Relu; }
@@ -30,6 +30,11 @@ const NETWORKS: [&str; 3] = [
     "struct Lists(x: [1, 4, 4]) -> [1, 8, 8] {
         s: { repeat 2 { repeat 2 { conv: Conv2d(4, kernel = 3, padding = 1); } } }
         Upsample(2, mode = nearest) -> c: Conv2d(1, kernel = 1, groups = 1) -> concat(x -> Upsample(2), Relu) -> d: Conv2d(1, kernel = 1);
+    }",
+    "#[xdnn(input = [1, 12, 12], crate = xdnn)] pub(crate) struct Chain {
+        /// A convolution.
+        #[layer(4, kernel = (3, 2), stride = 1)] conv1: Conv2d,
+        relu1: Relu, pool1: MaxPool2d<{ 1 + 1 }>, slope: LeakyRelu<0.1>, flatten: Flatten, head: Linear<10>,
     }",
 ];
 

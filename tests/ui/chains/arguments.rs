@@ -30,4 +30,9 @@ struct NoDimensions {
     head: Linear<10>,
 }
 
+#[xdnn(input = [784], input = [10])]
+struct Twice {
+    head: Linear<10>,
+}
+
 fn main() {}

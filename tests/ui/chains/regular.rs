@@ -2,13 +2,13 @@ use xdnn::{network, xdnn};
 
 #[xdnn]
 #[regular]
-struct Biased {
+struct Offset {
     fc: Linear<64>,
 }
 
 network! {
     struct Net(x: [784]) -> [10] {
-        biased: Biased;
+        offset: Offset;
         head: Linear(10);
     }
 }
@@ -16,7 +16,7 @@ network! {
 #[xdnn(input = [784])]
 #[regular]
 struct Regular {
-    biased: Biased,
+    offset: Offset,
     head: Linear<10>,
 }
 

@@ -8,5 +8,6 @@ struct Net {
 }
 
 fn main() {
-    let net = Net::init(Seed(1));
+    let _net = Net::init(Seed(1));
+    let _shape = <Net as Network>::OUTPUT;
 }

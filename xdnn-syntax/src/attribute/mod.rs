@@ -94,8 +94,15 @@ pub(crate) fn declarations(
             item = Some((input.call(Attribute::parse_outer)?, input.parse::<Item>()?));
             input.parse::<TokenStream>()
         };
-        rest = match read.parse2(rest) {
-            Ok(rest) => rest,
+        let behind = read.parse2(rest.clone());
+        if let (Some((_, Item::Struct(_))), Ok(behind)) = (&item, &behind)
+            && behind.is_empty()
+        {
+            // It is the network itself.
+            return (declarations, rest);
+        }
+        rest = match behind {
+            Ok(behind) => behind,
             Err(error) => {
                 errors.push(error.into());
                 return (declarations, TokenStream::new());

@@ -38,6 +38,7 @@ pub(crate) fn check(
         errors,
         others,
         asked: Vec::new(),
+        network: Some(text(&network.name)),
         regular: network.regular,
         levels,
         labels,
@@ -87,6 +88,7 @@ pub(crate) fn foreign_of(block: &Block) -> Vec<TokenStream> {
         errors: &mut errors,
         others: &Others::Asked,
         asked: Vec::new(),
+        network: None,
         regular: false,
         levels: vec![Level::default()],
         labels: HashSet::new(),
@@ -102,6 +104,8 @@ struct Names<'a, 'e> {
     errors: &'e mut Collector,
     others: &'e Others<'e>,
     asked: Vec<TokenStream>,
+    /// The name of the network; `None` for a block of another place.
+    network: Option<String>,
     /// Whether homogeneity may be broken.
     regular: bool,
     levels: Vec<Level<'a>>,
@@ -511,7 +515,8 @@ impl<'a> Names<'a, '_> {
         name: &str,
         position: Position,
     ) -> (Diagnostic, Option<String>) {
-        let first = position != Position::Later;
+        // A label names a layer.
+        let first = position != Position::Later && step.label.is_none();
         if let Some(mistake) = self.mistake(step, call, name, first) {
             return mistake;
         }
@@ -523,6 +528,11 @@ impl<'a> Names<'a, '_> {
             _ => format!("declare it before it is used: `let {name} = …;`"),
         };
         let error = error.help(help);
+        if what == "layer" && !call.arguments().is_empty() {
+            let help =
+                format!("if it is a struct with `#[xdnn]`, write `{name}` without arguments");
+            return (error.help(help), None);
+        }
         if position == Position::Alone && matches!(self.others, Others::Asked) {
             let help = format!("if it is a function, put it in braces here: `{{ {name} }}`");
             return (error.help(help), None);
@@ -558,6 +568,11 @@ impl<'a> Names<'a, '_> {
             let error = Diagnostic::from_message(&call.name, message);
             return Some((own(error), None));
         }
+        if self.network.as_deref() == Some(name) {
+            let error = Diagnostic::new(&call.name, format!("`{name}` contains itself"));
+            let note = "what stands in a network is unrolled, so that this would never end";
+            return Some((error.note(note), None));
+        }
         let what = what(call, name, first);
         let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
         if let Some(meant) = aliases::layer(name) {
@@ -580,7 +595,15 @@ impl<'a> Names<'a, '_> {
             return Some((error.note(note), None));
         }
         if let Some(meant) = self.closest(name, !like_a_function) {
-            return Some((error.help(format!("did you mean `{meant}`?")), Some(meant)));
+            let error = error.help(format!("did you mean `{meant}`?"));
+            let like_a_struct = name.starts_with(char::is_uppercase) && call.arguments().is_empty();
+            let error = match like_a_struct {
+                true => error.help(format!(
+                    "a struct of yours that has this name goes by its path: `self::{name}`"
+                )),
+                false => error,
+            };
+            return Some((error, Some(meant)));
         }
         if self
             .levels

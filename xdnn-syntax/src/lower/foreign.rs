@@ -100,11 +100,12 @@ impl<'a> Lowerer<'a, '_> {
         }
         if chain.regular && !self.regular {
             let name = call.key();
-            let headline = format!("`{name}` is `#[regular]`, but what it stands in is not");
+            let headline =
+                format!("`{name}` is `#[regular]`, so only `#[regular]` networks can contain it");
             let error = Diagnostic::new(call.place(), headline)
-                .note("its layers may have biases and break homogeneity in other ways");
+                .note("its layers have biases, and may break homogeneity in other ways");
             self.report(error.help(format!(
-                "write `#[regular]` here, too, or remove it from `{name}`"
+                "write `#[regular]` in front of this one, too, or remove it from `{name}`"
             )));
             return Current::Unknown;
         }

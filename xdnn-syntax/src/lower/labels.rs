@@ -98,18 +98,16 @@ impl<'a> Lowerer<'a, '_> {
             .calls
             .get(calls)
             .filter(|_| first.same(place))
-            .map(|entry| entry.name.clone());
+            .map(|entry| (entry.name.clone(), entry.text.clone()));
         let diagnostic = match again {
-            Some(block) => Diagnostic::new(
+            Some((block, call)) => Diagnostic::new(
                 &block,
-                format!("the label `{name}` of `{block}` is used twice"),
+                format!("two calls of `{block}` stand in one place without labels of their own"),
             )
             .note(format!(
-                "`{block}` is called twice in one place, and both would have the path `{path}`"
+                "its label `{name}` would have the path `{path}` in both"
             ))
-            .help(format!(
-                "give each call its own label: `{block}1: {block}(…)`, `{block}2: {block}(…)`"
-            )),
+            .help(format!("give each its own label, as in `first: {call}`")),
             None => Diagnostic::new(label, format!("the label `{label}` is used twice"))
                 .note(format!("both would have the path `{path}`"))
                 .help("give each its own label"),

@@ -14,11 +14,21 @@ use syn::{
 };
 
 use super::{Parser, Result, comma, drain, group};
-use crate::ast::{Body, Chain, Dims, Input, Item, Network};
+use crate::ast::{Body, Chain, Dims, Input, Item, Kind, Network};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::suggest;
 
 const FORM: &str = "the forms of a layer are `relu1: Relu`, `pool1: MaxPool2d<2>` and `#[layer(16, kernel = 5)] conv1: Conv2d`";
+
+/// What `#[xdnn(…)]` says.
+#[derive(Default)]
+struct Head {
+    /// The path to the facade.
+    krate: Option<TokenStream>,
+    has_input: bool,
+    /// `None` where it could not be read.
+    shape: Option<Dims>,
+}
 
 impl Parser<'_> {
     /// `#[xdnn(input = [1, 28, 28])] pub struct Net { … }`
@@ -26,29 +36,29 @@ impl Parser<'_> {
         input.parse::<Token![#]>()?;
         let (attribute, _) = group::brackets(input)?;
         attribute.call(Ident::parse_any)?;
-        let (krate, shape) = if attribute.is_empty() {
-            (None, None)
-        } else {
+        let mut head = Head::default();
+        if !attribute.is_empty() {
             let (arguments, _) = group::parentheses(&attribute)?;
-            self.head_of_chain(&arguments)
-        };
+            self.head_of_chain(&arguments, &mut head);
+        }
+        let Head {
+            krate,
+            has_input,
+            shape,
+        } = head;
         let attributes = input.call(Attribute::parse_outer)?;
         let (regular, attributes) = self.regular(attributes);
         let visibility: Visibility = input.parse()?;
         input.parse::<Token![struct]>()?;
         let name = self.name(input, "a network")?;
         let given = Ident::new("input", name.span());
-        let has_input = shape.is_some();
         let mut network = Network {
             attributes,
             regular,
             visibility,
             name,
             generics: Vec::new(),
-            inputs: vec![Input {
-                name: given,
-                shape: shape.flatten(),
-            }],
+            inputs: vec![Input { name: given, shape }],
             output: None,
             body: None,
             chain: None,
@@ -67,7 +77,7 @@ impl Parser<'_> {
                 self.report(
                     error
                         .note("it is a block for networks, and goes into them with the sizes that stand in it")
-                        .help("write the sizes as numbers, or give it the shape of one sample: `#[xdnn(input = [1, 28, 28])]`"),
+                        .help("write the sizes as numbers, or a `block` with parameters inside of `network!`"),
                 );
             }
         }
@@ -82,46 +92,45 @@ impl Parser<'_> {
         Ok(network)
     }
 
-    /// Reads `input = [1, 28, 28], crate = path`: the path, and the shape, which is `Some(None)` where it could not be read.
-    fn head_of_chain(&mut self, input: ParseStream) -> (Option<TokenStream>, Option<Option<Dims>>) {
-        let (mut krate, mut shape) = (None, None);
+    /// Reads `input = [1, 28, 28], crate = path`.
+    fn head_of_chain(&mut self, input: ParseStream, head: &mut Head) {
         while !input.is_empty() {
-            if let Err(error) = self.argument_of_chain(input, &mut krate, &mut shape) {
+            if let Err(error) = self.argument_of_chain(input, head) {
                 self.report(error);
-                // What it is meant for is better taken for a network than for a block.
-                shape.get_or_insert(None);
+                // It is rather meant for a network than for a block.
+                head.has_input = true;
                 drain(input);
             }
         }
-        (krate, shape)
     }
 
-    fn argument_of_chain(
-        &mut self,
-        input: ParseStream,
-        krate: &mut Option<TokenStream>,
-        shape: &mut Option<Option<Dims>>,
-    ) -> Result<()> {
+    fn argument_of_chain(&mut self, input: ParseStream, head: &mut Head) -> Result<()> {
         const HELP: &str =
             "write `#[xdnn]` for a block, or `#[xdnn(input = [1, 28, 28])]` for a network";
-        let key = input.call(Ident::parse_any)?;
+        let key = input.call(Ident::parse_any).map_err(|error| {
+            Diagnostic::new(error.span(), "expected the name of an argument").help(HELP)
+        })?;
         if key != "crate" && key != "input" {
             let error = Diagnostic::new(&key, format!("unknown argument `{key}` of `#[xdnn]`"));
-            return Err(
-                match suggest::closest(&key.to_string(), ["input", "crate"]) {
-                    Some(meant) => error.help(format!("did you mean `{meant}`?")),
-                    None => error.help(HELP),
-                },
-            );
+            let meant = suggest::closest(&key.to_string(), ["input", "crate"]);
+            return Err(match meant {
+                Some(meant) => error.help(format!("did you mean `{meant}`?")),
+                None => error.help(HELP),
+            });
         }
         if input.parse::<Option<Token![=]>>()?.is_none() {
             return Err(Diagnostic::new(&key, format!("`{key}` has no value")).help(HELP));
         }
-        if key == "crate" {
-            *krate = Some(input.call(Path::parse_mod_style)?.into_token_stream());
+        let again = if key == "crate" {
+            let path = input.call(Path::parse_mod_style)?;
+            head.krate.replace(path.into_token_stream()).is_some()
         } else {
-            let dims = self.dims(input)?;
-            *shape = Some(Some(dims));
+            head.has_input = true;
+            head.shape.replace(self.dims(input)?).is_some()
+        };
+        if again {
+            let headline = format!("`{key}` of `#[xdnn]` is given twice");
+            return Err(Diagnostic::new(&key, headline));
         }
         comma(input)?;
         Ok(())
@@ -162,7 +171,7 @@ impl Parser<'_> {
                     Ok(())
                 };
                 read.parse2(statement)?;
-                item.unwrap_or(Ok(Item::Unreadable(None)))
+                item.unwrap_or(Ok(Item::Unreadable(None))).map(of_field)
             });
             items.push(item.unwrap_or_else(|error| {
                 self.report(error);
@@ -176,6 +185,18 @@ impl Parser<'_> {
         });
         group_of(Delimiter::Brace, statements, span)
     }
+}
+
+/// Remembers that the layer is written as a field.
+fn of_field(mut item: Item) -> Item {
+    if let Item::Flow(flow) = &mut item {
+        for step in &mut flow.steps {
+            if let Kind::Call(call) = &mut step.kind {
+                call.is_field = true;
+            }
+        }
+    }
+    item
 }
 
 fn group_of(delimiter: Delimiter, tokens: TokenStream, span: Span) -> TokenStream {

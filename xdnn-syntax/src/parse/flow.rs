@@ -165,6 +165,7 @@ impl Parser<'_> {
             module,
             name,
             arguments,
+            is_field: false,
         };
         Ok((Kind::Call(call), end))
     }

@@ -1,4 +1,4 @@
-use xdnn::{network, xdnn};
+use xdnn::xdnn;
 
 mod blocks {
     #[xdnn::xdnn]
@@ -15,6 +15,10 @@ mod blocks {
 #[xdnn(input = [784])]
 struct Net {
     a: blocks::Private,
+}
+
+#[xdnn(input = [784])]
+struct Other {
     b: Elsewhere,
 }
 
