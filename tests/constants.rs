@@ -144,6 +144,29 @@ fn inputs_may_depend_on_parameters() {
     assert_eq!(<Squares>::OUTPUT.dims(), [9]);
 }
 
+network! {
+    /// Weights and arguments whose sizes the macro does not know, in layers whose weights have names of several words.
+    struct Tokens<const N: usize>(image: [2, N, N]) -> [3] {
+        Reshape(2, N * N) -> Permute(2, 1) -> up: Linear(4);
+        attention: MultiheadAttention(2, kind = normalized_softmax);
+        Permute(2, 1) -> GlobalAvgPool -> Flatten -> head: Linear(3);
+    }
+}
+
+#[test]
+fn weights_keep_their_names() {
+    let names: Vec<_> = Tokens::<3>::WEIGHTS.iter().map(|w| &*w.name).collect();
+    let attention = ["attention.in_proj_weight", "attention.out_proj.weight"];
+    assert_eq!(
+        names,
+        [&["up.weight"], &attention[..], &["head.weight"]].concat()
+    );
+    assert_eq!(
+        Tokens::<3>::init(Seed(1)).attention.out_proj_weight.shape(),
+        [4, 4]
+    );
+}
+
 #[test]
 fn constants_of_functions_and_other_crates_are_sizes() {
     const WIDTH: usize = 5;

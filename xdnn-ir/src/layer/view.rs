@@ -62,19 +62,18 @@ impl Reshape {
 impl Permute {
     /// The shape of the result.
     pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
-        let misnamed = Fault::Argument {
-            name: "dims",
-            expected: "each dimension of the input once: `Permute(2, 3, 1)` puts the first of three last",
-        };
+        const EXPECTED: &str =
+            "each dimension of the input once: `Permute(2, 3, 1)` puts the first of three last";
+        let (name, expected) = ("dims", EXPECTED);
         let order = self.dims.dims();
         if order.len() != input.rank() {
-            return Err(misnamed);
+            return Err(Fault::Misfit { name, expected });
         }
         let (mut output, mut seen, mut i) = (input, [false; MAX_RANK], 0);
         while i < order.len() {
             let from = order[i].wrapping_sub(1);
             if from >= input.rank() || seen[from] {
-                return Err(misnamed);
+                return Err(Fault::Argument { name, expected });
             }
             seen[from] = true;
             output = output.with_dim(i, input.dim(from));

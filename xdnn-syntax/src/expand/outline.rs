@@ -190,8 +190,8 @@ impl<'c> Outline<'c> {
         });
         let sound = sound.map(|(integer, least)| quote!(&& #integer.is_at_least(#least)));
         let weights = self.weights(node).map(|weight| {
-            let path = weight.name.rsplit_once('.');
-            path.map_or(&*weight.name, |(_, name)| name)
+            let name = weight.name.strip_prefix(&*node.path);
+            name.map_or(&*weight.name, |name| name.trim_start_matches('.'))
         });
         quote! {
             __xdnn::layer(
