@@ -45,6 +45,10 @@ goldens! {
     degrees: Degrees,
     attention: Attention,
     recurrent: Recurrent,
+    x_vit: XVit,
+    x_llama: XLlama,
+    x_irnn: XIrnn,
+    x_unet: XUnet,
 }
 
 /// A network with biases has no X-Gradient, but PyTorch's input times gradient is what one step of Integrated Gradients

@@ -341,3 +341,9 @@ network! {
         head: Linear(4);
     }
 }
+
+/// The networks of the zoo whose sizes are parameters, at small ones.
+pub type XVit = xdnn::zoo::XVit<12, 4, 12, 5>;
+pub type XLlama = xdnn::zoo::XLlama<6, 16, 7>;
+pub type XIrnn = xdnn::zoo::XIrnn<9, 3, 8, 4>;
+pub type XUnet = xdnn::zoo::XUnet<1, 16, 2, 3>;

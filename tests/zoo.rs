@@ -1,0 +1,150 @@
+//! What the zoo's documentation says of its transformers, its recurrent network and its U-Net, in `f64` on the reference
+//! backend: `F(a·x) = a·F(x)`, attributions that add up to the output, and that are the Integrated Gradients from zero.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code)]
+#[path = "../xdnn-runtime/tests/common/numbers.rs"]
+mod numbers;
+
+use numbers::Numbers;
+use xdnn::ndarray::{ArrayD, Axis, IxDyn};
+use xdnn::prelude::*;
+use xdnn::zoo::{XIrnn, XLlama, XUnet, XVit};
+use xdnn::{Model, WeightReader};
+
+/// Factors of no special form: none is a power of two, which would scale without rounding.
+const FACTORS: [f64; 7] = [1.1e-3, 0.013, 0.3, 3.1, 27.0, 310.0, 999.0];
+
+/// A dozen blocks round by 2⁻⁵³ ≈ 1.1e-16 each, some hundred times, and norms of short vectors enlarge that.
+const TOLERANCE: f64 = 1e-12;
+
+const SAMPLES: usize = 2;
+
+/// Every weight drawn anew: a fresh network's residual branches end in zeros, and would hide what they compute.
+fn model<N: Network>(numbers: &mut Numbers) -> Model<N, f64> {
+    let weights = N::WEIGHTS.iter().map(|weight| {
+        let dims = weight.shape.dims();
+        let fan_in: usize = dims.iter().skip(1).product();
+        let bound = (3.0 / fan_in as f64).sqrt();
+        let values = numbers.reals(weight.shape.elements(), -bound..bound);
+        let values = values.into_iter().map(|value| value as f32).collect();
+        ArrayD::from_shape_vec(dims, values).unwrap()
+    });
+    let mut reader = WeightReader::new(N::SPEC, weights.collect()).unwrap();
+    N::read(&mut reader).unwrap().compile_f64().unwrap()
+}
+
+fn input<N: Network>(numbers: &mut Numbers) -> ArrayD<f64> {
+    let shape = N::INPUTS[0].shape;
+    let values = numbers.reals(SAMPLES * shape.elements(), -1.0..1.0);
+    ArrayD::from_shape_vec([&[SAMPLES], shape.dims()].concat(), values).unwrap()
+}
+
+fn largest(values: &ArrayD<f64>) -> f64 {
+    values.iter().fold(0.0, |max, value| max.max(value.abs()))
+}
+
+fn check<N: XNetwork>(target: Target<'_>) {
+    assert_eq!(N::DEGREE, Degree::ONE);
+    let mut numbers = Numbers::new(7);
+    let (model, x) = (model::<N>(&mut numbers), input::<N>(&mut numbers));
+
+    let y = model.forward(&x).unwrap();
+    assert!(largest(&y) > 0.0);
+    assert_eq!(largest(&model.forward(&(0.0 * &x)).unwrap()), 0.0);
+    for a in FACTORS {
+        let gap = largest(&(model.forward(&(a * &x)).unwrap() - a * &y));
+        assert!(gap <= TOLERANCE * a * largest(&y), "a = {a}: {gap:e}");
+    }
+
+    let attribution = model.attribute(&x, target).unwrap();
+    let values = attribution.values().to_owned();
+    for (row, explained) in values.axis_iter(Axis(0)).zip(attribution.explained()) {
+        let (sum, size) = (row.sum(), row.mapv(f64::abs).sum());
+        assert!(size > 0.0 && (sum - explained).abs() <= TOLERANCE * size);
+    }
+    let method = IntegratedGradients::new(6);
+    let integrated = model.integrated_gradients(&x, target, &method).unwrap();
+    let gap = largest(&(&values - &integrated.values()));
+    assert!(gap <= TOLERANCE * largest(&values), "{gap:e}");
+}
+
+#[test]
+fn the_vision_transformer_has_degree_1() {
+    check::<XVit<16, 4, 24, 10>>(Target::Predicted);
+}
+
+#[test]
+fn the_language_model_has_degree_1() {
+    check::<XLlama<6, 32, 9>>(Target::Output(&[4, 5]));
+}
+
+#[test]
+fn the_recurrent_network_has_degree_1() {
+    check::<XIrnn<20, 3, 12, 4>>(Target::Predicted);
+}
+
+#[test]
+fn the_u_net_has_degree_1() {
+    check::<XUnet<2, 16, 4, 3>>(Target::Output(&[2, 8, 5]));
+}
+
+/// Another last token changes nothing for those before it, and what they say is not attributed to it.
+#[test]
+fn the_language_model_does_not_look_ahead() {
+    type Net = XLlama<6, 16, 7>;
+    let mut numbers = Numbers::new(3);
+    let (model, x) = (model::<Net>(&mut numbers), input::<Net>(&mut numbers));
+    let mut other = x.clone();
+    other.index_axis_mut(Axis(1), 5).fill(0.5);
+    let (y, z) = (model.forward(&x).unwrap(), model.forward(&other).unwrap());
+    let moves = |gap: ArrayD<f64>, of: &ArrayD<f64>| largest(&gap) > TOLERANCE * largest(of);
+    for (token, gap) in (&y - &z).axis_iter(Axis(2)).enumerate() {
+        assert_eq!(moves(gap.to_owned(), &y), token == 5, "token {token}");
+    }
+    let attribution = model.attribute(&x, Target::Output(&[1, 3])).unwrap();
+    let values = attribution.values().to_owned();
+    for (token, row) in values.axis_iter(Axis(1)).enumerate() {
+        assert_eq!(moves(row.to_owned(), &values), token <= 3, "token {token}");
+    }
+}
+
+network! {
+    /// `XUnet<1, 16, 2, 3>`, and the mean over the pixels behind it.
+    struct Area(image: [1, 16, 16]) -> [3] {
+        block stage(width) {
+            conv1: Conv2d(width, kernel = 3, padding = 1) -> Relu;
+            conv2: Conv2d(width, kernel = 3, padding = 1) -> Relu;
+        }
+        let map1 = image -> down1: stage(2);
+        let map2 = map1 -> MaxPool2d(2) -> down2: stage(4);
+        let map3 = map2 -> MaxPool2d(2) -> down3: stage(8);
+        let map4 = map3 -> MaxPool2d(2) -> down4: stage(16);
+        map4 -> MaxPool2d(2) -> bottom: stage(32);
+        concat(map4, wide4: ConvTranspose2d(16, kernel = 2, stride = 2)) -> up4: stage(16);
+        concat(map3, wide3: ConvTranspose2d(8, kernel = 2, stride = 2)) -> up3: stage(8);
+        concat(map2, wide2: ConvTranspose2d(4, kernel = 2, stride = 2)) -> up2: stage(4);
+        concat(map1, wide1: ConvTranspose2d(2, kernel = 2, stride = 2)) -> up1: stage(2);
+        head: Conv2d(3, kernel = 1) -> GlobalAvgPool -> Flatten;
+    }
+}
+
+#[test]
+fn the_attribution_of_an_area_is_the_mean_of_those_of_its_pixels() {
+    type Net = XUnet<1, 16, 2, 3>;
+    assert_eq!(Area::WEIGHTS, Net::WEIGHTS);
+    let (pixels, area) = (
+        model::<Net>(&mut Numbers::new(5)),
+        model::<Area>(&mut Numbers::new(5)),
+    );
+    let x = input::<Net>(&mut Numbers::new(6));
+    let mut mean = ArrayD::<f64>::zeros(IxDyn(&[SAMPLES, 1, 16, 16]));
+    for (row, column) in (0..16).flat_map(|row| (0..16).map(move |column| (row, column))) {
+        let of_pixel = pixels.attribute(&x, Target::Output(&[1, row, column]));
+        mean.scaled_add(1.0 / 256.0, &of_pixel.unwrap().values());
+    }
+    let of_area = area.attribute(&x, Target::Class(1)).unwrap();
+    let gap = largest(&(&mean - &of_area.values()));
+    assert!(gap <= TOLERANCE * largest(&mean), "{gap:e}");
+}
