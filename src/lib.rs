@@ -216,8 +216,8 @@ macro_rules! network {
 ///
 /// The layers of a block are checked where it is declared, as for a value of degree 1, and again for the shape and the
 /// degree that flow in where it is used. A block is `#[regular]`, and then has biases and stands in `#[regular]`
-/// networks only, where it is declared to be. Its sizes are numbers: a struct whose sizes are constants of its crate or
-/// parameters is a network, but no block.
+/// networks only, where it is declared to be. Its sizes are numbers: a struct whose layers have constants of its crate or
+/// parameters as sizes is a network, but no block.
 ///
 /// Where this crate has another name, the attribute wants to know: `#[xdnn(crate = other_name)]`.
 pub use xdnn_macros::xdnn;

@@ -203,6 +203,25 @@ fn blocks_come_from_other_crates() {
     assert_eq!(scaled, 2.0 * once);
 }
 
+macro_rules! of_width {
+    ($width:literal) => {{
+        #[xdnn]
+        struct Unit {
+            fc: Linear<$width>,
+            relu: Relu,
+        }
+        network! {
+            struct Net(x: [4]) -> [$width] { unit: Unit; }
+        }
+        Net::SPEC.parameters()
+    }};
+}
+
+#[test]
+fn structs_stand_in_functions_and_come_from_macros() {
+    assert_eq!((of_width!(3), of_width!(5)), (12, 20));
+}
+
 #[test]
 fn a_block_keeps_its_biases() {
     assert_eq!(

@@ -14,7 +14,7 @@ use xdnn_ir::{Degree, Function};
 use crate::ast::{Block, Network};
 use crate::check::names;
 use crate::diagnostic::Collector;
-use crate::lower::Lowered;
+use crate::lower::{Lowered, Open};
 use crate::parse;
 
 /// A declaration, as a network sees it.
@@ -22,7 +22,7 @@ use crate::parse;
 pub(crate) enum Declaration {
     Function(Function),
     Block(Rc<Chain>),
-    /// A network with sizes that only its own place knows.
+    /// A network whose layers have sizes that only its own place knows.
     Local,
     /// Nothing is known of it, because of mistakes that have been reported.
     Refused,
@@ -59,7 +59,8 @@ impl Declaration {
         lowered: &Lowered,
         declarations: &Declarations,
     ) -> Self {
-        let is_local = lowered.open.is_some() && !network.is_block();
+        let mut open = lowered.open.iter().flat_map(Open::sizes_of_layers);
+        let is_local = open.next().is_some();
         match (network.chain, network.body) {
             _ if is_local => Self::Local,
             (Some(chain), Some(body)) => Self::Block(Rc::new(Chain {
@@ -79,7 +80,7 @@ impl Declaration {
     /// The declaration of this name as tokens.
     pub(crate) fn written(&self, name: &impl ToTokens) -> TokenStream {
         match self {
-            Self::Function(function) => written_function(name, function),
+            Self::Function(function) => written_function(function),
             Self::Block(chain) => {
                 let word = match chain.regular {
                     true => quote!(regular),
@@ -113,7 +114,8 @@ impl Declaration {
 }
 
 /// `function shrink 1 1 …`: the degree, and the bits of the three values.
-fn written_function(name: &impl ToTokens, function: &Function) -> TokenStream {
+fn written_function(function: &Function) -> TokenStream {
+    let name: TokenStream = function.name.parse().unwrap_or_default();
     let (numerator, denominator) = (
         function.degree.numerator().unsigned_abs(),
         function.degree.denominator().unsigned_abs(),

@@ -1,4 +1,4 @@
-//! What an editor shows inside of `network!`: `cargo xtask editors`.
+//! What an editor shows inside of `network!` and of structs of layers: `cargo xtask editors`.
 //!
 //! A session with rust-analyzer in a small crate: hover and go-to-definition of layers and of their arguments, and the
 //! completion of both while they are typed; first in a network without mistakes, then in one with.
@@ -32,6 +32,19 @@ const NETWORK: &str = "xdnn::network! {
     }
 }
 ";
+
+const STRUCT: &str = "#[xdnn::xdnn(input = [3, 32, 32])]
+pub struct Chain {
+    #[layer(16, kernel = 5)]
+    conv: Conv2d,
+    relu: Relu,
+    pool: MaxPool2d<2>,
+    flatten: Flatten,
+}
+";
+
+/// What replaces a line of the struct to make mistakes.
+const MISTAKES_OF_STRUCT: &str = "relu: Sigmoid, other: Frobnicate<3>,";
 
 /// What replaces a line to make mistakes of every kind.
 const MISTAKES: &str = "body: unit(WIDTH) -> Frobnicate(3) -> Sigmoid; Conv2d(8, kernl = ); x: 3 -> ; Flatten Abs; unit(WIDTH) -> MaxPool2d(2);";
@@ -83,6 +96,24 @@ const KNOWN: [(&str, &str, &str, &[&str]); 8] = [
     ),
 ];
 
+/// The same for the struct.
+const KNOWN_OF_STRUCT: [(&str, &str, &str, &[&str]); 4] = [
+    (
+        "Conv2d",
+        ",",
+        "layer/convolution.rs",
+        &["convolution", "=", "degree"],
+    ),
+    ("Relu", ",", "layer/activation.rs", &["max(x, 0)", "degree"]),
+    ("MaxPool2d", "<2>", "layer/pool.rs", &["maximum", "degree"]),
+    (
+        "kernel",
+        " = 5",
+        "layer/convolution.rs",
+        &["size of the kernel"],
+    ),
+];
+
 /// An edit, with `|` where the cursor is, and what is to be offered there.
 const TYPED: [(&str, &str, &str); 8] = [
     ("-> Relu;\n        body", "-> Rel|;\n        body", "Relu"),
@@ -107,20 +138,37 @@ const TYPED: [(&str, &str, &str); 8] = [
     ("kernel = 1)", "kernel = 1, dil|)", "dilation"),
 ];
 
+/// The same for the struct.
+const TYPED_OF_STRUCT: [(&str, &str, &str); 5] = [
+    ("conv: Conv2d", "conv: Conv|", "Conv2d"),
+    ("pool: MaxPool2d<2>", "pool: Max|<2>", "MaxPool2d"),
+    ("pool: MaxPool2d<2>", "pool: Max|", "MaxPool2d"),
+    ("16, kernel = 5", "16, ker|", "kernel"),
+    ("kernel = 5)", "kernel = 5, dil|)", "dilation"),
+];
+
 impl Editors {
     pub fn run(self) -> Result<ExitCode> {
         let root = crate::target_directory().join("editors");
         let mut session = Session::start(root)?;
         let with_mistakes = NETWORK.replace("body: unit(WIDTH) -> MaxPool2d(2);", MISTAKES);
-        for (title, text) in [
-            ("a network", NETWORK),
-            ("a network with mistakes", &with_mistakes),
+        let struct_with_mistakes = STRUCT.replace("relu: Relu,", MISTAKES_OF_STRUCT);
+        for (title, text, known, typed) in [
+            ("a network", NETWORK, &KNOWN[..], &TYPED[..]),
+            ("a network with mistakes", &with_mistakes, &KNOWN, &TYPED),
+            ("a struct", STRUCT, &KNOWN_OF_STRUCT, &TYPED_OF_STRUCT),
+            (
+                "a struct with mistakes",
+                &struct_with_mistakes,
+                &KNOWN_OF_STRUCT,
+                &TYPED_OF_STRUCT,
+            ),
         ] {
             println!("{title}");
-            for (name, behind, file, docs) in KNOWN {
+            for (name, behind, file, docs) in known {
                 session.known(text, name, behind, file, docs)?;
             }
-            for (old, new, wanted) in TYPED {
+            for (old, new, wanted) in typed {
                 session.typed(text, old, new, wanted)?;
             }
         }

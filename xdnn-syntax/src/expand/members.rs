@@ -45,7 +45,9 @@ pub(super) fn structs(context: &Context, lowered: &Lowered) -> TokenStream {
 /// "`image: [1, 28, 28]` → `[10]`, degree 1, 7,850 weights."
 fn summary(network: &Network, lowered: &Lowered) -> String {
     if network.is_block() {
-        return " A block for networks.".to_owned();
+        let nodes = lowered.spec.nodes().iter();
+        let layers: Vec<_> = nodes.map(|node| format!("`{}`", node.operation)).collect();
+        return format!(" A block for networks: {}.", layers.join(" → "));
     }
     let spec = &lowered.spec;
     let shapes: Vec<_> = match &lowered.open {

@@ -38,6 +38,21 @@ struct Context<'n> {
     cfg: Vec<&'n Attribute>,
 }
 
+impl<'n> Context<'n> {
+    fn of(network: &'n Network, krate: TokenStream) -> Self {
+        let cfg = network
+            .attributes
+            .iter()
+            .filter(|attribute| attribute.path().is_ident("cfg"));
+        Self {
+            krate,
+            network,
+            generics: Generics::of(network),
+            cfg: cfg.collect(),
+        }
+    }
+}
+
 /// Expands `[$crate] pub struct Net(x: [784]) -> [10] { … }`. Mistakes become `compile_error!`s.
 ///
 /// Where the network mentions names that it does not know, the expansion calls the macros of these names, which
@@ -67,6 +82,12 @@ pub(crate) fn declare(
     };
     let chain = network.chain.as_ref();
     let krate = chain.and_then(|chain| chain.krate.clone()).unwrap_or(krate);
+    let context = Context::of(&network, krate);
+    // They come with the question, and not again with the answer.
+    let mentions = declared.is_none().then(|| {
+        let body = chain.map(|chain| chain.body.clone());
+        ide::mentions(&context, body.unwrap_or_else(|| tokens.clone()))
+    });
     let mut probes = TokenStream::new();
     let declarations = match declared {
         Some(declared) => {
@@ -83,7 +104,9 @@ pub(crate) fn declare(
                 && let Some((first, others)) = asked.split_first()
             {
                 drop(errors.finish());
+                let krate = &context.krate;
                 return quote! {
+                    #mentions
                     #first! { #([#others])* [#krate::__private::network_impl] [#krate] @ { #tokens } }
                 };
             }
@@ -94,7 +117,7 @@ pub(crate) fn declare(
     };
     let lowered = lower::lower(&network, &declarations, &mut errors);
     let right = errors.is_empty() && !lowered.guesses && probes.is_empty();
-    let (mentions, items) = items(&network, tokens, krate, &lowered, right);
+    let items = items(&context, &lowered, right);
     let block = network.chain.is_some().then(|| {
         let (name, visibility) = (network.name.clone(), network.visibility.clone());
         let attributes = network.attributes.clone();
@@ -108,35 +131,17 @@ pub(crate) fn declare(
     quote!(#mentions #errors #probes #items #block)
 }
 
-/// What editors want to know of a network that was read, and its items. `right` says that there are no mistakes.
-fn items(
-    network: &Network,
-    tokens: TokenStream,
-    krate: TokenStream,
-    lowered: &Lowered,
-    right: bool,
-) -> (TokenStream, TokenStream) {
-    let context = Context {
-        cfg: network
-            .attributes
-            .iter()
-            .filter(|attribute| attribute.path().is_ident("cfg"))
-            .collect(),
-        krate,
-        generics: Generics::of(network),
-        network,
-    };
+/// The items of a network that was read. `right` says that there are no mistakes.
+fn items(context: &Context, lowered: &Lowered, right: bool) -> TokenStream {
     let spec = match &lowered.open {
-        _ if !right => spec::placeholder(&context),
-        _ if network.is_block() => block::spec(&context),
-        Some(open) => outline::spec(&context, &lowered.spec, open),
-        None => spec::spec(&context, &lowered.spec),
+        _ if !right => spec::placeholder(context),
+        _ if context.network.is_block() => block::spec(context),
+        Some(open) => outline::spec(context, &lowered.spec, open),
+        None => spec::spec(context, &lowered.spec),
     };
-    let members = members::structs(&context, lowered);
-    let inputs = inputs::inputs(&context, lowered);
-    let body = network.chain.as_ref().map(|chain| chain.body.clone());
-    let mentions = ide::mentions(&context, body.unwrap_or(tokens));
-    (mentions, quote!(#members #spec #inputs))
+    let members = members::structs(context, lowered);
+    let inputs = inputs::inputs(context, lowered);
+    quote!(#members #spec #inputs)
 }
 
 /// The path in brackets in front, and the rest. Brackets around anything else are for the parser to judge.

@@ -54,19 +54,19 @@ impl Open {
         shapes.any(Form::is_open) || self.sites.iter().any(|site| site.is_open)
     }
 
-    /// The sizes that only the compiler knows.
-    fn sizes(&self) -> impl Iterator<Item = &PlacedSize> {
-        let inputs = self.inputs.iter().flat_map(|input| &input.dims);
+    /// The sizes of layers that only the compiler knows.
+    pub(crate) fn sizes_of_layers(&self) -> impl Iterator<Item = &PlacedSize> {
         let arguments = self.sites.iter().flat_map(|site| &site.arguments).flatten();
-        let given = arguments.flat_map(|argument| argument.given.sizes());
-        let output = self.output.iter().flat_map(|output| &output.dims);
-        let all = inputs.chain(given).chain(output);
-        all.filter(|placed| placed.size.is_open())
+        let sizes = arguments.flat_map(|argument| argument.given.sizes());
+        sizes.filter(|placed| placed.size.is_open())
     }
 
     /// What to say where there is no compiler to ask.
     pub(crate) fn refusal(&self) -> Option<Diagnostic> {
-        self.sizes().next().map(|PlacedSize { size, place }| {
+        let inputs = self.inputs.iter().flat_map(Form::open_dims);
+        let output = self.output.iter().flat_map(Form::open_dims);
+        let mut sizes = inputs.chain(self.sizes_of_layers()).chain(output);
+        sizes.next().map(|PlacedSize { size, place }| {
             Diagnostic::new(*place, format!("only the compiler knows `{size}`"))
                 .note("this is checked as text, without the crate that the constant belongs to")
                 .help(
@@ -77,7 +77,7 @@ impl Open {
 
     /// What to say of sizes in a block, which leaves its place.
     pub(super) fn refusals_of_block(&self) -> impl Iterator<Item = Diagnostic> {
-        self.sizes().map(|PlacedSize { size, place }| {
+        self.sizes_of_layers().map(|PlacedSize { size, place }| {
             Diagnostic::new(*place, format!("a block cannot use the constant `{size}`"))
                 .note("a struct without `input` goes into networks of other places, where this name may mean something else")
                 .help("write the number")

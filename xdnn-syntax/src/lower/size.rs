@@ -183,7 +183,12 @@ pub(crate) struct Form {
 
 impl Form {
     pub(crate) fn is_open(&self) -> bool {
-        self.dims.iter().any(|dim| dim.size.is_open())
+        self.open_dims().next().is_some()
+    }
+
+    /// The dimensions that only the compiler knows.
+    pub(super) fn open_dims(&self) -> impl Iterator<Item = &PlacedSize> {
+        self.dims.iter().filter(|dim| dim.size.is_open())
     }
 
     /// The shape, where the macro knows it.
