@@ -226,6 +226,28 @@ fn depth_is_no_danger() {
         assert!(judge(parse(&nested(30, open, close))).is_ok());
         assert!(judge(parse(&nested(1_000, open, close))).is_ok());
     }
+    for (open, close) in [
+        ("<A", ">"),
+        ("<0, A", ">"),
+        ("::A", ""),
+        ("<&", ">"),
+        ("<- ", "1>"),
+    ] {
+        for depth in [30, 10_000] {
+            let (open, close) = (open.repeat(depth), close.repeat(depth));
+            let field = format!("{{ a: A{open}{close} }}");
+            let item = parse(&format!("struct S {field}"));
+            drop(xdnn_syntax::attribute(TokenStream::new(), item));
+            assert!(judge(parse(&format!("#[xdnn] struct S {field}"))).is_ok());
+            let minus = "- ".repeat(depth);
+            assert!(
+                judge(parse(&format!(
+                    "#[xdnn] struct S {{ a: A<{{ {minus}1 }}> }}"
+                )))
+                .is_ok()
+            );
+        }
+    }
     let blocks: String = (1..60)
         .map(|i| {
             format!(

@@ -5,7 +5,7 @@
 
 mod hidden;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, Item, ItemFn};
@@ -28,6 +28,11 @@ pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn expand(arguments: TokenStream, item: TokenStream, errors: &mut Collector) -> TokenStream {
+    let is_struct = |token| matches!(token, TokenTree::Ident(word) if word == "struct");
+    if item.clone().into_iter().any(is_struct) && parse::is_too_deep_for_syn(&item) {
+        errors.push(parse::too_deep(item));
+        return TokenStream::new();
+    }
     match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Fn(function)) => {
             read_no_arguments(arguments, errors);
@@ -88,7 +93,8 @@ pub(crate) fn declarations(
 ) -> (Declarations, TokenStream) {
     let mut declarations = Declarations::default();
     let mut rest = tokens;
-    while parse::is_attributed(&rest) {
+    // What is too deep is refused together with the network.
+    while parse::is_attributed(&rest) && !parse::is_too_deep_for_syn(&rest) {
         let mut item = None;
         let read = |input: ParseStream| {
             item = Some((input.call(Attribute::parse_outer)?, input.parse::<Item>()?));

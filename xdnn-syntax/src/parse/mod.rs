@@ -35,14 +35,11 @@ pub(crate) fn is_attributed(tokens: &TokenStream) -> bool {
 
 /// Reads a network or a struct of layers; `None` where not even its head can be read. What is wrong goes to `errors`.
 pub(crate) fn network(tokens: TokenStream, errors: &mut Collector) -> Option<Network> {
-    if is_too_deep(tokens.clone()) {
-        errors.push(Diagnostic::new(
-            Place::of(tokens),
-            format!("this is nested more than {MAX_DEPTH} levels deep"),
-        ));
+    let is_chain = is_attributed(&tokens);
+    if is_too_deep(tokens.clone()) || is_chain && is_too_deep_for_syn(&tokens) {
+        errors.push(too_deep(tokens));
         return None;
     }
-    let is_chain = is_attributed(&tokens);
     let mut network = None;
     let read = |input: ParseStream| {
         let mut parser = Parser {
@@ -92,6 +89,41 @@ pub(crate) fn body(tokens: TokenStream, errors: &mut Collector) -> Option<Body> 
         errors.push(error.into());
     }
     body
+}
+
+/// What to say of tokens that are [too deep](is_too_deep_for_syn).
+pub(crate) fn too_deep(tokens: TokenStream) -> Diagnostic {
+    let headline = format!("this is nested more than {MAX_DEPTH} levels deep");
+    Diagnostic::new(Place::of(tokens), headline)
+}
+
+/// Whether `syn` could need more stack for a struct than there is: it goes down for each `<`, `&` and `-`.
+pub(crate) fn is_too_deep_for_syn(tokens: &TokenStream) -> bool {
+    const MAX_LENGTH: usize = 16 * MAX_DEPTH;
+    if is_too_deep(tokens.clone()) {
+        return true;
+    }
+    let mut open = vec![tokens.clone()];
+    while let Some(tokens) = open.pop() {
+        let (mut length, mut depth) = (0, 0_usize);
+        for token in tokens {
+            length += 1;
+            match token {
+                TokenTree::Group(group) => open.push(group.stream()),
+                TokenTree::Punct(punct) => match punct.as_char() {
+                    ',' | ';' => length = 0,
+                    '<' => depth += 1,
+                    '>' => depth = depth.saturating_sub(1),
+                    _ => {}
+                },
+                TokenTree::Ident(_) | TokenTree::Literal(_) => {}
+            }
+            if length > MAX_LENGTH || depth > MAX_DEPTH {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 fn is_too_deep(tokens: TokenStream) -> bool {
