@@ -133,8 +133,9 @@ network! {
     /// - **The last norm** is left out. It divides the logits of a token by a positive number, which changes no decision, and
     ///   would make their degree 0.
     ///
-    /// Attributions come for each feature of each token; their sum over the features is what the token contributes. One-hot
-    /// vectors as tokens with a `Linear` in front of the blocks train the embedding, too.
+    /// Attributions come for each feature of each token; their sum over the features is what the token contributes. In
+    /// training every token has its target, the next word. One-hot vectors as tokens with a `Linear` in front of the blocks
+    /// train the embedding, too.
     ///
     /// ```
     /// use xdnn::ndarray::{Array3, Axis, s};
@@ -210,9 +211,10 @@ network! {
     /// `SIDE` is a multiple of 16. Convolutions, ReLUs and maximum pools keep degree 1, and so do transposed convolutions. The
     /// skips are concatenations, which need operands of one degree: all of them have degree 1.
     ///
-    /// The target of an attribution is one pixel of one class. Attributions are linear in the output, so those of an area are
-    /// the sums of those of its pixels; a network with the same labels that goes on behind the head with
-    /// `GlobalAvgPool -> Flatten` takes the same weights and attributes the mean over a class at once.
+    /// In training every pixel has its target; `examples/segmentation.rs` shows it. The target of an attribution is one
+    /// class at one pixel. Attributions are linear in the output, so those of an area are the sums of those of its pixels; a
+    /// network with the same labels that goes on behind the head with `GlobalAvgPool -> Flatten` takes the same weights and
+    /// attributes the mean over a class at once.
     ///
     /// ```
     /// use xdnn::ndarray::Array4;

@@ -66,6 +66,60 @@ fn dropped<O: Optimizer>(optimizer: O, seed: Seed) -> Result<(Dropped, Vec<Progr
     Ok((trainer.network()?, told))
 }
 
+network! {
+    struct Pixels(image: [2, 2, 3]) -> [3, 2, 3] { head: Conv2d(3, kernel = 1); }
+}
+
+network! {
+    struct Points(x: [2]) -> [3] { head: Linear(3); }
+}
+
+/// A network that looks at each pixel alone learns what one learns that is given them one by one.
+#[test]
+fn an_image_is_classified_pixel_by_pixel() {
+    let image = Array4::from_shape_fn((4, 2, 2, 3), |(n, c, y, x)| {
+        ((7 * n + 5 * c + 3 * y + x) as f32).sin()
+    });
+    let points = image.view().permuted_axes([0, 2, 3, 1]);
+    let points = points.to_shape((24, 2)).unwrap();
+    let classes: Vec<usize> = (0..24).map(|i| i * i % 3).collect();
+    let (pixels, mut single) = (Pixels::init(Seed(1)), Points::init(Seed(1)));
+    single
+        .head
+        .weight
+        .assign(&pixels.head.weight.view().to_shape((3, 2)).unwrap())
+        .unwrap();
+    let (loss, sgd) = (Loss::CrossEntropy, Sgd::new(0.5));
+    for device in [Device::Cpu, Device::Reference] {
+        let mut a = Trainer::new(&pixels, device, loss, sgd, Seed(1)).unwrap();
+        let mut b = Trainer::new(&single, device, loss, sgd, Seed(1)).unwrap();
+        for _ in 0..3 {
+            let (a, b) = (a.step(&image, &classes), b.step(points.view(), &classes));
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert_eq!((a.correct, a.samples), (b.correct, 24));
+            assert!((a.loss - b.loss).abs() < 1e-6);
+        }
+        let (a, b) = (a.network().unwrap(), b.network().unwrap());
+        let pairs = a
+            .head
+            .weight
+            .as_slice()
+            .iter()
+            .zip(b.head.weight.as_slice());
+        assert!(pairs.map(|(a, b)| (a - b).abs()).all(|gap| gap < 1e-6));
+        let fit = Fit {
+            epochs: 2,
+            batch: 3,
+        };
+        let mut trainer = Trainer::new(&pixels, device, loss, sgd, Seed(1)).unwrap();
+        let mut last = None;
+        trainer
+            .fit(&image, &classes, fit, |progress| last = Some(progress))
+            .unwrap();
+        assert!(last.is_some_and(|progress| progress.loss < 1.5));
+    }
+}
+
 #[test]
 fn a_separable_problem_is_learnt() {
     let (images, classes) = bars(84);

@@ -106,17 +106,22 @@ fn a_learning_rate_that_is_no_number() {
 }
 
 #[test]
-fn training_without_classes() {
+fn training_on_pixels_without_a_class_for_each() {
+    let net = Map::init(Seed(1));
+    let (loss, sgd) = (Loss::CrossEntropy, Sgd::new(0.1));
+    let mut trainer = Trainer::new(&net, Device::Cpu, loss, sgd, Seed(1)).unwrap();
     refused!(
-        Trainer::new(
-            &Map::init(Seed(1)),
-            Device::Cpu,
-            Loss::CrossEntropy,
-            Sgd::new(0.1),
-            Seed(1)
-        ),
-        Error::NotClasses { .. },
-        "the output has the shape `(N, 2, 4, 4)`, which is no vector of classes; choose one number of it by its index",
+        trainer.step(&images(3), &[0, 1, 1]),
+        Error::Option {
+            name: "classes",
+            ..
+        },
+        "option `classes` must be one for each position of each sample, found 3",
+    );
+    refused!(
+        trainer.step(&images(1), &[2; 16]),
+        Error::ClassOutOfRange { .. },
+        "class 2 is out of range: the network has 2 classes, from 0",
     );
 }
 

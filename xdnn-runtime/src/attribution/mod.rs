@@ -15,6 +15,7 @@ use crate::{Inputs, Result};
 pub use distance::mean_absolute_relative_difference;
 pub use integrated_gradients::{IntegratedGradients, Quadrature};
 pub use target::Target;
+pub(crate) use target::number;
 
 /// Attributions of a batch, with what they explain.
 #[derive(Clone, Debug)]

@@ -65,7 +65,7 @@ impl Target<'_> {
 }
 
 /// An index as the graph reads it, which an `f32` holds exactly up to 2²⁴ only.
-pub(super) fn number<T: Element>(index: usize) -> Result<T> {
+pub(crate) fn number<T: Element>(index: usize) -> Result<T> {
     let number = T::of(index as f64);
     if number.to_usize() == Some(index) {
         return Ok(number);

@@ -6,7 +6,7 @@ use super::build::{Mode, forward};
 use super::{Graph, Value, rules};
 use crate::autodiff::vjp;
 use crate::error::{Error, Result};
-use crate::ops::{Leaf, Map, OneHot, PoolGather, PoolWindow, PoolWinner, Winner};
+use crate::ops::{Leaf, Map, OneHot, Permute, PoolGather, PoolWindow, PoolWinner, Winner};
 
 /// What a graph computes. The outputs of the graph are listed in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +27,8 @@ pub enum Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// `−ln softmax(logits)[target]`, for networks with one axis of classes.
+    /// `−ln softmax(logits)[target]`, for outputs `[classes]`. For outputs `[classes, …]` the mean over all positions, each
+    /// of which has its target, in row-major order.
     CrossEntropy,
 }
 
@@ -111,13 +112,27 @@ fn target_gradients(graph: &mut Graph, output: Value, inputs: &[Value]) -> Resul
     vjp(graph, &[(output, cotangent)], inputs)
 }
 
-/// `mean(ln Σ eᶻ − z_target)`, with the largest logit taken out of the exponent.
-fn cross_entropy(graph: &mut Graph, logits: Value) -> Result<Value> {
-    let shape = logits.shape();
-    if shape.rank() != 2 {
-        let output = Shape::from_slice(shape.dims().get(1..).unwrap_or_default()).unwrap_or(shape);
+/// `(N, classes, …)` as a row of logits for each position of each sample.
+fn rows(graph: &mut Graph, output: Value) -> Result<Value> {
+    let shape = output.shape();
+    let [batch, classes, rest @ ..] = shape.dims() else {
+        let output = Shape::new([]);
         return Err(Error::NotClasses { output });
+    };
+    if rest.is_empty() {
+        return Ok(output);
     }
+    let (batch, classes, positions) = (*batch, *classes, rest.iter().product::<usize>());
+    let flat = graph.reshape(output, Shape::new([batch, classes, positions]))?;
+    let axes = vec![0, 2, 1];
+    let last = graph.apply(Permute { axes }, &[flat])?;
+    graph.reshape(last, Shape::new([batch * positions, classes]))
+}
+
+/// `mean(ln Σ eᶻ − z_target)`, with the largest logit taken out of the exponent.
+fn cross_entropy(graph: &mut Graph, output: Value) -> Result<Value> {
+    let logits = rows(graph, output)?;
+    let shape = logits.shape();
     let (batch, classes) = (shape.dim(0), shape.dim(1));
     let target = graph.leaf(Leaf::Target, Shape::new([batch]))?;
     let chosen = graph.apply(OneHot, &[logits, target])?;

@@ -9,13 +9,13 @@ use rand_chacha::ChaCha8Rng;
 use xdnn_ir::{Layer, NetworkSpec, Operation, Shape};
 
 use super::{Loss, Optimizer, OptimizerState};
-use crate::attribution::Batch;
+use crate::attribution::number;
 use crate::error::invalid;
 use crate::finite::first_non_finite;
 use crate::graph::{Task, dropouts};
 use crate::model::{Bindings, DynamicModel};
 use crate::ops::argmax;
-use crate::{Device, Error, Inputs, Network, Result, Seed, Target, WeightReader};
+use crate::{Device, Error, Inputs, Network, Result, Seed, WeightReader};
 
 /// Trains a network: each step computes the loss of a batch and its gradient with respect to every weight in one graph,
 /// and lets an optimizer change the weights.
@@ -39,9 +39,9 @@ pub struct Trainer<N, O> {
 pub struct Step {
     /// The mean loss of the batch.
     pub loss: f32,
-    /// The number of samples whose largest output is their class.
+    /// The number of samples whose largest output is their class; of positions, for outputs `[classes, …]`.
     pub correct: usize,
-    /// The number of samples.
+    /// The number of samples, or of their positions.
     pub samples: usize,
 }
 
@@ -67,7 +67,8 @@ pub struct Progress {
     pub steps: usize,
     /// The mean loss of the epoch so far.
     pub loss: f32,
-    /// The share of samples of the epoch so far that were classified correctly, before the step that used them.
+    /// The share of samples, or of their positions, of the epoch so far that were classified correctly, before the step
+    /// that used them.
     pub accuracy: f32,
 }
 
@@ -76,12 +77,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for an optimizer whose options are out of range, [`Error::NotClasses`] where the loss needs a
-    /// vector of classes and the output is none, [`Error::NonFiniteWeight`], [`Error::Device`].
+    /// [`Error::Option`] for an optimizer whose options are out of range, [`Error::NonFiniteWeight`], [`Error::Device`].
     pub fn new(network: &N, device: Device, loss: Loss, optimizer: O, seed: Seed) -> Result<Self> {
-        if loss == Loss::CrossEntropy && N::OUTPUT.rank() != 1 {
-            return Err(Error::NotClasses { output: N::OUTPUT });
-        }
         let mut weights = Vec::new();
         network.visit(&mut |weight| weights.push(weight.array.to_owned()));
         let sizes: Vec<usize> = weights.iter().map(|array| array.len()).collect();
@@ -100,24 +97,29 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         })
     }
 
-    /// One step on a batch: inputs `(N, …)` and the class of each sample.
+    /// One step on a batch: inputs `(N, …)` and the class of each sample. For outputs `[classes, …]`, such as the logits of
+    /// each pixel, it takes the class of each position of each sample, in row-major order.
     ///
     /// # Errors
     ///
-    /// Those of [`Inputs::check`]; [`Error::TargetCount`] and [`Error::ClassOutOfRange`] for classes that do not fit;
+    /// Those of [`Inputs::check`]; [`Error::TargetCount`], [`Error::Option`] and [`Error::ClassOutOfRange`] for classes that
+    /// do not fit;
     /// [`Error::Diverged`] where the loss, a gradient or a weight after the step is not finite. The weights and
     /// the optimizer are then as they were before the step.
     pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, classes: &[usize]) -> Result<Step> {
-        let batch = Batch::new(self.model.spec(), &inputs.into(), Target::Classes(classes))?;
-        let slices: Vec<&[f32]> = batch.inputs.iter().map(AsRef::as_ref).collect();
+        let inputs = inputs.into();
+        let batch = inputs.check(self.model.spec())?;
+        let targets = targets(self.model.spec(), batch, classes)?;
+        let slices = inputs.slices();
+        let slices: Vec<&[f32]> = slices.iter().map(AsRef::as_ref).collect();
         let task = Task::Train(self.loss);
-        let masks = self.masks(batch.size);
+        let masks = self.masks(batch);
         let bindings = Bindings {
             inputs: &slices,
-            targets: &batch.targets,
+            targets: &targets,
             masks: &masks,
         };
-        let results = self.model.run(task, batch.size, &bindings)?;
+        let results = self.model.run(task, batch, &bindings)?;
         let [loss, outputs, gradients @ ..] = results.as_slice() else {
             return Err(invalid("a training graph has no loss"));
         };
@@ -143,8 +145,14 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             self.model.weights_mut().swap_with_slice(&mut self.before);
             return Err(Error::Diverged { loss });
         }
-        let each = outputs.len() / batch.size;
-        let predicted = outputs.chunks_exact(each.max(1)).map(argmax);
+        let positions = positions(self.model.spec());
+        let samples = outputs.chunks_exact((outputs.len() / batch).max(1));
+        let predicted = samples.flat_map(|logits| {
+            (0..positions).map(move |position| {
+                let row = logits.iter().skip(position).step_by(positions);
+                argmax(&row.copied().collect::<Vec<_>>())
+            })
+        });
         let correct = predicted
             .zip(classes)
             .filter(|(predicted, class)| predicted == *class)
@@ -152,7 +160,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         Ok(Step {
             loss,
             correct,
-            samples: batch.size,
+            samples: classes.len(),
         })
     }
 
@@ -171,7 +179,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         let inputs = inputs.into();
         let samples = inputs.check(self.model.spec())?;
         // A class out of range is found before the first step and not in the middle of an epoch.
-        Target::Classes(classes).resolve::<f32>(self.model.spec(), samples)?;
+        targets(self.model.spec(), samples, classes)?;
+        let positions = positions(self.model.spec());
         if fit.batch == 0 {
             return Err(Error::option("batch", "at least 1", fit.batch));
         }
@@ -186,7 +195,11 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
                     .iter()
                     .map(|view| view.select(Axis(0), indices))
                     .collect();
-                let classes: Vec<usize> = indices.iter().map(|i| classes[*i]).collect();
+                let classes: Vec<usize> = indices
+                    .iter()
+                    .flat_map(|i| &classes[i * positions..][..positions])
+                    .copied()
+                    .collect();
                 let result = self.step(
                     Inputs::from_views(arrays.iter().map(|array| array.view())),
                     &classes,
@@ -235,6 +248,33 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         };
         dropouts(self.model.spec()).into_iter().map(mask).collect()
     }
+}
+
+/// The number of positions of an output `[classes, …]`: 1 for `[classes]`.
+fn positions(spec: &NetworkSpec) -> usize {
+    let output = spec.output_shape();
+    output.elements() / output.dim(0).max(1)
+}
+
+/// The classes as the graph reads them: one for each position of each sample.
+fn targets(spec: &NetworkSpec, batch: usize, classes: &[usize]) -> Result<Vec<f32>> {
+    let (count, expected) = (spec.output_shape().dim(0), batch * positions(spec));
+    if classes.len() != expected && expected == batch {
+        let found = classes.len();
+        return Err(Error::TargetCount { batch, found });
+    }
+    if classes.len() != expected {
+        let each = "one for each position of each sample";
+        return Err(Error::option("classes", each, classes.len()));
+    }
+    let target = |class: &usize| match *class < count {
+        true => number(*class),
+        false => Err(Error::ClassOutOfRange {
+            class: *class,
+            classes: count,
+        }),
+    };
+    classes.iter().map(target).collect()
 }
 
 /// The positions of the weights of layers that are loaded and not trained.
