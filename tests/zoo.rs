@@ -148,3 +148,63 @@ fn the_attribution_of_an_area_is_the_mean_of_those_of_its_pixels() {
     let gap = largest(&(&mean - &of_area.values()));
     assert!(gap <= TOLERANCE * largest(&mean), "{gap:e}");
 }
+
+/// The share of right answers of a network that was trained on half of the samples, in the other half.
+fn learnt<N: XNetwork>(x: ArrayD<f32>, classes: &[usize], epochs: usize, rate: f64) -> f32 {
+    let (net, adam) = (N::init(Seed(7)), Adam::new(rate));
+    let mut trainer = Trainer::new(&net, Device::Cpu, Loss::CrossEntropy, adam, Seed(7)).unwrap();
+    let (train, test) = x.view().split_at(Axis(0), x.len_of(Axis(0)) / 2);
+    let (seen, unseen) = classes.split_at(classes.len() / 2);
+    let fit = Fit { epochs, batch: 16 };
+    trainer.fit(train, seen, fit, |_| ()).unwrap();
+    let step = trainer.step(test, unseen).unwrap();
+    step.correct as f32 / step.samples as f32
+}
+
+/// Each target is the word before: attention has to find it by its position.
+#[test]
+fn the_language_model_learns_to_look_back() {
+    const WORDS: usize = 4;
+    let mut numbers = Numbers::new(9);
+    let words: Vec<Vec<usize>> = (0..256)
+        .map(|_| (0..8).map(|_| numbers.below(WORDS)).collect())
+        .collect();
+    let x = ArrayD::from_shape_fn(IxDyn(&[256, 8, 16]), |i| {
+        f32::from(u8::from(i[2] % WORDS == words[i[0]][i[1]]))
+    });
+    let before = |text: &Vec<usize>| [&text[..1], &text[..7]].concat();
+    let classes = words.iter().flat_map(before).collect::<Vec<_>>();
+    let share = learnt::<XLlama<8, 16, WORDS>>(x, &classes, 10, 3e-3);
+    assert!(share > 0.95, "{share}");
+}
+
+/// A bright square in one of four quarters of the noise: the patches look alike, their positions tell.
+#[test]
+fn the_vision_transformer_learns_where_a_square_is() {
+    let mut numbers = Numbers::new(9);
+    let classes: Vec<usize> = (0..256).map(|_| numbers.below(4)).collect();
+    let x = ArrayD::from_shape_fn(IxDyn(&[256, 3, 16, 16]), |i| {
+        let quarter = i[2] / 8 * 2 + i[3] / 8;
+        let inside = quarter == classes[i[0]] && i[2] % 8 < 4 && i[3] % 8 < 4;
+        0.2 * numbers.real(&(0.0..1.0)) as f32 + f32::from(u8::from(inside))
+    });
+    let share = learnt::<XVit<16, 4, 24, 4>>(x, &classes, 20, 2e-3);
+    assert!(share > 0.95, "{share}");
+}
+
+/// Which of two marks came first, 20 steps ago at most.
+#[test]
+fn the_recurrent_network_learns_what_came_first() {
+    let mut numbers = Numbers::new(9);
+    let marks: Vec<[usize; 2]> = (0..512)
+        .map(|_| [numbers.below(10), 10 + numbers.below(10)])
+        .collect();
+    let classes: Vec<usize> = (0..512).map(|_| numbers.below(2)).collect();
+    let x = ArrayD::from_shape_fn(IxDyn(&[512, 20, 2]), |i| {
+        let first = marks[i[0]][0] == i[1] && classes[i[0]] == i[2];
+        let second = marks[i[0]][1] == i[1] && classes[i[0]] != i[2];
+        f32::from(u8::from(first || second))
+    });
+    let share = learnt::<XIrnn<20, 2, 16, 2>>(x, &classes, 20, 3e-3);
+    assert!(share > 0.95, "{share}");
+}
