@@ -109,6 +109,8 @@ pub struct Outline<const I: usize, const N: usize, const W: usize> {
     inputs: [Option<Shape>; I],
     steps: [Step; N],
     shapes: [Option<Shape>; N],
+    /// Whether the rules accept a step: what they say is asked for again only where they do not.
+    accepted: [bool; N],
 }
 
 impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
@@ -118,11 +120,15 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
             inputs,
             steps,
             shapes: [None; N],
+            accepted: [false; N],
         };
         let mut i = 0;
         while i < N {
             outline.shapes[i] = match outline.result(i) {
-                Some(Ok(shape)) => Some(shape),
+                Some(Ok(shape)) => {
+                    outline.accepted[i] = true;
+                    Some(shape)
+                }
                 Some(Err(fault)) => outline.plausible(i, &fault),
                 None => None,
             };
@@ -194,6 +200,9 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     /// What the rules say about a step. `None` where another check says what is wrong.
     const fn result(&self, node: usize) -> Option<Result<Shape, Fault>> {
         let step = &self.steps[node];
+        if let (true, Some(shape)) = (self.accepted[node], self.shapes[node]) {
+            return Some(Ok(shape));
+        }
         match self.operands(node) {
             Some(shapes) if step.sound => {
                 let shapes = shapes.split_at(step.operands.len()).0;
