@@ -103,7 +103,7 @@ macro_rules! network {
     };
 }
 
-/// Makes a function, or a struct of layers, a step of every network that can see it.
+/// Makes a function, a struct of layers, or a layer of your own a step of every network that can see it.
 ///
 /// # Functions
 ///
@@ -218,6 +218,72 @@ macro_rules! network {
 /// degree that flow in where it is used. A block is `#[regular]`, and then has biases and stands in `#[regular]`
 /// networks only, where it is declared to be. Its sizes are numbers: a struct whose layers have constants of its crate or
 /// parameters as sizes is a network, but no block.
+///
+/// # Layers of your own
+///
+/// What the layers of the language do not compute can be a layer of your crate: a struct whose fields are the arguments
+/// (`usize`, `f64` or `bool`, with `#[default = …]` where they may be left out), its rules as const functions, and
+/// [`CustomLayer`] with what it computes.
+///
+/// ```
+/// use xdnn::graph::Value;
+/// use xdnn::ir::Fault;
+/// use xdnn::ir::layer::Weights;
+/// use xdnn::ops::{Map, Slopes};
+/// use xdnn::prelude::*;
+/// use xdnn::{CustomLayer, Graph};
+///
+/// /// `y_c = g_c · s · |x_c|`: sizes, with a learned gain for each channel.
+/// #[xdnn(layer, degree = 1, weights = [gain])]
+/// pub struct Sizes {
+///     /// `s`.
+///     #[default = 1.0]
+///     pub scale: f64,
+/// }
+///
+/// impl Sizes {
+///     /// The shape of the result for one sample, or what is wrong.
+///     pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+///         if self.scale > 0.0 {
+///             return Ok(input);
+///         }
+///         Err(Fault::Argument { name: "scale", expected: "above 0" })
+///     }
+///
+///     /// The names and shapes of the weights, in the order of `weights = […]`.
+///     pub const fn weights(&self, input: Shape) -> Weights {
+///         Weights::named("gain", Shape::new([input.dim(0)]))
+///     }
+/// }
+///
+/// impl CustomLayer for Sizes {
+///     fn lower(&self, graph: &mut Graph, x: Value, weights: &[Value]) -> xdnn::Result<Value> {
+///         let sizes = graph.map(Map::PiecewiseLinear(Slopes::ABS), x)?;
+///         let sizes = graph.scale(sizes, self.scale)?;
+///         let others = (0..x.shape().rank()).filter(|axis| *axis != 1);
+///         let gain = graph.broadcast(weights[0], others, x.shape())?;
+///         graph.mul(sizes, gain)
+///     }
+/// }
+///
+/// network! {
+///     pub struct Net(image: [3, 8, 8]) -> [2] {
+///         sizes: self::Sizes(scale = 2.0);
+///         Flatten -> head: Linear(2);
+///     }
+/// }
+/// # fn main() -> xdnn::Result<()> {
+/// let net = Net::init(Seed(7));
+/// assert_eq!(net.sizes.gain.shape(), [3]);
+/// net.compile(Device::Cpu)?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The degree is the `p` in `f(a·x) = a^p·f(x)` for all `a > 0`: an integer, 0 or a fraction such as `1/2`. It is taken on
+/// trust while the network compiles, and verified before it first runs: see [`CustomLayer`]. The compiler calls the rules,
+/// so a shape that does not fit is an error of `cargo check`, at the step. A layer with arguments goes by its path, such as
+/// `self::Sizes(…)` or `other_crate::Sizes(…)`.
 ///
 /// Where this crate has another name, the attribute wants to know: `#[xdnn(crate = other_name)]`.
 pub use xdnn_macros::xdnn;

@@ -78,7 +78,7 @@ impl Combine {
             let differ = Fault::ShapesDiffer {
                 first: *first,
                 other: rest[i],
-                operand: i + 1,
+                operand: i as u32 + 1,
             };
             if matches!(self, Self::MatMul) {
                 output = match matrix_product(*first, rest[i]) {
@@ -126,7 +126,7 @@ impl Combine {
                 return Err(Fault::DegreesDiffer {
                     first: *first,
                     other: rest[i],
-                    operand: i + 1,
+                    operand: i as u32 + 1,
                 });
             }
             i += 1;

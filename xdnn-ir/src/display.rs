@@ -65,6 +65,7 @@ impl fmt::Display for Operation {
             Self::Layer(layer) => layer.fmt(f),
             Self::Combine(combine) => f.write_str(combine.name()),
             Self::Function(function) => f.write_str(function.name),
+            Self::Custom(custom) => custom.fmt(f),
         }
     }
 }

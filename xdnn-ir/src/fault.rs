@@ -104,7 +104,7 @@ pub enum Fault {
         /// The shape of the operand that does not fit.
         other: Shape,
         /// Its position.
-        operand: usize,
+        operand: u32,
     },
     /// The operands of a sum, concatenation, maximum or minimum have different degrees.
     DegreesDiffer {
@@ -113,7 +113,7 @@ pub enum Fault {
         /// The degree of the operand that does not fit.
         other: Degree,
         /// Its position.
-        operand: usize,
+        operand: u32,
     },
     /// A function without a degree reads a value that is not of degree 0.
     NotHomogeneous {
@@ -130,6 +130,8 @@ pub enum Fault {
         /// The value's degree.
         degree: Degree,
     },
+    /// Only the crate that defines the layer knows the shape of its result.
+    Custom,
     /// A degree does not fit into 32-bit numerator and denominator.
     DegreeTooLarge,
 }
@@ -153,7 +155,7 @@ impl Fault {
     pub const fn operand(&self) -> Option<usize> {
         match self {
             Self::ShapesDiffer { operand, .. } | Self::DegreesDiffer { operand, .. } => {
-                Some(*operand)
+                Some(*operand as usize)
             }
             _ => None,
         }

@@ -18,6 +18,7 @@ macro_rules! tri {
 
 mod argument;
 mod combine;
+mod custom;
 mod degree;
 mod display;
 mod fault;
@@ -33,6 +34,7 @@ pub mod written;
 
 pub use argument::{Argument, Choice, Literal, Parameter, ParameterKind, Signature};
 pub use combine::Combine;
+pub use custom::{Custom, Ruled, Scalar, Scalars};
 pub use degree::Degree;
 pub use fault::Fault;
 pub use function::Function;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::{Combine, Degree, Fault, Function, Layer, Shape};
+use crate::{Combine, Custom, Degree, Fault, Function, Layer, Shape};
 
 /// An input of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub enum Operation {
     Combine(Combine),
     /// A function of each element of one operand, which the user has declared.
     Function(Function),
+    /// One layer of another crate, of one operand.
+    Custom(Custom),
 }
 
 /// One step of a network.
@@ -168,16 +170,18 @@ impl Operation {
             Self::Layer(layer) => layer.name(),
             Self::Combine(combine) => combine.name(),
             Self::Function(function) => function.name,
+            Self::Custom(custom) => custom.name,
         }
     }
 
-    /// The shape of the result for operands of these shapes.
+    /// The shape of the result for operands of these shapes. [`Fault::Custom`] for a layer of another crate.
     pub const fn output(&self, operands: &[Shape]) -> Result<Shape, Fault> {
         match (self, operands) {
             (Self::Layer(layer), [input]) => layer.output(*input),
             (Self::Function(function), [input]) => function.output(*input),
-            (Self::Layer(_) | Self::Function(_), _) => Err(Fault::NoOperands),
+            (Self::Custom(_), [_]) => Err(Fault::Custom),
             (Self::Combine(combine), operands) => combine.output(operands),
+            _ => Err(Fault::NoOperands),
         }
     }
 
@@ -186,8 +190,9 @@ impl Operation {
         match (self, operands) {
             (Self::Layer(layer), [input]) => layer.degree(*input),
             (Self::Function(function), [input]) => function.degree(*input),
-            (Self::Layer(_) | Self::Function(_), _) => Err(Fault::NoOperands),
+            (Self::Custom(custom), [input]) => custom.degree(*input),
             (Self::Combine(combine), operands) => combine.degree(operands),
+            _ => Err(Fault::NoOperands),
         }
     }
 

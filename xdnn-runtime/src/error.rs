@@ -258,9 +258,59 @@ pub enum Error {
         fault: Box<Fault>,
     },
 
+    /// A layer of another crate does not have the degree that its crate declares.
+    #[error(transparent)]
+    DegreeRefuted(Box<Evidence>),
+
+    /// A layer of another crate cannot be built.
+    #[error("layer `{layer}` of another crate: {cause}")]
+    CustomLayer {
+        /// The layer, with its arguments.
+        layer: String,
+        /// What is wrong with it, and what to do.
+        cause: String,
+    },
+
     /// A graph breaks an invariant. This is a fault of the library or of a compiler pass, never of the data.
     #[error("invalid graph: {0}; this is a fault of the library or of a compiler pass")]
     Graph(Cow<'static, str>),
+}
+
+/// What shows that a layer of another crate does not have the degree that its crate declares.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "layer `{layer}`{} is declared homogeneous of degree {degree}, but is not: an element of f(x) is {at_one:?}, and of \
+     f({factor}*x) {at_factor:?} instead of {:?}; correct its `degree` or what it computes",
+    at(path), expected(*factor, *degree, *at_one)
+)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The layer, with its arguments.
+    pub layer: String,
+    /// The path of its node.
+    pub path: String,
+    /// The declared degree `p`.
+    pub degree: Degree,
+    /// `a`, which the input was scaled by.
+    pub factor: f64,
+    /// An element of `f(x)`.
+    pub at_one: f64,
+    /// The same element of `f(a·x)`.
+    pub at_factor: f64,
+}
+
+fn expected(factor: f64, degree: Degree, at_one: f64) -> f64 {
+    match factor {
+        0.0 => 0.0, // and not -0
+        factor => factor.powf(degree.to_f64()) * at_one,
+    }
+}
+
+fn at(path: &str) -> String {
+    match path {
+        "" => String::new(),
+        path => format!(" at `{path}`"),
+    }
 }
 
 /// The result of whatever can go wrong with an [`enum@Error`].

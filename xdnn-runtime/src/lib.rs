@@ -3,6 +3,7 @@
 pub mod attribution;
 pub mod autodiff;
 pub mod backend;
+mod custom;
 mod device;
 mod error;
 mod finite;
@@ -23,8 +24,11 @@ pub mod training;
 pub mod weights;
 
 pub use attribution::{Attribution, IntegratedGradients, Quadrature, Target};
+pub use custom::CustomLayer;
+#[doc(hidden)]
+pub use custom::Definition;
 pub use device::Device;
-pub use error::{Error, Result};
+pub use error::{Error, Evidence, Result};
 pub use graph::{Graph, Task};
 pub use inputs::Inputs;
 pub use model::{DynamicModel, Model};

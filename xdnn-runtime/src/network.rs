@@ -73,6 +73,17 @@ pub trait Parameters: Sized {
 }
 
 /// A list of equal parts, as `repeat` makes it.
+/// Of what has no weights.
+impl Parameters for () {
+    fn read(_: &mut WeightReader) -> Result<Self> {
+        Ok(())
+    }
+
+    fn visit<'a>(&'a self, _: &mut dyn FnMut(WeightView<'a>)) {}
+
+    fn visit_mut<'a>(&'a mut self, _: &mut dyn FnMut(WeightViewMut<'a>)) {}
+}
+
 impl<T: Parameters> Parameters for Vec<T> {
     /// Takes all that is left; [`WeightReader::list`] takes a stated number of items.
     fn read(reader: &mut WeightReader) -> Result<Self> {

@@ -2,7 +2,7 @@
 //!
 //! A declaration leaves a hidden macro of its name behind. A network that meets an unknown name calls that macro, which
 //! answers with the declaration as tokens: `{ function shrink 1 1 … }`, `{ block Stem { … } … }` with what the block
-//! uses itself, `{ regular Stem { … } … }`, `{ local Net }`, or `{ refused shrink }`.
+//! uses itself, `{ regular Stem { … } … }`, `{ layer Blur … }`, `{ local Net }`, or `{ refused shrink }`.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use quote::{ToTokens, TokenStreamExt as _, quote};
 use xdnn_ir::{Degree, Function};
 
 use crate::ast::{Block, Network};
+use crate::attribute::Definition;
 use crate::check::names;
 use crate::diagnostic::Collector;
 use crate::lower::{Lowered, Open};
@@ -22,6 +23,7 @@ use crate::parse;
 pub(crate) enum Declaration {
     Function(Function),
     Block(Rc<Chain>),
+    Layer(Rc<Definition>),
     /// A network whose layers have sizes that only its own place knows.
     Local,
     /// Nothing is known of it, because of mistakes that have been reported.
@@ -94,6 +96,7 @@ impl Declaration {
                 });
                 quote!(#word #name #body #({ #used })*)
             }
+            Self::Layer(definition) => definition.written(name),
             Self::Local => quote!(local #name),
             Self::Refused => quote!(refused #name),
         }
@@ -106,6 +109,8 @@ impl Declaration {
             Some("function") => read_function(&mut tokens).map(Self::Function),
             Some("block") => read_block(&mut tokens, false),
             Some("regular") => read_block(&mut tokens, true),
+            Some("layer") => Definition::read(tokens.collect())
+                .map(|definition| Self::Layer(Rc::new(definition))),
             Some("local") => Some(Self::Local),
             _ => None,
         };

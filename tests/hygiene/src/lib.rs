@@ -28,6 +28,7 @@
 
 pub mod act;
 pub mod chain;
+pub mod custom;
 pub mod plain;
 pub mod taken;
 

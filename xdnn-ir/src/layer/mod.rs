@@ -218,13 +218,13 @@ impl Weights {
         Self::named("weight", shape)
     }
 
-    /// A single tensor.
-    const fn named(name: &'static str, shape: Shape) -> Self {
+    /// A single tensor of this name.
+    pub const fn named(name: &'static str, shape: Shape) -> Self {
         Self::of(&[(name, shape)])
     }
 
-    /// Tensors of these names; no layer has more than there is room for.
-    const fn of<const LEN: usize>(list: &[(&'static str, Shape); LEN]) -> Self {
+    /// Tensors of these names, at most 4.
+    pub const fn of<const LEN: usize>(list: &[(&'static str, Shape); LEN]) -> Self {
         const { assert!(LEN <= Self::MAX, "a layer has at most 4 weights") };
         let mut weights = Self::NONE;
         while weights.len < LEN {

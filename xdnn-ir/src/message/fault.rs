@@ -116,6 +116,7 @@ impl Fault {
                     .note(text("W(a*x) + b = a*(W(x) + b) for all a > 0 only if b = 0", &[]))
                     .help(text("remove `bias`; to compare with a network that has biases, declare that one `#[regular]`", &[]))
             }
+            Self::Custom => Explanation::new(text("only the crate that defines `{}` knows the shape of its result", &[Str(name)])),
             Self::DegreeTooLarge => Explanation::new(text("the degree of the result of `{}` is too large to compute with", &[Str(name)])),
         }
     }

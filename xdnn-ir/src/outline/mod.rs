@@ -11,9 +11,11 @@ mod recovery;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub use crate::custom::{Custom, Ruled, Scalar, Scalars};
 pub use integer::{Constant, Integer};
 pub use recovery::plausible;
 
+use crate::layer::Weights;
 use crate::message::text::{Part, equal, text};
 use crate::message::{Explanation, output};
 use crate::{
@@ -33,6 +35,8 @@ pub struct Step {
     degree: Option<Degree>,
     /// The names of its weights that the macro has found.
     weights: &'static [&'static str],
+    /// What the rules of a layer of another crate say, where its input is known.
+    ruled: Option<Ruled>,
 }
 
 /// A layer. `sound` says whether all arguments are sizes.
@@ -49,6 +53,25 @@ pub const fn layer(
         operands,
         degree,
         weights,
+        ruled: None,
+    }
+}
+
+/// A layer of another crate. `sound` says whether all arguments are sizes.
+pub const fn custom(
+    custom: Custom,
+    sound: bool,
+    operands: &'static [Operand],
+    degree: Option<Degree>,
+    weights: &'static [&'static str],
+) -> Step {
+    Step {
+        operation: Operation::Custom(custom),
+        sound,
+        operands,
+        degree,
+        weights,
+        ruled: None,
     }
 }
 
@@ -64,6 +87,7 @@ pub const fn combine(
         operands,
         degree,
         weights: &[],
+        ruled: None,
     }
 }
 
@@ -79,6 +103,7 @@ pub const fn function(
         operands,
         degree,
         weights: &[],
+        ruled: None,
     }
 }
 
@@ -116,25 +141,45 @@ pub struct Outline<const I: usize, const N: usize, const W: usize> {
 impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     /// The outline of a network. Nothing of it panics.
     pub const fn new(inputs: [Option<Shape>; I], steps: [Step; N]) -> Self {
-        let mut outline = Self {
+        let outline = Self {
             inputs,
             steps,
             shapes: [None; N],
             accepted: [false; N],
         };
-        let mut i = 0;
+        outline.from(0)
+    }
+
+    /// The outline with the shapes of this node and of all behind it.
+    const fn from(mut self, node: usize) -> Self {
+        let mut i = node;
         while i < N {
-            outline.shapes[i] = match outline.result(i) {
+            self.shapes[i] = match self.result(i) {
                 Some(Ok(shape)) => {
-                    outline.accepted[i] = true;
+                    self.accepted[i] = true;
                     Some(shape)
                 }
-                Some(Err(fault)) => outline.plausible(i, &fault),
+                Some(Err(fault)) => self.plausible(i, &fault),
                 None => None,
             };
             i += 1;
         }
-        outline
+        self
+    }
+
+    /// The shape that a layer of another crate reads. `None` where another check says what is wrong.
+    pub const fn read(&self, node: usize) -> Option<Shape> {
+        match self.operands(node) {
+            Some(shapes) if self.steps[node].sound => Some(shapes[0]),
+            _ => None,
+        }
+    }
+
+    /// The outline with what the rules of a layer of another crate say.
+    #[must_use]
+    pub const fn with(mut self, node: usize, ruled: Ruled) -> Self {
+        self.steps[node].ruled = Some(ruled);
+        self.from(node)
     }
 
     /// An input of the specification. What is not known has no dimensions.
@@ -160,20 +205,23 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
 
     /// Weight `i` of a node.
     pub const fn weight(&self, node: usize, i: usize, name: &'static str) -> Weight {
-        let shape = match (self.steps[node].operation, self.operands(node)) {
-            (Operation::Layer(layer), Some(shapes)) => {
-                let weights = layer.weights(shapes[0]);
-                if i < weights.as_slice().len() {
-                    Some(weights.as_slice()[i].1)
-                } else {
-                    None
-                }
-            }
+        let shape = match self.weights(node) {
+            Some(weights) if i < weights.as_slice().len() => Some(weights.as_slice()[i].1),
             _ => None,
         };
         Weight {
             name: Cow::Borrowed(name),
             shape: known(shape),
+        }
+    }
+
+    /// The weights of a step by its rules.
+    const fn weights(&self, node: usize) -> Option<Weights> {
+        let step = &self.steps[node];
+        match (step.operation, self.operands(node), step.ruled) {
+            (Operation::Layer(layer), Some(shapes), _) => Some(layer.weights(shapes[0])),
+            (Operation::Custom(_), _, Some(ruled)) => Some(ruled.weights),
+            _ => None,
         }
     }
 
@@ -205,6 +253,12 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
         }
         match self.operands(node) {
             Some(shapes) if step.sound => {
+                if let Operation::Custom(_) = step.operation {
+                    return match step.ruled {
+                        Some(ruled) => Some(ruled.output),
+                        None => None,
+                    };
+                }
                 let shapes = shapes.split_at(step.operands.len()).0;
                 Some(step.operation.output(shapes))
             }
@@ -226,20 +280,19 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     /// Whether the degree and the weights of a layer are those that the macro has found without its sizes.
     const fn is_as_foreseen(&self, node: usize) -> bool {
         let step = &self.steps[node];
-        let (Operation::Layer(layer), Some(shapes)) = (step.operation, self.operands(node)) else {
+        let Some(weights) = self.weights(node) else {
             return true;
         };
         let input = match step.operands[0] {
             Operand::Input(_) => Some(Degree::ONE),
             Operand::Node(i) => self.steps[i].degree,
         };
-        let weights = layer.weights(shapes[0]);
         let (weights, mut i) = (weights.as_slice(), 0);
         while i < weights.len() && i < step.weights.len() && equal(weights[i].0, step.weights[i]) {
             i += 1;
         }
         let found = match input {
-            Some(input) => match layer.degree(input) {
+            Some(input) => match step.operation.degree(&[input]) {
                 Ok(degree) => Some(degree),
                 Err(_) => None,
             },

@@ -25,5 +25,6 @@ pub const fn plausible(operation: &Operation, operands: &[Shape], fault: &Fault)
             _ => None,
         },
         (Operation::Combine(_) | Operation::Function(_), _) => Some(*first),
+        (Operation::Custom(_), _) => None,
     }
 }

@@ -5,6 +5,7 @@ use xdnn_ir::{NetworkSpec, Shape};
 use super::build::{Mode, forward};
 use super::{Graph, Value, rules};
 use crate::autodiff::vjp;
+use crate::custom;
 use crate::error::{Error, Result};
 use crate::ops::{Leaf, Map, OneHot, Permute, PoolGather, PoolWindow, PoolWinner, Winner};
 
@@ -38,10 +39,12 @@ impl Graph {
     /// # Errors
     ///
     /// [`Error::Option`] for a batch of 0, [`Error::OutOfMemory`] for one that no machine could hold, [`Error::Graph`]
-    /// where the task does not fit the network.
+    /// where the task does not fit the network, [`Error::DegreeRefuted`] where a layer of another crate does not have the
+    /// degree that it declares, and [`Error::CustomLayer`] where it cannot be built.
     pub fn build(spec: &NetworkSpec, task: Task, batch: usize) -> Result<Self> {
         rules::check(spec)?;
         check_batch(spec, batch)?;
+        custom::verify(spec)?;
         let mut graph = Self::new();
         let mode = if matches!(task, Task::Train(_)) {
             Mode::Training

@@ -214,7 +214,7 @@ fn is_activation(node: &Node) -> bool {
             combine,
             Combine::Sum | Combine::Difference | Combine::Concat | Combine::Unpool
         ),
-        Operation::Function(_) => true,
+        Operation::Function(_) | Operation::Custom(_) => true,
     }
 }
 
@@ -225,6 +225,7 @@ fn blocks_at_zero(node: &Node) -> bool {
         Operation::Layer(Layer::LpPool1d(_) | Layer::LpPool2d(_) | Layer::GeM(_)) => true,
         Operation::Layer(Layer::LeakyRelu(layer)) => layer.negative_slope == 0.0,
         Operation::Layer(layer) => changes_degree(&layer),
+        Operation::Custom(_) => true,
         Operation::Combine(combine) => matches!(
             combine,
             Combine::Product | Combine::Quotient | Combine::MatMul

@@ -22,6 +22,7 @@ use crate::Seed;
 /// | `PRelu` | 0.25 (He et al. 2015, section 2.1) |
 /// | `Scale`, `FrozenScale`, the scale of a norm | 1 |
 /// | `GeM` | its argument `p` |
+/// | a layer of another crate | vectors 1, the rest like convolutions |
 /// | every bias, the shift of a norm | 0 |
 ///
 /// `fan_in` is the number of inputs that one output sums over: `in` of `[out, in]`, `in / groups · kernel` of a
@@ -60,7 +61,9 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
             Operation::Layer(layer) => Start::Normal {
                 factor: factor * transposition(&layer, spec.weights().get(node.weights.start)),
             },
-            Operation::Combine(_) | Operation::Function(_) => Start::Normal { factor },
+            Operation::Combine(_) | Operation::Function(_) | Operation::Custom(_) => {
+                Start::Normal { factor }
+            }
         };
         for i in node.weights.clone() {
             let name = spec.weights().get(i).map_or("", |weight| &weight.name);
@@ -74,6 +77,7 @@ pub fn initial(spec: &NetworkSpec, seed: Seed) -> Vec<ArrayD<f32>> {
                             factor: f64::consts::FRAC_1_SQRT_2,
                         }
                     }
+                    (Operation::Custom(_), _) if is_vector(spec, i) => Start::Constant(1.0),
                     _ => start,
                 };
             }
@@ -110,6 +114,11 @@ fn transposition(layer: &Layer, weight: Option<&Weight>) -> f64 {
     };
     let inputs = weight.map_or(1, |weight| weight.shape.dim(0).max(1));
     (outputs as f64 * stride as f64 / inputs as f64).sqrt()
+}
+
+fn is_vector(spec: &NetworkSpec, weight: usize) -> bool {
+    let weight = spec.weights().get(weight);
+    weight.is_some_and(|weight| weight.shape.rank() <= 1)
 }
 
 /// How a weight starts.

@@ -48,6 +48,7 @@ pub fn source(spec: &NetworkSpec) -> Option<String> {
             }
             Operation::Layer(layer) => format!("{} -> n{i}: {layer}", operands[0]),
             Operation::Function(function) => format!("{} -> {}", operands[0], function.name),
+            Operation::Custom(custom) => format!("{} -> {custom}", operands[0]),
             // One operand is no combination: the language wants two.
             Operation::Combine(_) if operands.len() == 1 => operands[0].clone(),
             Operation::Combine(rule) => format!("{}({})", rule.name(), operands.join(", ")),

@@ -1,9 +1,11 @@
 //! `#[xdnn]` on functions and structs.
 //!
-//! A function stays what it is, and a struct becomes what `network!` makes of its layers. Each leaves its declaration
-//! behind as a hidden macro of the same name, by which every network that can see the item can read it.
+//! A function stays what it is, a struct becomes what `network!` makes of its layers, and a struct with `layer` is a layer
+//! of the crate at hand. Each leaves its declaration behind as a hidden macro of the same name, by which every network that
+//! can see the item can read it.
 
 mod hidden;
+mod layer;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -16,8 +18,9 @@ use crate::expand::{compile_errors, declare};
 use crate::{check, function, lower, parse};
 
 pub(crate) use hidden::hidden;
+pub(crate) use layer::Definition;
 
-const FORM: &str = "write it in front of a function, `fn name(x: f32) -> f32 { … }`, or a struct of layers, `struct Name { fc1: Linear<16>, relu1: Relu }`";
+const FORM: &str = "write it in front of a function, `fn name(x: f32) -> f32 { … }`, a struct of layers, `struct Name { fc1: Linear<16>, relu1: Relu }`, or, as `#[xdnn(layer, degree = 1)]`, a layer of your own";
 
 /// Expands `#[xdnn(arguments)]` in front of an item. Mistakes become `compile_error!`s.
 pub fn attribute(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -37,6 +40,9 @@ fn expand(arguments: TokenStream, item: TokenStream, errors: &mut Collector) -> 
         Ok(Item::Fn(function)) => {
             read_no_arguments(arguments, errors);
             expand_function(item, &function, errors)
+        }
+        Ok(Item::Struct(item)) if layer::is_layer(&arguments) => {
+            layer::expand(arguments, item, errors)
         }
         Ok(Item::Struct(_)) => declare(quote!(::xdnn), quote!(#[xdnn(#arguments)] #item), None),
         Ok(other) => {
@@ -119,6 +125,11 @@ pub(crate) fn declarations(
                 let proved = prove(function.to_token_stream(), &function, errors);
                 let declaration = proved.map_or(Declaration::Refused, Declaration::Function);
                 declarations.insert(function.sig.ident.to_string(), declaration);
+            }
+            Some((attributes, Item::Struct(item))) if attributes.iter().any(layer::is_declared) => {
+                let error = Diagnostic::new(&item.ident, "a layer of your own needs a compiler");
+                errors.push(error.note("this is checked as text, and its rules are Rust"));
+                declarations.insert(item.ident.to_string(), Declaration::Refused);
             }
             Some((attributes, Item::Struct(item))) => {
                 let name = item.ident.to_string();

@@ -7,11 +7,11 @@ use std::collections::{HashMap, HashSet};
 use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt as _;
 use xdnn_ir::message::{aliases, refusals};
-use xdnn_ir::{Layer, ParameterKind};
+use xdnn_ir::{Layer, ParameterKind, Signature};
 
 use crate::arguments;
 use crate::ast::{Block, Body, Call, Expr, ExprKind, Flow, Item, Kind, Network, Operands, Step};
-use crate::declaration::{Declarations, key};
+use crate::declaration::{Declaration, Declarations, key};
 use crate::diagnostic::{Collector, Diagnostic};
 use crate::suggest;
 
@@ -410,15 +410,8 @@ impl<'a> Names<'a, '_> {
             meant.map(|meant| self.mention(&meant));
             aliases::layer(&name).and_then(arguments::signature)
         });
-        let Some(signature) = signature else { return };
-        let assigned = arguments::of_layer(signature, call, &mut |diagnostic| {
-            self.errors.push(diagnostic)
-        });
-        for (parameter, given) in signature.parameters.iter().zip(assigned) {
-            // Words and booleans look like names, but are none.
-            if !matches!(parameter.kind, ParameterKind::Word(_) | ParameterKind::Bool) {
-                given.into_iter().for_each(|expr| self.expr(expr));
-            }
+        if let Some(signature) = signature {
+            self.arguments(signature, call);
         }
     }
 
@@ -437,15 +430,15 @@ impl<'a> Names<'a, '_> {
     }
 
     /// Whether another place may know, or knows, what a plain name stands for.
-    fn foreign(&mut self, step: &Step, call: &Call, name: &str, position: Position) -> bool {
+    fn foreign(&mut self, step: &Step, call: &'a Call, name: &str, position: Position) -> bool {
         match self.others {
-            Others::Known(declarations) => {
-                let known = declarations.get(name).is_some();
-                if known {
-                    self.without_arguments(call);
+            Others::Known(declarations) => match declarations.get(name) {
+                Some(declaration) => {
+                    self.declared(call, declaration);
+                    true
                 }
-                known
-            }
+                None => false,
+            },
             Others::Asked => {
                 let asked = self.is_worth_asking(step, call, name, position);
                 if asked {
@@ -472,21 +465,44 @@ impl<'a> Names<'a, '_> {
     }
 
     /// A function or a block of another place, by its path.
-    fn foreign_path(&mut self, call: &Call) {
+    fn foreign_path(&mut self, call: &'a Call) {
         let name = text(&call.name);
         if let Some(layer) = aliases::layer(&name).filter(|layer| *layer == name) {
             let error = Diagnostic::new(call.place(), "layers have plain names");
             self.error(error.help(format!("write `{layer}`")));
             return;
         }
-        self.without_arguments(call);
         match self.others {
-            Others::Known(declarations) if declarations.get(&call.key()).is_some() => {}
-            Others::Known(_) => {
-                let error = Diagnostic::new(call.place(), format!("unknown path `{}`", call.key()));
-                self.error(error.help("declare what it leads to with `#[xdnn]`"));
-            }
+            Others::Known(declarations) => match declarations.get(&call.key()) {
+                Some(declaration) => self.declared(call, declaration),
+                None => {
+                    let error =
+                        Diagnostic::new(call.place(), format!("unknown path `{}`", call.key()));
+                    self.error(error.help("declare what it leads to with `#[xdnn]`"));
+                }
+            },
             Others::Asked => self.ask(call),
+        }
+    }
+
+    /// The arguments of what another place declares.
+    fn declared(&mut self, call: &'a Call, declaration: &Declaration) {
+        if let Declaration::Layer(definition) = declaration {
+            self.arguments(definition.signature(), call);
+        } else if !matches!(declaration, Declaration::Refused) {
+            self.without_arguments(call);
+        }
+    }
+
+    fn arguments(&mut self, signature: &Signature, call: &'a Call) {
+        let assigned = arguments::of_layer(signature, call, &mut |diagnostic| {
+            self.errors.push(diagnostic)
+        });
+        for (parameter, given) in signature.parameters.iter().zip(assigned) {
+            // Words and booleans look like names, but are none.
+            if !matches!(parameter.kind, ParameterKind::Word(_) | ParameterKind::Bool) {
+                given.into_iter().for_each(|expr| self.expr(expr));
+            }
         }
     }
 
@@ -530,7 +546,7 @@ impl<'a> Names<'a, '_> {
         let error = error.help(help);
         if what == "layer" && !call.arguments().is_empty() {
             let help =
-                format!("if it is a struct with `#[xdnn]`, write `{name}` without arguments");
+                format!("if it is your own, with `#[xdnn]`, write its path: `self::{name}(…)`");
             return (error.help(help), None);
         }
         if position == Position::Alone && matches!(self.others, Others::Asked) {

@@ -122,7 +122,7 @@ impl Structs<'_, '_> {
         let bound = generics.map(|generics| &generics.bound);
         let given = generics.map(|generics| &generics.given);
         let visibility = &network.visibility;
-        let mut inner = Vec::new();
+        let (mut inner, mut allowed) = (Vec::new(), None);
         let (mut declarations, mut parameters) = (Vec::new(), Vec::new());
         for field in fields {
             let (label, docs) = (&field.label, &field.docs);
@@ -134,6 +134,11 @@ impl Structs<'_, '_> {
                 FieldType::Layer { name, .. } => {
                     let layer = format_ident!("{name}");
                     (quote!(#krate::layers::#layer), Vec::new())
+                }
+                FieldType::Custom { path, .. } => {
+                    // A path to what is in scope, too, is as the user wrote it.
+                    allowed = Some(quote!(#[allow(unused_qualifications)]));
+                    (quote!(<#path as #krate::Definition>::Weights), Vec::new())
                 }
                 FieldType::Scope(members) => {
                     let element = self.fresh(name, label);
@@ -147,6 +152,7 @@ impl Structs<'_, '_> {
         }
         self.items.extend(quote! {
             #head
+            #allowed
             #[derive(::core::clone::Clone, ::core::fmt::Debug)]
             #visibility struct #name #declared { #(#declarations),* }
 
@@ -221,7 +227,7 @@ fn leaf(members: &Members) -> &[Field] {
 
 fn describe(field: &Field) -> String {
     match &field.of {
-        FieldType::Layer { text, .. } => format!(" `{text}`"),
+        FieldType::Layer { text, .. } | FieldType::Custom { text, .. } => format!(" `{text}`"),
         FieldType::Scope(Members::Fields(_)) => {
             format!(" The weights of `{}`.", field.label.unraw())
         }

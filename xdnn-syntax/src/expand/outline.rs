@@ -25,13 +25,13 @@ use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use xdnn_ir::{Literal, NetworkSpec, Node, Operation};
+use xdnn_ir::{Literal, NetworkSpec, Node, Operation, Scalar, Weight};
 
 use super::spec::{combine, degree, function, impls, literal, operand, word};
 use super::{Context, local};
 use crate::ast::Operator;
 use crate::diagnostic::Place;
-use crate::lower::{Argument, Calculation, CalculationKind, Form, Given, Open, Site, Size};
+use crate::lower::{Argument, Calculation, CalculationKind, Custom, Form, Given, Open, Site, Size};
 
 /// The trait impls of a network that was understood, but for some sizes.
 pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenStream {
@@ -128,7 +128,7 @@ impl<'c> Outline<'c> {
         }
     }
 
-    fn weights(&self, node: &Node) -> impl Iterator<Item = &'c xdnn_ir::Weight> + use<'c> {
+    fn weights(&self, node: &Node) -> impl Iterator<Item = &'c Weight> + use<'c> {
         let weights = self.spec.weights().get(node.weights.clone());
         weights.unwrap_or_default().iter()
     }
@@ -148,15 +148,73 @@ impl<'c> Outline<'c> {
             let dims = self.form(form);
             quote!(__xdnn::shape(#dims))
         });
-        let nodes = self.spec.nodes().iter().zip(&self.open.sites);
-        let steps = nodes.map(|(node, site)| self.step(node, site));
-        quote! {{
+        let nodes = || self.spec.nodes().iter().zip(&self.open.sites).enumerate();
+        let steps = nodes().map(|(i, (node, site))| self.step(i, node, site));
+        let outline = quote! {{
             use #krate::ir::written::*;
             __xdnn::Outline::new([#(#inputs),*], [#(#steps),*])
+        }};
+        let customs: Vec<_> = nodes()
+            .filter_map(|(i, (_, site))| site.custom.as_ref().map(|custom| (i, site, custom)))
+            .collect();
+        if customs.is_empty() {
+            return outline;
+        }
+        // The names of the user's layers stand outside of where `xdnn_ir::written` is imported.
+        let aliases = customs.iter().map(|(i, _, custom)| {
+            let (alias, path) = (alias(*i), &custom.path);
+            quote!(#[allow(unused_qualifications)] type #alias = #path;)
+        });
+        let name = local("__xdnn_ruled");
+        let ruled = customs.iter().map(|(i, site, custom)| {
+            let alias = alias(*i);
+            let arguments = self
+                .scalars(site, custom)
+                .into_iter()
+                .map(|(_, value)| value);
+            quote! {
+                let #name = match #name.read(#i) {
+                    ::core::option::Option::Some(shape) => {
+                        #name.with(#i, <#alias>::__xdnn_ruled(#(#arguments,)* shape))
+                    }
+                    ::core::option::Option::None => #name,
+                };
+            }
+        });
+        quote! {{
+            #(#aliases)*
+            let #name = #outline;
+            #(#ruled)*
+            #name
         }}
     }
 
-    fn step(&self, node: &Node, site: &'c Site) -> TokenStream {
+    /// The arguments of a layer of another crate: which [`xdnn_ir::Scalar`] each is, and its value.
+    fn scalars(&self, site: &'c Site, custom: &Custom) -> Vec<(TokenStream, TokenStream)> {
+        let fields = custom.definition.fields.iter().zip(&site.arguments);
+        let scalar = fields.map(|(field, argument)| {
+            let given = argument.as_ref().map(|argument| &argument.given);
+            let value = match given.and_then(Given::argument) {
+                Some(xdnn_ir::Argument::Int(value)) => Some(Scalar::Int(value)),
+                Some(xdnn_ir::Argument::Float(value)) => Some(Scalar::Float(value)),
+                Some(xdnn_ir::Argument::Bool(value)) => Some(Scalar::Bool(value)),
+                _ => field.default,
+            };
+            match (given.filter(|given| given.is_open()), value) {
+                (Some(given), _) => {
+                    let size = given.sizes().first().map(|placed| self.size(&placed.size));
+                    (quote!(Int), quote!(#size))
+                }
+                (None, Some(Scalar::Float(value))) => (quote!(Float), quote!(#value)),
+                (None, Some(Scalar::Bool(value))) => (quote!(Bool), quote!(#value)),
+                (None, Some(Scalar::Int(value))) => (quote!(Int), quote!(#value)),
+                (None, None) => (quote!(Int), quote!(0)),
+            }
+        });
+        scalar.collect()
+    }
+
+    fn step(&self, i: usize, node: &Node, site: &'c Site) -> TokenStream {
         let operands = node.operands.iter().map(|of| operand(*of));
         let (reads, degree) = (quote!(&[#(#operands),*]), degree(node.degree));
         let Operation::Layer(layer) = &node.operation else {
@@ -169,7 +227,9 @@ impl<'c> Outline<'c> {
                     let function = function(&of);
                     quote!(__xdnn::function(#function, #reads, #degree))
                 }
-                Operation::Layer(_) => TokenStream::new(),
+                Operation::Custom(_) | Operation::Layer(_) => self
+                    .custom(i, node, site, &reads, &degree)
+                    .unwrap_or_default(),
             };
         };
         let name = word(layer.name());
@@ -183,25 +243,70 @@ impl<'c> Outline<'c> {
             };
             quote!(#field: #value)
         });
-        let given = site.arguments.iter().flatten();
-        let sound = given.flat_map(|Argument { given, .. }| {
-            let open = given.sizes().iter().filter(|placed| placed.size.is_open());
-            open.map(move |placed| (self.integer(&placed.size), least(given)))
-        });
-        let sound = sound.map(|(integer, least)| quote!(&& #integer.is_at_least(#least)));
-        let weights = self.weights(node).map(|weight| {
-            let name = weight.name.strip_prefix(&*node.path);
-            name.map_or(&*weight.name, |name| name.trim_start_matches('.'))
-        });
+        let (sound, weights) = (self.sound(site), self.weight_names(node));
         quote! {
             __xdnn::layer(
                 Layer::#name(#name { #(#fields),* }),
-                true #(#sound)*,
+                #sound,
                 #reads,
                 #degree,
                 &[#(#weights),*],
             )
         }
+    }
+
+    /// A step that is a layer of another crate.
+    fn custom(
+        &self,
+        i: usize,
+        node: &Node,
+        site: &'c Site,
+        reads: &TokenStream,
+        degree: &TokenStream,
+    ) -> Option<TokenStream> {
+        let custom = site.custom.as_ref()?;
+        let (alias, name, krate) = (alias(i), site.name, self.krate);
+        let of = custom.definition.degree;
+        let (n, d) = (of.numerator(), of.denominator());
+        let (sound, weights) = (self.sound(site), self.weight_names(node));
+        let arguments = self.scalars(site, custom);
+        let arguments = arguments
+            .iter()
+            .map(|(variant, value)| quote!(__xdnn::Scalar::#variant(#value)));
+        Some(quote! {
+            __xdnn::custom(
+                __xdnn::Custom::written(
+                    #name,
+                    [#n, #d],
+                    __xdnn::Scalars::new([#(#arguments),*]),
+                    <#alias as #krate::Definition>::IMPLEMENTATION,
+                ),
+                #sound,
+                #reads,
+                #degree,
+                &[#(#weights),*],
+            )
+        })
+    }
+
+    /// Whether all arguments are sizes.
+    fn sound(&self, site: &'c Site) -> TokenStream {
+        let given = site.arguments.iter().flatten();
+        let sizes = given.flat_map(|Argument { given, .. }| {
+            let open = given.sizes().iter().filter(|placed| placed.size.is_open());
+            open.map(move |placed| (self.integer(&placed.size), least(given)))
+        });
+        let sound = sizes.map(|(integer, least)| quote!(&& #integer.is_at_least(#least)));
+        quote!(true #(#sound)*)
+    }
+
+    /// The names of the weights, without their paths.
+    fn weight_names(&self, node: &Node) -> Vec<&'c str> {
+        let name = |weight: &'c Weight| {
+            let name = weight.name.strip_prefix(&*node.path);
+            name.map_or(&*weight.name, |name| name.trim_start_matches('.'))
+        };
+        self.weights(node).map(name).collect()
     }
 
     /// The value of a field. `literal` is of its type, and has 1 in place of what only the compiler knows.
@@ -330,6 +435,11 @@ impl<'c> Outline<'c> {
         let list = calculations.list.iter().map(|of| calculation(&of.kind));
         (quote!([#(#list),*]), calculations.list.len())
     }
+}
+
+/// The type of the layer that node `i` is.
+fn alias(i: usize) -> Ident {
+    local(&format!("__XdnnLayer{i}"))
 }
 
 /// The least value of the sizes of an argument.

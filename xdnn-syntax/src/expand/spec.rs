@@ -118,6 +118,8 @@ fn node(node: &Node) -> TokenStream {
             let of = function(of);
             quote!(function(#path, #of, #tail))
         }
+        // Only const evaluation knows its shape, and such networks are outlines.
+        Operation::Custom(_) => TokenStream::new(),
     }
 }
 

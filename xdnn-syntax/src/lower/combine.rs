@@ -134,6 +134,7 @@ impl<'a> Lowerer<'a, '_> {
             operands: places.collect(),
             chain: block::chain(&self.calls),
             is_open: shape.is_none(),
+            custom: None,
         };
         Current::Value(self.node(
             site,

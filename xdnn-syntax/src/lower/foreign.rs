@@ -16,6 +16,7 @@ impl<'a> Lowerer<'a, '_> {
         step: &'a Step,
         call: &'a Call,
         declaration: &'a Declaration,
+        scope: &Scope<'_, 'a>,
         current: Current,
     ) -> Current {
         match declaration {
@@ -23,6 +24,7 @@ impl<'a> Lowerer<'a, '_> {
             Declaration::Block(chain) => {
                 self.labelled(step, |lowerer| lowerer.chain(call, chain, current))
             }
+            Declaration::Layer(definition) => self.custom(step, call, definition, scope, current),
             Declaration::Local => {
                 let name = call.key();
                 let error = Diagnostic::new(call.place(), format!("`{name}` cannot be a block"));
@@ -87,6 +89,7 @@ impl<'a> Lowerer<'a, '_> {
             operands: Vec::new(),
             chain: block::chain(&self.calls),
             is_open: input.shape.is_none(),
+            custom: None,
         };
         let operands = vec![input.operand];
         Current::Value(self.node(site, path, operation, operands, input.shape, degree))

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use syn::Attribute;
 
 use super::scope::text;
@@ -32,6 +32,11 @@ pub(crate) enum FieldType {
     /// A layer of this name, as it is written.
     Layer {
         name: &'static str,
+        text: String,
+    },
+    /// A layer of another place, by its path.
+    Custom {
+        path: TokenStream,
         text: String,
     },
     Scope(Members),

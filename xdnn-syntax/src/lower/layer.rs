@@ -54,10 +54,14 @@ impl<'a> Lowerer<'a, '_> {
         }
         let value = input.map(|input| self.apply(step, call, &built, &assigned, input));
         let weights = built.layer.weights(shape.unwrap_or(Shape::new([1])));
+        let of = FieldType::Layer {
+            name: built.layer.name(),
+            text: built.to_string(),
+        };
         self.weights(
             step,
             call,
-            &built,
+            of,
             weights.as_slice(),
             value.flatten().is_some(),
         );
@@ -152,6 +156,7 @@ impl<'a> Lowerer<'a, '_> {
             operands: Vec::new(),
             chain: block::chain(&self.calls),
             is_open: shape.is_none(),
+            custom: None,
         };
         Some(self.node(site, path, operation, vec![input.operand], shape, degree))
     }
@@ -206,11 +211,11 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// Adds the weights of a layer. They belong to the last node, unless that could not be added.
-    fn weights(
+    pub(super) fn weights(
         &mut self,
         step: &Step,
         call: &Call,
-        built: &Built,
+        of: FieldType,
         weights: &[(&'static str, Shape)],
         has_node: bool,
     ) {
@@ -218,8 +223,11 @@ impl<'a> Lowerer<'a, '_> {
             return;
         }
         let Some(label) = &step.label else {
-            let name = built.layer.name();
-            let short = short_label(name);
+            let name = match &of {
+                FieldType::Layer { name, .. } => (*name).to_owned(),
+                _ => call.key(),
+            };
+            let short = short_label(name.rsplit("::").next().unwrap_or(&name));
             let parentheses = if call.arguments.is_some() {
                 "(…)"
             } else {
@@ -238,14 +246,7 @@ impl<'a> Lowerer<'a, '_> {
             return;
         };
         let path = self.frames.join(&text(label));
-        self.add(
-            label,
-            step.docs.clone(),
-            FieldType::Layer {
-                name: built.layer.name(),
-                text: built.to_string(),
-            },
-        );
+        self.add(label, step.docs.clone(), of);
         if !has_node {
             return;
         }

@@ -6,6 +6,7 @@
 
 mod block;
 mod combine;
+mod custom;
 mod evaluate;
 mod foreign;
 mod labels;
@@ -27,7 +28,7 @@ use crate::declaration::Declarations;
 use crate::diagnostic::{Collector, Diagnostic, Place};
 
 pub(crate) use labels::{Field, FieldType, Members};
-pub(crate) use open::{Argument, Open, Site};
+pub(crate) use open::{Argument, Custom, Open, Site};
 use scope::Scope;
 pub(crate) use size::{Calculation, CalculationKind, Form, Given, Size};
 
@@ -382,7 +383,7 @@ impl<'a> Lowerer<'a, '_> {
             return self.layer(step, call, scope, current);
         }
         match self.declarations.get(&call.key()) {
-            Some(declaration) => self.foreign(step, call, declaration, current),
+            Some(declaration) => self.foreign(step, call, declaration, scope, current),
             None if own => self.layer(step, call, scope, current),
             None => self.unknown(step),
         }

@@ -1,6 +1,11 @@
 //! What only the compiler knows of a network, and where its messages belong.
 
+use std::rc::Rc;
+
+use proc_macro2::TokenStream;
+
 use super::size::{Form, Given, PlacedSize};
+use crate::attribute::Definition;
 use crate::diagnostic::{Diagnostic, Place};
 
 /// A network some of whose sizes only the compiler knows.
@@ -26,6 +31,15 @@ pub(crate) struct Site {
     pub chain: Option<String>,
     /// Whether only the compiler knows the shape of the result.
     pub is_open: bool,
+    /// The layer of another place that it is.
+    pub custom: Option<Custom>,
+}
+
+/// A layer of another place.
+pub(crate) struct Custom {
+    /// Its type.
+    pub path: TokenStream,
+    pub definition: Rc<Definition>,
 }
 
 impl Site {
@@ -63,6 +77,16 @@ impl Open {
 
     /// What to say where there is no compiler to ask.
     pub(crate) fn refusal(&self) -> Option<Diagnostic> {
+        if let Some(site) = self.sites.iter().find(|site| site.custom.is_some()) {
+            let name = site.name;
+            let error = Diagnostic::new(
+                site.place,
+                format!("only the compiler knows the shapes of `{name}`"),
+            );
+            return Some(
+                error.note("this is checked as text, without the crate that the layer belongs to"),
+            );
+        }
         let inputs = self.inputs.iter().flat_map(Form::open_dims);
         let output = self.output.iter().flat_map(Form::open_dims);
         let mut sizes = inputs.chain(self.sizes_of_layers()).chain(output);

@@ -144,7 +144,7 @@ impl Given {
     }
 
     /// The argument, with 1 in place of what only the compiler knows. `None` where there are too many sizes.
-    pub(super) fn argument(&self) -> Option<Argument> {
+    pub(crate) fn argument(&self) -> Option<Argument> {
         match self {
             Self::Int(placed) => Some(Argument::Int(placed.size.or_one())),
             Self::Ints(list) | Self::Dims(list) => {

@@ -85,6 +85,7 @@ pub(super) fn forward(
                 _ => *x,
             },
             (Operation::Function(function), [x]) => function::function(graph, function, *x)?,
+            (Operation::Custom(of), [x]) => crate::custom::custom(graph, of, *x, weights)?,
             (Operation::Layer(layer), [x]) => {
                 let site = Site {
                     graph,
