@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use generate::Generator;
+use judge::Seen;
 use mutate::Fault;
 use numbers::Numbers;
 use xdnn::ir::{Combine, Degree, Layer, NetworkSpec, Signature};
@@ -33,6 +34,8 @@ use xdnn::ir::{Combine, Degree, Layer, NetworkSpec, Signature};
 #[derive(Default)]
 struct Tally {
     accepted: usize,
+    /// Those accepted of which no point that was tried shows anything.
+    undecided: usize,
     rejected: usize,
     unsound: Vec<String>,
     falsely_rejected: BTreeMap<String, Vec<String>>,
@@ -133,8 +136,12 @@ impl Tally {
     fn accept(&mut self, spec: &NetworkSpec, source: &str, numbers: &mut Numbers) {
         self.accepted += 1;
         self.see(spec);
-        if let Err(evidence) = judge::accepted(spec, numbers) {
-            self.unsound.push(format!("{source}\n{spec}{evidence}"));
+        match judge::accepted(spec, numbers) {
+            Ok(Seen::Right) => {}
+            Ok(Seen::Nothing) => self.undecided += 1,
+            Ok(Seen::Wrong(evidence)) | Err(evidence) => {
+                self.unsound.push(format!("{source}\n{spec}{evidence}"));
+            }
         }
     }
 
@@ -164,6 +171,7 @@ impl Tally {
 
     fn with(mut self, other: Self) -> Self {
         self.accepted += other.accepted;
+        self.undecided += other.undecided;
         self.rejected += other.rejected;
         self.unsound.extend(other.unsound);
         self.steps.extend(other.steps);
@@ -184,6 +192,7 @@ impl Tally {
             println!("unsound: {network}\n");
         }
         println!("refused: {:?}", self.faults);
+        println!("accepted, and nothing to see: {}", self.undecided);
         for (class, sources) in &self.falsely_rejected {
             let shortest = sources.iter().min_by_key(|source| source.len());
             println!(
@@ -201,6 +210,7 @@ impl Tally {
         );
         assert_eq!(self.accepted + self.rejected, networks);
         assert!(self.unsound.is_empty());
+        assert!(self.undecided * 1000 <= networks, "{}", self.undecided);
         assert!(
             falsely_rejected * 100 <= self.rejected,
             "{falsely_rejected} of {}",

@@ -4,7 +4,6 @@ use xdnn::ir::{Argument, Combine, Degree, Layer, ParameterKind, Shape, Signature
 
 use super::network::{Call, Network, Step, output};
 use super::numbers::Numbers;
-use super::{judge, text};
 
 /// No value has more elements a sample, and no tensor of weights has more of them.
 const LARGEST: usize = 64;
@@ -94,14 +93,14 @@ impl Generator<'_> {
         })
     }
 
-    /// `product(norm -> layer, …)`: the layer reads a value of degree 0. Gates that are constant are none.
+    /// `product(norm -> layer, …)`: the layer reads a value of degree 0.
     fn gate(&mut self, call: Call) -> Option<Step> {
         let input = call.input;
         let norm = self.normaliser(input)?;
         let end = call.output()?;
         let mut gate = vec![Step::Layer(norm), Step::Layer(call)];
         gate.extend(self.adapt(end, input)?);
-        self.is_alive(&gate, input).then_some(Step::Combine {
+        Some(Step::Combine {
             combine: Combine::Product,
             operands: vec![gate, vec![identity(input)?]],
         })
@@ -115,11 +114,6 @@ impl Generator<'_> {
             let zero = call.layer()?.degree(Degree::ONE).ok()? == Degree::ZERO;
             (zero && call.output()? == input).then_some(call)
         })
-    }
-
-    fn is_alive(&mut self, flow: &[Step], input: Shape) -> bool {
-        let alone = xdnn_syntax::check_str(&text::text(&Network::of(flow, input), 0, false));
-        alone.is_ok_and(|spec| judge::is_alive(&spec, self.numbers))
     }
 
     pub fn signature(&mut self) -> &'static Signature {

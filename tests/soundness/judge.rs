@@ -24,20 +24,47 @@ const FACTORS: [f64; 10] = [
 /// What powers, exponentials and logarithms round. Whatever breaks homogeneity is off by percents at one of the factors.
 const TOLERANCE: f64 = 1e-9;
 
-/// Checks an accepted network: `F(a·x) = a^k·F(x)`, `F(0) = 0`, and attributions that add up to the output.
-pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<(), String> {
+/// What a network shows at a point.
+pub enum Seen {
+    Right,
+    /// It jumps there, or its values are too large to compute with, so that rounding decides.
+    Nothing,
+    Wrong(String),
+}
+
+/// Looks at an accepted network: `F(a·x) = a^k·F(x)`, `F(0) = 0`, and attributions that add up to the output.
+pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<Seen, String> {
     let k = spec.degree().ok_or("it has no degree")?.to_f64();
     let weights = weights(spec, numbers);
+    let mut seen = Seen::Nothing;
     for _ in 0..2 {
         let x = sample(spec, numbers);
         let target = numbers.below(spec.output_shape().elements());
         let measured = Measured::new(spec, &weights, x, target)?;
-        if measured.evidence(k, 0.0).is_some() {
-            let noise = noise(spec, &weights, &measured, numbers)?;
-            measured.evidence(k, noise).map_or(Ok(()), Err)?;
+        if measured.evidence(k, 0.0).is_none() {
+            seen = Seen::Right;
+        } else if !overflows(spec, &weights, &measured.x)?
+            && let Some(noise) = noise(spec, &weights, &measured, numbers)?
+        {
+            match measured.evidence(k, noise) {
+                Some(evidence) => return Ok(Seen::Wrong(evidence)),
+                None => seen = Seen::Right,
+            }
         }
     }
-    Ok(())
+    Ok(seen)
+}
+
+/// Whether a value on the way is so large that a few products of it are no numbers any more.
+fn overflows(spec: &NetworkSpec, weights: &[Vec<f64>], x: &[Vec<f64>]) -> Result<bool, String> {
+    let mut graph = Graph::build(spec, Task::Forward, 1).map_err(|error| error.to_string())?;
+    let nodes = graph.nodes().map_err(|error| error.to_string())?;
+    let values = nodes.iter().map(|node| node.value).collect();
+    graph.set_outputs(values);
+    let values = run(&mut graph, weights, x, &[1.0], 0)?;
+    Ok(values
+        .iter()
+        .any(|value| value.iter().any(|v| v.abs() > 1e50)))
 }
 
 /// `F(a·x)` for every factor `a`, and the attributions of one output.
@@ -153,13 +180,13 @@ fn fits(one: &[f64], scaled: &[f64], a: f64, k: f64, noise: f64) -> bool {
 
 /// What is left of a value that cancels, such as `x - cbrt(x³)`, is its rounding: how far the output moves when the inputs
 /// are off by some roundings, and a thousand times that. A jump, such as that of a norm at a constant value, may take many
-/// tries to show.
+/// tries to show. `None` where rounding moves the output by so much that it must jump.
 fn noise(
     spec: &NetworkSpec,
     weights: &[Vec<f64>],
     measured: &Measured,
     numbers: &mut Numbers,
-) -> Result<f64, String> {
+) -> Result<Option<f64>, String> {
     let mut noise: f64 = 1e-15; // of inputs of the size 1
     for _ in 0..100 {
         let mut moved = measured.x.clone();
@@ -173,9 +200,8 @@ fn noise(
             .map(|(y, one)| (y - one).abs());
         noise = moves.fold(noise, f64::max);
     }
-    // Where rounding moves an output by that much it jumps, and there is nothing to see at this x.
     let jumps = noise > 1e-6 * largest(&measured.one).max(1e-9);
-    Ok(if jumps { f64::INFINITY } else { 1e3 * noise })
+    Ok((!jumps).then_some(1e3 * noise))
 }
 
 fn largest(row: &[f64]) -> f64 {

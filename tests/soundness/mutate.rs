@@ -26,8 +26,15 @@ impl Fault {
 
 /// Puts a fault into the network, and says which. `None` where there is no place for it.
 pub fn mutate(network: &mut Network, fault: Fault, generator: &mut Generator) -> Option<String> {
-    let mut places = 0;
-    network.visit_mut(&mut |_| places += 1);
+    // What a constant gate reads is nothing that a fault shows in.
+    let (mut places, mut gates) = (0, Vec::new());
+    network.visit_mut(&mut |step| {
+        places += 1;
+        gates.extend(step.gate().cloned());
+    });
+    if !gates.iter().all(|gate| generator.is_alive(gate)) {
+        return None;
+    }
     let start = generator.numbers.below(places.max(1));
     for place in (start..places).chain(0..start) {
         let (mut at, mut said) = (0, None);
@@ -147,6 +154,16 @@ fn refused(call: &Call) -> bool {
 }
 
 impl Generator<'_> {
+    /// Whether what comes out of these steps alone depends on what flows in.
+    fn is_alive(&mut self, flow: &[Step]) -> bool {
+        let Some(Step::Layer(first)) = flow.first() else {
+            return true;
+        };
+        let alone = text::text(&Network::of(flow, first.input), 0, false);
+        let alone = xdnn_syntax::check_str(&alone);
+        alone.is_ok_and(|spec| judge::is_alive(&spec, self.numbers))
+    }
+
     /// Whether the rules refuse the layer, and it is a fault where values of both signs reach it: the softmax of one element
     /// is constant.
     fn breaks(&mut self, call: &Call) -> bool {

@@ -90,6 +90,14 @@ impl Step {
         }
     }
 
+    /// The first factor of a product: what a layer that is legal at degree 0 only stands in.
+    pub fn gate(&self) -> Option<&Vec<Step>> {
+        match self {
+            Self::Combine { combine, operands } if *combine == Combine::Product => operands.first(),
+            _ => None,
+        }
+    }
+
     pub fn has_weights(&self) -> bool {
         match self {
             Self::Layer(call) => call.has_weights(),
