@@ -57,7 +57,7 @@ impl Place {
     }
 
     /// Spans cannot be compared on stable Rust, but their debugging text holds their position.
-    fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         format!("{:?}-{:?}", self.start, self.end)
     }
 }

@@ -41,8 +41,7 @@ pub struct Step {
 
 /// A layer. `sound` says whether all arguments are sizes.
 pub const fn layer(
-    layer: Layer,
-    sound: bool,
+    (layer, sound): (Layer, bool),
     operands: &'static [Operand],
     degree: Option<Degree>,
     weights: &'static [&'static str],
@@ -134,8 +133,17 @@ pub struct Outline<const I: usize, const N: usize, const W: usize> {
     inputs: [Option<Shape>; I],
     steps: [Step; N],
     shapes: [Option<Shape>; N],
-    /// Whether the rules accept a step: what they say is asked for again only where they do not.
-    accepted: [bool; N],
+    /// What the rules say about each step. `None` where another check says what is wrong.
+    results: [Option<Result<Shape, Fault>>; N],
+}
+
+/// An outline without its lengths: checks that are generic take the compiler several times as long.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'o> {
+    inputs: &'o [Option<Shape>],
+    steps: &'o [Step],
+    shapes: &'o [Option<Shape>],
+    results: &'o [Option<Result<Shape, Fault>>],
 }
 
 impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
@@ -145,7 +153,7 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
             inputs,
             steps,
             shapes: [None; N],
-            accepted: [false; N],
+            results: [None; N],
         };
         outline.from(0)
     }
@@ -154,17 +162,31 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     const fn from(mut self, node: usize) -> Self {
         let mut i = node;
         while i < N {
-            self.shapes[i] = match self.result(i) {
-                Some(Ok(shape)) => {
-                    self.accepted[i] = true;
-                    Some(shape)
-                }
-                Some(Err(fault)) => self.plausible(i, &fault),
-                None => None,
-            };
+            if let Some(operands) = self.operands(i) {
+                let operands = operands.split_at(self.steps[i].operands.len()).0;
+                self.results[i] = self.steps[i].result(operands);
+                self.shapes[i] = match self.results[i] {
+                    Some(Ok(shape)) => Some(shape),
+                    Some(Err(fault)) => plausible(&self.steps[i].operation, operands, &fault),
+                    None => None,
+                };
+            }
             i += 1;
         }
         self
+    }
+
+    /// The shapes that a step reads, and 1s behind them.
+    const fn operands(&self, node: usize) -> Option<[Shape; W]> {
+        let (operands, mut shapes, mut i) = (self.steps[node].operands, [Shape::new([]); W], 0);
+        while i < operands.len() {
+            match self.view().shape_of(operands[i]) {
+                Some(shape) => shapes[i] = shape,
+                None => return None,
+            }
+            i += 1;
+        }
+        Some(shapes)
     }
 
     /// The shape that a layer of another crate reads. `None` where another check says what is wrong.
@@ -182,6 +204,30 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
         self.from(node)
     }
 
+    /// What checks and the specification look at.
+    pub const fn view(&self) -> View<'_> {
+        View {
+            inputs: &self.inputs,
+            steps: &self.steps,
+            shapes: &self.shapes,
+            results: &self.results,
+        }
+    }
+}
+
+impl Step {
+    /// What the rules say. `None` where another check says what is wrong.
+    const fn result(&self, operands: &[Shape]) -> Option<Result<Shape, Fault>> {
+        match (&self.operation, self.ruled) {
+            _ if !self.sound => None,
+            (Operation::Custom(_), None) => None,
+            (Operation::Custom(_), Some(ruled)) => Some(ruled.output),
+            (operation, _) => Some(operation.output(operands)),
+        }
+    }
+}
+
+impl View<'_> {
     /// An input of the specification. What is not known has no dimensions.
     pub const fn input(&self, i: usize, name: &'static str) -> Input {
         Input {
@@ -192,7 +238,7 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
 
     /// A node of the specification.
     pub const fn node(&self, i: usize, path: &'static str, weights: Range<usize>) -> Node {
-        let step = self.steps[i];
+        let step = &self.steps[i];
         Node {
             path: Cow::Borrowed(path),
             operation: step.operation,
@@ -218,8 +264,8 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     /// The weights of a step by its rules.
     const fn weights(&self, node: usize) -> Option<Weights> {
         let step = &self.steps[node];
-        match (step.operation, self.operands(node), step.ruled) {
-            (Operation::Layer(layer), Some(shapes), _) => Some(layer.weights(shapes[0])),
+        match (step.operation, self.shape_of(step.operands[0]), step.ruled) {
+            (Operation::Layer(layer), Some(input), _) => Some(layer.weights(input)),
             (Operation::Custom(_), _, Some(ruled)) => Some(ruled.weights),
             _ => None,
         }
@@ -229,51 +275,6 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
         match operand {
             Operand::Input(i) => self.inputs[i],
             Operand::Node(i) => self.shapes[i],
-        }
-    }
-
-    /// The shapes that a step reads, and 1s behind them.
-    const fn operands(&self, node: usize) -> Option<[Shape; W]> {
-        let (operands, mut shapes, mut i) = (self.steps[node].operands, [Shape::new([]); W], 0);
-        while i < operands.len() {
-            match self.shape_of(operands[i]) {
-                Some(shape) => shapes[i] = shape,
-                None => return None,
-            }
-            i += 1;
-        }
-        Some(shapes)
-    }
-
-    /// What the rules say about a step. `None` where another check says what is wrong.
-    const fn result(&self, node: usize) -> Option<Result<Shape, Fault>> {
-        let step = &self.steps[node];
-        if let (true, Some(shape)) = (self.accepted[node], self.shapes[node]) {
-            return Some(Ok(shape));
-        }
-        match self.operands(node) {
-            Some(shapes) if step.sound => {
-                if let Operation::Custom(_) = step.operation {
-                    return match step.ruled {
-                        Some(ruled) => Some(ruled.output),
-                        None => None,
-                    };
-                }
-                let shapes = shapes.split_at(step.operands.len()).0;
-                Some(step.operation.output(shapes))
-            }
-            _ => None,
-        }
-    }
-
-    const fn plausible(&self, node: usize, fault: &Fault) -> Option<Shape> {
-        let step = &self.steps[node];
-        match self.operands(node) {
-            Some(shapes) => {
-                let shapes = shapes.split_at(step.operands.len()).0;
-                plausible(&step.operation, shapes, fault)
-            }
-            None => None,
         }
     }
 
@@ -352,60 +353,58 @@ pub const fn check_shape<const RANK: usize>(dims: [Integer; RANK]) {
     }
 }
 
-/// Panics if the rules refuse the step and blame `site`.
+/// Panics if the rules refuse one of the steps that a call makes and blame `site`.
 #[track_caller]
-pub const fn check_site<const I: usize, const N: usize, const W: usize>(
-    outline: &Outline<I, N, W>,
-    node: usize,
-    site: Site,
-    name: &str,
-    chain: &str,
-) {
-    if let Some(Err(fault)) = outline.result(node)
-        && site.is_blamed_for(&fault)
-    {
-        refuse(&fault.explain(name), chain);
+pub const fn check_site(outline: &View<'_>, nodes: &[usize], site: Site, name: &str, chain: &str) {
+    let mut i = 0;
+    while i < nodes.len() {
+        if let Some(Err(fault)) = outline.results[nodes[i]]
+            && site.is_blamed_for(&fault)
+        {
+            refuse(&fault.explain(name), chain);
+        }
+        i += 1;
     }
 }
 
-/// Panics if the rules refuse the step and blame none of `sites`, or find another degree or other weights than the
-/// macro.
+/// Panics if the rules refuse one of the steps that a call makes and blame none of `sites`, or find another degree or other
+/// weights than the macro.
 #[track_caller]
-pub const fn check<const I: usize, const N: usize, const W: usize>(
-    outline: &Outline<I, N, W>,
-    node: usize,
-    sites: &[Site],
-    name: &str,
-    chain: &str,
-) {
-    match outline.result(node) {
-        Some(Err(fault)) => {
-            let mut i = 0;
-            while i < sites.len() {
-                if sites[i].is_blamed_for(&fault) {
-                    return;
-                }
-                i += 1;
+pub const fn check(outline: &View<'_>, nodes: &[usize], sites: &[Site], name: &str, chain: &str) {
+    let mut i = 0;
+    while i < nodes.len() {
+        match outline.results[nodes[i]] {
+            Some(Err(fault)) if !is_blamed(sites, &fault) => refuse(&fault.explain(name), chain),
+            Some(Ok(_)) if !outline.is_as_foreseen(nodes[i]) => {
+                let headline = "the degree or the weights of `{}` depend on a constant";
+                refuse(
+                    &Explanation::new(text(headline, &[Part::Str(name)]))
+                        .note(text("the macro must know both, and does not know the constants of your crate", &[]))
+                        .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[])),
+                    chain,
+                );
             }
-            refuse(&fault.explain(name), chain);
+            _ => {}
         }
-        Some(Ok(_)) if !outline.is_as_foreseen(node) => {
-            let headline = "the degree or the weights of `{}` depend on a constant";
-            refuse(
-                &Explanation::new(text(headline, &[Part::Str(name)]))
-                    .note(text("the macro must know both, and does not know the constants of your crate", &[]))
-                    .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[])),
-                chain,
-            );
-        }
-        _ => {}
+        i += 1;
     }
+}
+
+const fn is_blamed(sites: &[Site], fault: &Fault) -> bool {
+    let mut i = 0;
+    while i < sites.len() {
+        if sites[i].is_blamed_for(fault) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// Panics if the network returns another shape than it declares.
 #[track_caller]
-pub const fn check_output<const I: usize, const N: usize, const W: usize>(
-    outline: &Outline<I, N, W>,
+pub const fn check_output(
+    outline: &View<'_>,
     name: &str,
     output: Operand,
     declared: Option<Shape>,

@@ -4,13 +4,15 @@
 //! ```text
 //! const _: () = {                                     // so that `cargo check` looks, too
 //!     const __XDNN_SIZES: &[Integer; 2] = &[…];
-//!     const __XDNN_OUTLINE: &Outline<1, 2, 1> = &Outline::new([…], […]);
+//!     const __XDNN_WHOLE: &Outline<1, 2, 1> = &Outline::new([…], […]);
+//!     const __XDNN_OUTLINE: &View = &__XDNN_WHOLE.view();
 //!     const _: () = __xdnn::check(__XDNN_OUTLINE, 0, …);     // each with the span of what it looks at
 //! };
 //! impl<const CLASSES: usize> Network for Net<CLASSES> {
 //!     const SPEC: &'static NetworkSpec = {
 //!         let __xdnn_sizes = &[…];
-//!         let __xdnn_outline = &Outline::new([…], […]);
+//!         let __xdnn_whole = &Outline::new([…], […]);
+//!         let __xdnn_outline = &__xdnn_whole.view();
 //!         __xdnn::check(__xdnn_outline, 0, …);
 //!         &NetworkSpec { … }
 //!     };
@@ -25,7 +27,7 @@ use std::rc::Rc;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use xdnn_ir::{Literal, NetworkSpec, Node, Operation, Scalar, Weight};
+use xdnn_ir::{Layer, Literal, NetworkSpec, Node, Operation, Scalar, Weight};
 
 use super::spec::{combine, degree, function, impls, literal, operand, word};
 use super::{Context, local};
@@ -62,6 +64,32 @@ struct Outline<'c> {
     calculations: RefCell<Calculations<'c>>,
 }
 
+/// Every layer once, however many steps are the same.
+#[derive(Default)]
+struct Layers {
+    list: Vec<TokenStream>,
+    positions: HashMap<String, usize>,
+}
+
+impl Layers {
+    /// The name of the list of layers.
+    fn name() -> Ident {
+        local("__xdnn_layers")
+    }
+
+    fn position<'c>(&mut self, outline: &Outline<'c>, layer: &Layer, site: &'c Site) -> usize {
+        // Sizes of the same text are the same: all names mean what they mean around the network.
+        let mut key = format!("{layer:?}");
+        for argument in site.arguments.iter().flatten() {
+            key += &format!(", {}", argument.given);
+        }
+        *self.positions.entry(key).or_insert_with(|| {
+            self.list.push(outline.layer(layer, site));
+            self.list.len() - 1
+        })
+    }
+}
+
 /// Every calculation once, however many steps use its value.
 #[derive(Default)]
 struct Calculations<'c> {
@@ -75,6 +103,7 @@ impl<'c> Outline<'c> {
         let (krate, cfg) = (self.krate, &context.cfg);
         let defaults = context.generics.defaults.as_ref()?;
         let (name, of, value) = (&self.outline, self.of(), self.value());
+        let whole = local("__XDNN_WHOLE");
         let checks = self.checks();
         let (sizes, (list, n)) = (&self.sizes, self.calculations());
         Some(quote! {
@@ -84,7 +113,8 @@ impl<'c> Outline<'c> {
                 #defaults
                 const #sizes: &[__xdnn::Integer; #n] = &#list;
                 #[allow(clippy::large_stack_arrays, long_running_const_eval)]
-                const #name: &#of = &#value;
+                const #whole: &#of = &#value;
+                const #name: &__xdnn::View<'_> = &#whole.view();
                 #(const _: () = #checks;)*
             };
         })
@@ -94,6 +124,7 @@ impl<'c> Outline<'c> {
     fn expression(&self) -> TokenStream {
         let (krate, spec, outline) = (self.krate, self.spec, &self.outline);
         let (name, of, value) = (&*spec.name, self.of(), self.value());
+        let whole = local("__xdnn_whole");
         let checks = self.checks();
         let (sizes, (list, n)) = (&self.sizes, self.calculations());
         let inputs = spec.inputs().iter().enumerate().map(|(i, input)| {
@@ -115,7 +146,8 @@ impl<'c> Outline<'c> {
             {
                 use #krate::__private::outline as __xdnn;
                 let #sizes: &[__xdnn::Integer; #n] = &#list;
-                let #outline: &#of = &#value;
+                let #whole: &#of = &#value;
+                let #outline = &#whole.view();
                 #(#checks;)*
                 &#krate::ir::NetworkSpec {
                     name: ::std::borrow::Cow::Borrowed(#name),
@@ -148,10 +180,16 @@ impl<'c> Outline<'c> {
             let dims = self.form(form);
             quote!(__xdnn::shape(#dims))
         });
+        let inputs: Vec<_> = inputs.collect(); // the compiler looks for unknown names in the order of the source
         let nodes = || self.spec.nodes().iter().zip(&self.open.sites).enumerate();
-        let steps = nodes().map(|(i, (node, site))| self.step(i, node, site));
+        let mut layers = Layers::default();
+        let steps: Vec<_> = nodes()
+            .map(|(i, (node, site))| self.step(i, node, site, &mut layers))
+            .collect();
+        let (list, n, name) = (&layers.list, layers.list.len(), Layers::name());
         let outline = quote! {{
             use #krate::ir::written::*;
+            let #name: [(Layer, bool); #n] = [#(#list),*];
             __xdnn::Outline::new([#(#inputs),*], [#(#steps),*])
         }};
         let customs: Vec<_> = nodes()
@@ -214,7 +252,7 @@ impl<'c> Outline<'c> {
         scalar.collect()
     }
 
-    fn step(&self, i: usize, node: &Node, site: &'c Site) -> TokenStream {
+    fn step(&self, i: usize, node: &Node, site: &'c Site, layers: &mut Layers) -> TokenStream {
         let operands = node.operands.iter().map(|of| operand(*of));
         let (reads, degree) = (quote!(&[#(#operands),*]), degree(node.degree));
         let Operation::Layer(layer) = &node.operation else {
@@ -232,6 +270,13 @@ impl<'c> Outline<'c> {
                     .unwrap_or_default(),
             };
         };
+        let weights = self.weight_names(node);
+        let (name, i) = (Layers::name(), layers.position(self, layer, site));
+        quote!(__xdnn::layer(#name[#i], #reads, #degree, &[#(#weights),*]))
+    }
+
+    /// A layer, and whether all its arguments are sizes.
+    fn layer(&self, layer: &Layer, site: &'c Site) -> TokenStream {
         let name = word(layer.name());
         let fields = layer.fields().into_iter().zip(&site.arguments);
         let fields = fields.map(|((field, value), argument)| {
@@ -243,16 +288,8 @@ impl<'c> Outline<'c> {
             };
             quote!(#field: #value)
         });
-        let (sound, weights) = (self.sound(site), self.weight_names(node));
-        quote! {
-            __xdnn::layer(
-                Layer::#name(#name { #(#fields),* }),
-                #sound,
-                #reads,
-                #degree,
-                &[#(#weights),*],
-            )
-        }
+        let sound = self.sound(site);
+        quote!((Layer::#name(#name { #(#fields),* }), #sound))
     }
 
     /// A step that is a layer of another crate.
@@ -337,9 +374,9 @@ impl<'c> Outline<'c> {
         for form in self.open.inputs.iter().chain(&self.open.output) {
             self.check_form(form, &mut checks);
         }
-        let sites = self.open.sites.iter().enumerate();
-        for (i, site) in sites.filter(|(_, site)| site.is_open) {
+        for (nodes, site) in self.open_sites() {
             let (name, chain) = (site.name, site.chain.as_deref().unwrap_or_default());
+            let nodes = quote!(&[#(#nodes),*]);
             let mut parts = Vec::new();
             for Argument { name, place, given } in site.arguments.iter().flatten() {
                 for placed in given.sizes() {
@@ -351,11 +388,11 @@ impl<'c> Outline<'c> {
                 parts.push((quote!(__xdnn::Site::Operand(#n)), *place));
             }
             for (part, place) in &parts {
-                let check = quote!(__xdnn::check_site(#outline, #i, #part, #name, #chain));
+                let check = quote!(__xdnn::check_site(#outline, #nodes, #part, #name, #chain));
                 checks.push(place.around(check));
             }
             let parts = parts.iter().map(|(part, _)| part);
-            let check = quote!(__xdnn::check(#outline, #i, &[#(#parts),*], #name, #chain));
+            let check = quote!(__xdnn::check(#outline, #nodes, &[#(#parts),*], #name, #chain));
             checks.push(site.place.around(check));
         }
         if let Some(form) = &self.open.output {
@@ -367,6 +404,24 @@ impl<'c> Outline<'c> {
             checks.push(form.place.around(check));
         }
         checks
+    }
+
+    /// What only the compiler can check: each call once, with all nodes that repetitions make of it.
+    fn open_sites(&self) -> Vec<(Vec<usize>, &'c Site)> {
+        let (mut list, mut positions) = (Vec::<(Vec<usize>, &Site)>::new(), HashMap::new());
+        for (i, site) in self.open.sites.iter().enumerate() {
+            if site.is_open {
+                let arguments = site.arguments.iter().flatten();
+                let arguments: Vec<_> = arguments.map(|of| of.given.to_string()).collect();
+                let key = (site.place.key(), &site.chain, arguments);
+                let position = *positions.entry(key).or_insert_with(|| {
+                    list.push((Vec::new(), site));
+                    list.len() - 1
+                });
+                list[position].0.push(i);
+            }
+        }
+        list
     }
 
     fn check_form(&self, form: &'c Form, checks: &mut Vec<TokenStream>) {
