@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use xdnn_ir::{Custom, NetworkSpec, Node, Scalar, Shape};
 
 use crate::backend::reference::execute;
-use crate::error::{Evidence, invalid};
+use crate::error::{DegreeEvidence, invalid};
 use crate::graph::{Graph, Value};
 use crate::ops::Leaf;
 use crate::{Error, Parameters, Result, Seed};
@@ -181,7 +181,7 @@ fn verify_one(node: &Node, custom: &Custom, input: Shape, weights: &[Shape]) -> 
                 off > bound || off.is_nan()
             });
             if let Some(i) = wrong {
-                return Err(Error::DegreeRefuted(Box::new(Evidence {
+                return Err(Error::DegreeRefuted(Box::new(DegreeEvidence {
                     layer: custom.to_string(),
                     path: node.path.to_string(),
                     degree: custom.degree,

@@ -260,7 +260,7 @@ pub enum Error {
 
     /// A layer of another crate does not have the degree that its crate declares.
     #[error(transparent)]
-    DegreeRefuted(Box<Evidence>),
+    DegreeRefuted(Box<DegreeEvidence>),
 
     /// A layer of another crate cannot be built.
     #[error("layer `{layer}` of another crate: {cause}")]
@@ -284,7 +284,7 @@ pub enum Error {
     at(path), expected(*factor, *degree, *at_one)
 )]
 #[non_exhaustive]
-pub struct Evidence {
+pub struct DegreeEvidence {
     /// The layer, with its arguments.
     pub layer: String,
     /// The path of its node.

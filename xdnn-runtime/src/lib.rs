@@ -28,7 +28,7 @@ pub use custom::CustomLayer;
 #[doc(hidden)]
 pub use custom::Definition;
 pub use device::Device;
-pub use error::{Error, Evidence, Result};
+pub use error::{DegreeEvidence, Error, Result};
 pub use graph::{Graph, Task};
 pub use inputs::Inputs;
 pub use model::{DynamicModel, Model};

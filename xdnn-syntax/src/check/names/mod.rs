@@ -2,16 +2,19 @@
 //!
 //! The walk follows the source, not the calls, so that a mistake in a block is found once, called or not.
 
+mod foreign;
+mod unknown;
+
 use std::collections::{HashMap, HashSet};
 
 use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt as _;
 use xdnn_ir::message::{aliases, refusals};
-use xdnn_ir::{Layer, ParameterKind, Signature};
+use xdnn_ir::{ParameterKind, Signature};
 
 use crate::arguments;
 use crate::ast::{Block, Body, Call, Expr, ExprKind, Flow, Item, Kind, Network, Operands, Step};
-use crate::declaration::{Declaration, Declarations, key};
+use crate::declaration::Declarations;
 use crate::diagnostic::{Collector, Diagnostic};
 use crate::suggest;
 
@@ -123,40 +126,6 @@ enum Position {
     /// Behind `->`.
     Later,
 }
-
-/// Macros that are everywhere, and are no functions of a network.
-const MACROS_OF_STD: [&str; 30] = [
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "cfg",
-    "column",
-    "compile_error",
-    "dbg",
-    "debug_assert",
-    "env",
-    "eprint",
-    "eprintln",
-    "file",
-    "format",
-    "format_args",
-    "include",
-    "include_bytes",
-    "include_str",
-    "line",
-    "matches",
-    "module_path",
-    "option_env",
-    "panic",
-    "print",
-    "println",
-    "stringify",
-    "todo",
-    "unimplemented",
-    "unreachable",
-    "vec",
-    "write",
-];
 
 /// The names that one body declares.
 #[derive(Default)]
@@ -429,71 +398,6 @@ impl<'a> Names<'a, '_> {
         false
     }
 
-    /// Whether another place may know, or knows, what a plain name stands for.
-    fn foreign(&mut self, step: &Step, call: &'a Call, name: &str, position: Position) -> bool {
-        match self.others {
-            Others::Known(declarations) => match declarations.get(name) {
-                Some(declaration) => {
-                    self.declared(call, declaration);
-                    true
-                }
-                None => false,
-            },
-            Others::Asked => {
-                let asked = self.is_worth_asking(step, call, name, position);
-                if asked {
-                    self.ask(call);
-                }
-                asked
-            }
-        }
-    }
-
-    /// A mistake in what the language itself knows is told in its words; the rest the compiler may know.
-    fn is_worth_asking(&self, step: &Step, call: &Call, name: &str, position: Position) -> bool {
-        if call.arguments.as_ref().is_some_and(|list| !list.is_empty()) {
-            return false;
-        }
-        if self
-            .mistake(step, call, name, position != Position::Later)
-            .is_some()
-        {
-            return false;
-        }
-        name.starts_with(char::is_uppercase)
-            || position != Position::Alone && !MACROS_OF_STD.contains(&name)
-    }
-
-    /// A function or a block of another place, by its path.
-    fn foreign_path(&mut self, call: &'a Call) {
-        let name = text(&call.name);
-        if let Some(layer) = aliases::layer(&name).filter(|layer| *layer == name) {
-            let error = Diagnostic::new(call.place(), "layers have plain names");
-            self.error(error.help(format!("write `{layer}`")));
-            return;
-        }
-        match self.others {
-            Others::Known(declarations) => match declarations.get(&call.key()) {
-                Some(declaration) => self.declared(call, declaration),
-                None => {
-                    let error =
-                        Diagnostic::new(call.place(), format!("unknown path `{}`", call.key()));
-                    self.error(error.help("declare what it leads to with `#[xdnn]`"));
-                }
-            },
-            Others::Asked => self.ask(call),
-        }
-    }
-
-    /// The arguments of what another place declares.
-    fn declared(&mut self, call: &'a Call, declaration: &Declaration) {
-        if let Declaration::Layer(definition) = declaration {
-            self.arguments(definition.signature(), call);
-        } else if !matches!(declaration, Declaration::Refused) {
-            self.without_arguments(call);
-        }
-    }
-
     fn arguments(&mut self, signature: &Signature, call: &'a Call) {
         let assigned = arguments::of_layer(signature, call, &mut |diagnostic| {
             self.errors.push(diagnostic)
@@ -504,162 +408,6 @@ impl<'a> Names<'a, '_> {
                 given.into_iter().for_each(|expr| self.expr(expr));
             }
         }
-    }
-
-    fn ask(&mut self, call: &Call) {
-        let path = call.path();
-        if self.asked.iter().all(|asked| key(asked) != key(&path)) {
-            self.asked.push(path);
-        }
-    }
-
-    fn without_arguments(&mut self, call: &Call) {
-        if let Some(argument) = call.arguments().first() {
-            let error = Diagnostic::new(
-                argument.value.place,
-                format!("`{}` takes no arguments", call.name),
-            );
-            self.error(error.help(format!("write `{}` alone", call.key())));
-        }
-    }
-
-    /// What to say about the name of a step that is neither value nor block nor layer, and what was probably meant.
-    fn unknown(
-        &self,
-        step: &Step,
-        call: &Call,
-        name: &str,
-        position: Position,
-    ) -> (Diagnostic, Option<String>) {
-        // A label names a layer.
-        let first = position != Position::Later && step.label.is_none();
-        if let Some(mistake) = self.mistake(step, call, name, first) {
-            return mistake;
-        }
-        let what = what(call, name, first);
-        let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
-        let help = match what {
-            "layer" => "the layers are those of `xdnn::ir::layer`".to_owned(),
-            "block" => format!("declare it: `block {name}(…) {{ … }}`"),
-            _ => format!("declare it before it is used: `let {name} = …;`"),
-        };
-        let error = error.help(help);
-        if what == "layer" && !call.arguments().is_empty() {
-            let help =
-                format!("if it is your own, with `#[xdnn]`, write its path: `self::{name}(…)`");
-            return (error.help(help), None);
-        }
-        if position == Position::Alone && matches!(self.others, Others::Asked) {
-            let help = format!("if it is a function, put it in braces here: `{{ {name} }}`");
-            return (error.help(help), None);
-        }
-        (error, None)
-    }
-
-    /// What to say about an unknown name that the language can explain, and what was probably meant.
-    fn mistake(
-        &self,
-        step: &Step,
-        call: &Call,
-        name: &str,
-        first: bool,
-    ) -> Option<(Diagnostic, Option<String>)> {
-        // Functions have such names, and are as good as layers.
-        let like_a_function = name.starts_with(char::is_lowercase) && call.arguments().is_empty();
-        let own = |error: Diagnostic| match like_a_function {
-            true => error.help(format!(
-                "a function of yours that has this name goes by its path: `self::{name}`"
-            )),
-            false => error,
-        };
-        if refusals::find(name).is_some() && self.regular {
-            let error = Diagnostic::new(&call.name, format!("unknown layer `{name}`"))
-                .note(format!(
-                    "`#[regular]` allows what is not homogeneous, but the language has no `{name}`"
-                ))
-                .help("the layers are those of `xdnn::ir::layer`");
-            return Some((error, None));
-        }
-        if let Some(message) = refusals::message(name) {
-            let error = Diagnostic::from_message(&call.name, message);
-            return Some((own(error), None));
-        }
-        if self.network.as_deref() == Some(name) {
-            let error = Diagnostic::new(&call.name, format!("`{name}` contains itself"));
-            let note = "what stands in a network is unrolled, so that this would never end";
-            return Some((error.note(note), None));
-        }
-        let what = what(call, name, first);
-        let error = Diagnostic::new(&call.name, format!("unknown {what} `{name}`"));
-        if let Some(meant) = aliases::layer(name) {
-            return Some((own(error.help(format!("did you mean `{meant}`?"))), None));
-        }
-        if let Some(combine) = aliases::combination(name) {
-            let help = format!("name the flows to combine: `{}(a, b)`", combine.name());
-            return Some((error.help(help), None));
-        }
-        if let Some(later) = aliases::later(name).filter(|_| !like_a_function) {
-            let error = error.note(format!(
-                "`{later}` is homogeneous, but not in this release of the language"
-            ));
-            let help = "the layers of this release are those of `xdnn::ir::layer`";
-            return Some((error.help(help), None));
-        }
-        if ["residual", "repeat", "skip", "block"].contains(&name) {
-            let note =
-                format!("`{name}` is a word of the language, and a body in braces belongs to it");
-            return Some((error.note(note), None));
-        }
-        if let Some(meant) = self.closest(name, !like_a_function) {
-            let error = error.help(format!("did you mean `{meant}`?"));
-            let like_a_struct = name.starts_with(char::is_uppercase) && call.arguments().is_empty();
-            let error = match like_a_struct {
-                true => error.help(format!(
-                    "a struct of yours that has this name goes by its path: `self::{name}`"
-                )),
-                false => error,
-            };
-            return Some((error, Some(meant)));
-        }
-        if self
-            .levels
-            .iter()
-            .any(|level| level.values.contains_key(name))
-        {
-            let error = error.note("a block sees its parameters and the value that flows into it, but no values around it");
-            let help = "let the value flow in, or write the flow without a block";
-            return Some((error.help(help), None));
-        }
-        if self.labels.contains(name) && step.label.as_ref().is_none_or(|label| text(label) != name)
-        {
-            let error = error.note(format!(
-                "`{name}` is the label of a step: it names weights, not a value"
-            ));
-            let help = format!("give the value a name, and use that: `let y = {name}: …;`");
-            return Some((error.help(help), None));
-        }
-        None
-    }
-
-    /// The visible value, block or layer whose name is close to this one.
-    fn closest(&self, name: &str, with_layers: bool) -> Option<String> {
-        let closed = self.levels.iter().rev().position(|level| level.closed);
-        let visible = closed.map_or(self.levels.len(), |n| n + 1);
-        let values = self
-            .levels
-            .iter()
-            .rev()
-            .take(visible)
-            .flat_map(|level| level.values.keys());
-        let blocks = self
-            .levels
-            .iter()
-            .rev()
-            .flat_map(|level| level.blocks.keys());
-        let layers = Layer::SIGNATURES.iter().filter(|_| with_layers);
-        let layers = layers.map(|signature| signature.name);
-        let candidates = values.chain(blocks).map(String::as_str).chain(layers);
-        suggest::closest(name, candidates.filter(|candidate| *candidate != name)).map(str::to_owned)
     }
 
     /// Checks the names in an expression: they must be sizes.
@@ -738,14 +486,4 @@ impl<'a> Names<'a, '_> {
 /// Whether a name is spelt as Rust's constants are: `WIDTH`.
 pub(crate) fn is_constant(name: &str) -> bool {
     name.contains(char::is_uppercase) && !name.contains(char::is_lowercase)
-}
-
-/// What a step of this name would be.
-fn what(call: &Call, name: &str, first: bool) -> &'static str {
-    match (name.starts_with(char::is_uppercase), &call.arguments) {
-        (true, _) => "layer",
-        (false, Some(_)) => "block",
-        (false, None) if first => "value",
-        (false, None) => "layer",
-    }
 }
