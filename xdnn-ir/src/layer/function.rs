@@ -194,7 +194,17 @@ layer! {
     }
 }
 
-reads_degree_zero!(
+/// Gives functions of values of degree 0 without weights their rules: all but `output` for those behind `;`, whose arguments
+/// have ranges or whose results have other shapes.
+macro_rules! functions {
+    ($($plain:ident),* ; $($other:ident),* $(,)?) => {
+        reads_degree_zero!($($plain,)* $($other),*);
+        no_weights!($($plain,)* $($other),*);
+        keeps_shape!($($plain),*);
+    };
+}
+
+functions!(
     Sigmoid,
     LogSigmoid,
     Tanh,
@@ -202,71 +212,26 @@ reads_degree_zero!(
     Gelu,
     Silu,
     Mish,
-    Elu,
     Selu,
-    Celu,
-    Softplus,
     Softsign,
-    Hardtanh,
     Relu6,
     Hardsigmoid,
     Hardswish,
+    Exp,
+    Log,
+    Sin,
+    Cos;
+    Elu,
+    Celu,
+    Softplus,
+    Hardtanh,
     Threshold,
     Hardshrink,
     Softshrink,
-    Exp,
-    Log,
-    Sin,
-    Cos,
-    Bias,
     Glu,
     LocalResponseNorm
 );
-no_weights!(
-    Sigmoid,
-    LogSigmoid,
-    Tanh,
-    Tanhshrink,
-    Gelu,
-    Silu,
-    Mish,
-    Elu,
-    Selu,
-    Celu,
-    Softplus,
-    Softsign,
-    Hardtanh,
-    Relu6,
-    Hardsigmoid,
-    Hardswish,
-    Threshold,
-    Hardshrink,
-    Softshrink,
-    Exp,
-    Log,
-    Sin,
-    Cos,
-    Glu,
-    LocalResponseNorm
-);
-keeps_shape!(
-    Sigmoid,
-    LogSigmoid,
-    Tanh,
-    Tanhshrink,
-    Gelu,
-    Silu,
-    Mish,
-    Selu,
-    Softsign,
-    Relu6,
-    Hardsigmoid,
-    Hardswish,
-    Exp,
-    Log,
-    Sin,
-    Cos
-);
+reads_degree_zero!(Bias);
 
 const FINITE: &str = "a finite number that fits `f32`";
 const FINITE_NOT_ZERO: &str = "a number other than 0 that fits `f32`";
