@@ -1,5 +1,7 @@
 //! What networks compute, in `f64` on the reference backend.
 
+use std::slice;
+
 use xdnn::backend::reference::execute;
 use xdnn::ir::NetworkSpec;
 use xdnn::ops::Leaf;
@@ -56,12 +58,12 @@ pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<Seen, Strin
 }
 
 /// Whether a value on the way is so large that a few products of it are no numbers any more.
-fn overflows(spec: &NetworkSpec, weights: &[Vec<f64>], x: &[Vec<f64>]) -> Result<bool, String> {
+fn overflows(spec: &NetworkSpec, weights: &[Vec<f64>], x: &Sample) -> Result<bool, String> {
     let mut graph = Graph::build(spec, Task::Forward, 1).map_err(|error| error.to_string())?;
     let nodes = graph.nodes().map_err(|error| error.to_string())?;
     let values = nodes.iter().map(|node| node.value).collect();
     graph.set_outputs(values);
-    let values = run(&mut graph, weights, x, &[1.0], 0)?;
+    let values = run(&mut graph, weights, slice::from_ref(x), 0)?;
     Ok(values
         .iter()
         .any(|value| value.iter().any(|v| v.abs() > 1e50)))
@@ -69,7 +71,7 @@ fn overflows(spec: &NetworkSpec, weights: &[Vec<f64>], x: &[Vec<f64>]) -> Result
 
 /// `F(a·x)` for every factor `a`, and the attributions of one output.
 struct Measured {
-    x: Vec<Vec<f64>>,
+    x: Sample,
     one: Vec<f64>,
     zero: Vec<f64>,
     scaled: Vec<Vec<f64>>,
@@ -81,15 +83,19 @@ impl Measured {
     fn new(
         spec: &NetworkSpec,
         weights: &[Vec<f64>],
-        x: Vec<Vec<f64>>,
+        x: Sample,
         target: usize,
     ) -> Result<Self, String> {
-        let mut rows = outputs(spec, weights, &x, &[&[1.0, 0.0], &FACTORS[..]].concat())?;
+        let mut rows = outputs(
+            spec,
+            weights,
+            &scaled(&x, &[&[1.0, 0.0], &FACTORS[..]].concat()),
+        )?;
         let scaled = rows.split_off(2);
         let [one, zero] = rows.try_into().map_err(|_| "nothing was computed")?;
         let mut graph =
             Graph::build(spec, Task::Attribute, 1).map_err(|error| error.to_string())?;
-        let attributions = run(&mut graph, weights, &x, &[1.0], target)?.split_off(1);
+        let attributions = run(&mut graph, weights, slice::from_ref(&x), target)?.split_off(1);
         Ok(Self {
             x,
             one,
@@ -125,11 +131,11 @@ impl Measured {
 pub fn is_alive(spec: &NetworkSpec, numbers: &mut Numbers) -> bool {
     (0..3).any(|_| {
         let weights = weights(spec, numbers);
-        let mut output = || outputs(spec, &weights, &sample(spec, numbers), &[1.0]);
-        let (Ok(one), Ok(other)) = (output(), output()) else {
+        let samples = [sample(spec, numbers), sample(spec, numbers)];
+        let Ok(Ok([one, other])) = outputs(spec, &weights, &samples).map(<[_; 2]>::try_from) else {
             return false;
         };
-        let mut pairs = one.iter().flatten().zip(other.iter().flatten());
+        let mut pairs = one.iter().zip(&other);
         pairs.any(|(one, other)| (one - other).abs() > 1e-9)
     })
 }
@@ -141,7 +147,11 @@ pub fn seems_homogeneous(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<bo
         let weights = weights(spec, numbers);
         for _ in 0..4 {
             let x = sample(spec, numbers);
-            let rows = outputs(spec, &weights, &x, &[&[1.0], &FACTORS[..]].concat())?;
+            let rows = outputs(
+                spec,
+                &weights,
+                &scaled(&x, &[&[1.0], &FACTORS[..]].concat()),
+            )?;
             let [one, scaled @ ..] = rows.as_slice() else {
                 return Err("nothing was computed".into());
             };
@@ -187,19 +197,14 @@ fn noise(
     measured: &Measured,
     numbers: &mut Numbers,
 ) -> Result<Option<f64>, String> {
-    let mut noise: f64 = 1e-15; // of inputs of the size 1
-    for _ in 0..100 {
-        let mut moved = measured.x.clone();
-        for x in moved.iter_mut().flatten() {
-            *x *= 1.0 + numbers.real(&(-1e-14..1e-14));
-        }
-        let row = outputs(spec, weights, &moved, &[1.0])?.swap_remove(0);
-        let moves = row
-            .iter()
-            .zip(&measured.one)
-            .map(|(y, one)| (y - one).abs());
-        noise = moves.fold(noise, f64::max);
+    let mut moved = vec![measured.x.clone(); 100];
+    for x in moved.iter_mut().flatten().flatten() {
+        *x *= 1.0 + numbers.real(&(-1e-14..1e-14));
     }
+    let rows = outputs(spec, weights, &moved)?;
+    let moves = rows.iter().flat_map(|row| row.iter().zip(&measured.one));
+    let moves = moves.map(|(y, one)| (y - one).abs());
+    let noise = moves.fold(1e-15, f64::max); // of inputs of the size 1
     let jumps = noise > 1e-6 * largest(&measured.one).max(1e-9);
     Ok((!jumps).then_some(1e3 * noise))
 }
@@ -224,23 +229,34 @@ fn weights(spec: &NetworkSpec, numbers: &mut Numbers) -> Vec<Vec<f64>> {
     spec.weights().iter().map(weight).collect()
 }
 
-fn sample(spec: &NetworkSpec, numbers: &mut Numbers) -> Vec<Vec<f64>> {
+/// The inputs of one sample.
+type Sample = Vec<Vec<f64>>;
+
+fn sample(spec: &NetworkSpec, numbers: &mut Numbers) -> Sample {
     let inputs = spec.inputs().iter();
     inputs
         .map(|input| numbers.reals(input.shape.elements(), -1.0..1.0))
         .collect()
 }
 
-/// `F(a·x)` for each factor `a`.
+/// `a·x` for each factor `a`.
+fn scaled(x: &Sample, factors: &[f64]) -> Vec<Sample> {
+    let scale = |a: &f64| {
+        let inputs = x.iter();
+        inputs.map(|x| x.iter().map(|x| a * x).collect()).collect()
+    };
+    factors.iter().map(scale).collect()
+}
+
+/// `F(x)` of each sample.
 fn outputs(
     spec: &NetworkSpec,
     weights: &[Vec<f64>],
-    x: &[Vec<f64>],
-    factors: &[f64],
+    samples: &[Sample],
 ) -> Result<Vec<Vec<f64>>, String> {
     let mut graph =
-        Graph::build(spec, Task::Forward, factors.len()).map_err(|error| error.to_string())?;
-    let output = run(&mut graph, weights, x, factors, 0)?.swap_remove(0);
+        Graph::build(spec, Task::Forward, samples.len()).map_err(|error| error.to_string())?;
+    let output = run(&mut graph, weights, samples, 0)?.swap_remove(0);
     let size = spec.output_shape().elements();
     Ok(output.chunks(size).map(<[f64]>::to_vec).collect())
 }
@@ -248,17 +264,13 @@ fn outputs(
 fn run(
     graph: &mut Graph,
     weights: &[Vec<f64>],
-    x: &[Vec<f64>],
-    factors: &[f64],
+    samples: &[Sample],
     target: usize,
 ) -> Result<Vec<Vec<f64>>, String> {
     let leaf = |leaf: &Leaf| match *leaf {
-        Leaf::Input(i) => factors
-            .iter()
-            .flat_map(|a| x[i].iter().map(move |x| a * x))
-            .collect(),
+        Leaf::Input(i) => samples.iter().flat_map(|x| x[i].clone()).collect(),
         Leaf::Weight(i) => weights[i].clone(),
-        _ => vec![target as f64; factors.len()],
+        _ => vec![target as f64; samples.len()],
     };
     let leaves: Vec<Vec<f64>> = graph.leaves().iter().map(|(of, _)| leaf(of)).collect();
     let slices: Vec<&[f64]> = leaves.iter().map(Vec::as_slice).collect();

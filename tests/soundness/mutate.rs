@@ -16,12 +16,20 @@ pub enum Fault {
     Swap,
     /// One operand of a combination is cubed.
     Degrees,
-    /// An argument makes a layer inhomogeneous: an eps, a constant in the padding, a threshold.
+    /// An argument makes a layer inhomogeneous: an eps, a threshold.
     Argument,
+    /// A value is smoothed within a margin of a constant.
+    Padding,
 }
 
 impl Fault {
-    pub const ALL: [Self; 4] = [Self::Bias, Self::Swap, Self::Degrees, Self::Argument];
+    pub const ALL: [Self; 5] = [
+        Self::Bias,
+        Self::Swap,
+        Self::Degrees,
+        Self::Argument,
+        Self::Padding,
+    ];
 }
 
 /// Puts a fault into the network, and says which. `None` where there is no place for it.
@@ -103,6 +111,23 @@ fn mutate_step(step: &mut Step, fault: Fault, generator: &mut Generator) -> Opti
                 }
             }
             None
+        }
+        (Fault::Padding, step @ Step::Layer(_)) => {
+            let Step::Layer(call) = &*step else {
+                return None;
+            };
+            let shape = call.output()?;
+            let axes = shape.rank().checked_sub(1)?;
+            let [one, three] = [1, 3].map(|n| Some(Argument::Int(n)));
+            let margin = vec![one, Some(Argument::Float(0.5))];
+            let margin = call_of(&format!("ConstantPad{axes}d"), margin, shape)?;
+            let padded = margin.output(shape)?;
+            let mean = call_of(&format!("AvgPool{axes}d"), vec![three, one], padded)?;
+            *step = Step::Repeat {
+                count: 1,
+                body: vec![step.clone(), margin, mean],
+            };
+            Some("constant padding".to_owned())
         }
         (Fault::Degrees, Step::Combine { combine, operands }) if *combine != Combine::Product => {
             let which = generator.numbers.below(operands.len());

@@ -12,12 +12,12 @@ use common::network::{Builder, of_layer, of_layers};
 use common::numbers::Numbers;
 use common::run::{Leaves, run};
 use xdnn_runtime::ir::layer::{
-    Approximation, AttentionKind, Bias, CRelu, Celu, Cos, Cube, Elu, Exp, FrozenScale, Gelu, Glu,
-    GroupNorm, GroupSort, Hardshrink, Hardsigmoid, Hardswish, Hardtanh, L2Normalize, LayerNorm,
-    LocalResponseNorm, Log, LogSigmoid, LogSoftmax, Maxout, Mish, MultiheadAttention, Power, Relu6,
-    Reshape, RmsNorm, Rnn, RotaryEmbedding, Scale, Selu, Sigmoid, Sign, Silu, Sin, Softmax,
-    Softmin, Softplus, Softshrink, Softsign, Sqrt, Square, SquaredRelu, Tanh, Tanhshrink,
-    Threshold,
+    Approximation, AttentionKind, Bias, CRelu, Celu, ConstantPad1d, ConstantPad2d, ConstantPad3d,
+    Cos, Cube, Elu, Exp, FrozenScale, Gelu, Glu, GroupNorm, GroupSort, Hardshrink, Hardsigmoid,
+    Hardswish, Hardtanh, L2Normalize, LayerNorm, LocalResponseNorm, Log, LogSigmoid, LogSoftmax,
+    Maxout, Mish, MultiheadAttention, Power, Relu6, Reshape, RmsNorm, Rnn, RotaryEmbedding, Scale,
+    Selu, Sigmoid, Sign, Silu, Sin, Softmax, Softmin, Softplus, Softshrink, Softsign, Sqrt, Square,
+    SquaredRelu, Tanh, Tanhshrink, Threshold,
 };
 use xdnn_runtime::ir::{Combine, Degree, Fault, Layer, NetworkSpec, Operand, Shape};
 use xdnn_runtime::ops::Leaf;
@@ -773,4 +773,47 @@ fn embedded_tokens_are_inputs() {
     assert_eq!(of_tokens.len(), tokens.len());
     let gap = of_tokens.iter().sum::<f64>() - results[0][1];
     assert!(gap.abs() <= ROUNDING * largest(&of_tokens) && largest(&of_tokens) > 0.0);
+}
+
+/// `[channels, depth, height, width]`, surrounded by a constant.
+fn surrounded(x: &[f64], size: [usize; 4], margins: [usize; 6], value: f64) -> Vec<f64> {
+    let [channels, depth, height, width] = size;
+    let [left, right, top, bottom, front, back] = margins;
+    let mut padded = Vec::new();
+    for channel in 0..channels {
+        for d in 0..front + depth + back {
+            for h in 0..top + height + bottom {
+                for w in 0..left + width + right {
+                    let inside = (front..front + depth).contains(&d)
+                        && (top..top + height).contains(&h)
+                        && (left..left + width).contains(&w);
+                    padded.push(if inside {
+                        let row = (channel * depth + d - front) * height + h - top;
+                        x[row * width + w - left]
+                    } else {
+                        value
+                    });
+                }
+            }
+        }
+    }
+    padded
+}
+
+#[test]
+fn constant_paddings() {
+    for value in [0.75, -2.0, 0.0] {
+        let padding = [2, 1];
+        compare(ConstantPad1d { padding, value }, &[2, 4], |x, _| {
+            surrounded(x, [2, 1, 1, 4], [2, 1, 0, 0, 0, 0], value)
+        });
+        let padding = [1, 0, 2, 3];
+        compare(ConstantPad2d { padding, value }, &[2, 3, 2], |x, _| {
+            surrounded(x, [2, 1, 3, 2], [1, 0, 2, 3, 0, 0], value)
+        });
+        let padding = [0, 1, 0, 0, 2, 1];
+        compare(ConstantPad3d { padding, value }, &[2, 2, 1, 3], |x, _| {
+            surrounded(x, [2, 2, 1, 3], padding, value)
+        });
+    }
 }

@@ -218,7 +218,7 @@ pools! {
 }
 
 fn check_pool(shape: Shape, window: PoolWindow) {
-    for winner in [Winner::Max, Winner::Min, Winner::Median] {
+    for winner in [Winner::Max, Winner::Min, Winner::Median, Winner::Rank(1)] {
         let pool = PoolWinner { window, winner };
         check(&[shape], &(-2.0..2.0), |graph, x| {
             let winners = graph.apply(pool, x)?;

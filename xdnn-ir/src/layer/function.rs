@@ -238,7 +238,7 @@ const FINITE_NOT_ZERO: &str = "a number other than 0 that fits `f32`";
 const FINITE_NOT_NEGATIVE: &str = "a number that is not negative and fits `f32`";
 
 /// Checks an argument that must be a number, and some that must also be other than 0.
-const fn number(name: &'static str, value: f64, may_be_zero: bool) -> Result<(), Fault> {
+pub(super) const fn number(name: &'static str, value: f64, may_be_zero: bool) -> Result<(), Fault> {
     let zero = value as f32 == 0.0;
     if finite(value) && (may_be_zero || !zero) {
         return Ok(());

@@ -181,8 +181,9 @@ pub use linear::{Identity, Linear, Neg, Scale};
 pub use norm::{GroupNorm, L2Normalize, LayerNorm, RmsNorm};
 pub use order::{MedianPool1d, MedianPool2d, MinPool1d, MinPool2d, MinPool3d, TopKPool};
 pub use padding::{
-    CircularPad1d, CircularPad2d, Crop1d, Crop2d, ReflectionPad1d, ReflectionPad2d,
-    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ConstantPad3d, Crop1d, Crop2d,
+    ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
+    ZeroPad3d,
 };
 pub use pool::{AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d};
 pub use power::{Cube, Power, Sign, Sqrt, Square, SquaredRelu};
@@ -360,7 +361,7 @@ layers! {
     Flatten, Reshape, Permute, ChannelShuffle,
     Dropout,
     Upsample, PixelShuffle, PixelUnshuffle,
-    ZeroPad1d, ZeroPad2d, ZeroPad3d,
+    ZeroPad1d, ZeroPad2d, ZeroPad3d, ConstantPad1d, ConstantPad2d, ConstantPad3d,
     ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, CircularPad1d, CircularPad2d,
     Crop1d, Crop2d,
 }

@@ -1,7 +1,8 @@
-//! Margins: what surrounds a value, and what is cut off it. Linear, whatever the margin is made of but constants.
+//! Margins: what surrounds a value, and what is cut off it. Linear, unless the margin is a constant other than 0.
 
+use super::function::number;
 use super::{IMAGE, LINE, VOLUME};
-use crate::{Fault, Shape};
+use crate::{Degree, Fault, Shape};
 
 layer! {
     /// Surrounds a line with zeros: `[channels, length] → [channels, left + length + right]`. Keeps the degree.
@@ -25,6 +26,39 @@ layer! {
     ZeroPad3d {
         /// `(left, right, top, bottom, front, back)`, or one number for all sides.
         padding: [usize; 6],
+    }
+}
+
+layer! {
+    /// Surrounds a line with a constant: `[channels, length] → [channels, left + length + right]`. A constant has degree 0, so the
+    /// input must have it too, unless the constant is 0.
+    ConstantPad1d {
+        /// `(left, right)`, or one number for all sides.
+        padding: [usize; 2],
+        /// The constant.
+        value: f64,
+    }
+}
+
+layer! {
+    /// Surrounds an image with a constant: `[channels, height, width] → [channels, height', width']`. A constant has degree 0, so the
+    /// input must have it too, unless the constant is 0.
+    ConstantPad2d {
+        /// `(left, right, top, bottom)`, or one number for all sides.
+        padding: [usize; 4],
+        /// The constant.
+        value: f64,
+    }
+}
+
+layer! {
+    /// Surrounds a volume with a constant: `[channels, depth, height, width] → [channels, depth', height', width']`. A constant has degree 0, so the
+    /// input must have it too, unless the constant is 0.
+    ConstantPad3d {
+        /// `(left, right, top, bottom, front, back)`, or one number for all sides.
+        padding: [usize; 6],
+        /// The constant.
+        value: f64,
     }
 }
 
@@ -115,6 +149,9 @@ no_weights!(
     ZeroPad1d,
     ZeroPad2d,
     ZeroPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
     ReflectionPad1d,
     ReflectionPad2d,
     ReplicationPad1d,
@@ -149,6 +186,34 @@ margins! {
     CircularPad2d: padding, Margin::Wrap, IMAGE;
     Crop1d: cropping, Margin::Cut, LINE;
     Crop2d: cropping, Margin::Cut, IMAGE;
+}
+
+/// Gives layers that surround a value with a constant their rules.
+macro_rules! constant_margins {
+    ($($name:ident: $form:expr;)*) => {$(
+        impl $name {
+            /// The shape of the result.
+            pub const fn output(&self, input: Shape) -> Result<Shape, Fault> {
+                tri!(number("value", self.value, true));
+                resized(input, &self.padding, Margin::Any, $form)
+            }
+
+            /// The degree of the result: that of the input, which must be 0 where the constant is not.
+            pub const fn degree(&self, input: Degree) -> Result<Degree, Fault> {
+                if self.value as f32 == 0.0 || input.same(Degree::ZERO) {
+                    Ok(input)
+                } else {
+                    Err(Fault::NotHomogeneous { degree: input })
+                }
+            }
+        }
+    )*};
+}
+
+constant_margins! {
+    ConstantPad1d: LINE;
+    ConstantPad2d: IMAGE;
+    ConstantPad3d: VOLUME;
 }
 
 /// What a margin is made of.

@@ -44,7 +44,7 @@ pub use view::{Permute, Reshape};
 pub(crate) use convolution::Volumes;
 pub(crate) use index::{around, strides};
 pub(crate) use matmul::Sizes;
-pub(crate) use pool::{median, position, tap_of};
+pub(crate) use pool::tap_of;
 
 /// A number that graphs compute with: `f32` or `f64`.
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {

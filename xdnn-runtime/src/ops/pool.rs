@@ -34,8 +34,10 @@ pub enum Winner {
     Max,
     /// The smallest; the first of several in row-major order.
     Min,
-    /// The median, the lower one of two; the first of several in row-major order.
+    /// The median, the lower one of two; of several, the one that a stable sort puts there.
     Median,
+    /// The element before which a stable sort puts so many others; none where there are not as many.
+    Rank(usize),
 }
 
 /// The position of each window's winner, counted in row-major order within the window; −1 where a window holds nothing
@@ -74,6 +76,14 @@ impl PoolWindow {
             padding: [0; 3],
             dilation: [1; 3],
             output: [1; 3],
+        }
+    }
+
+    /// A window over each column of a plane of `height` rows and `width` columns.
+    pub fn columns(height: usize, width: usize) -> Self {
+        Self {
+            output: [1, 1, width],
+            ..Self::global([1, height, 1])
         }
     }
 
@@ -141,12 +151,39 @@ impl Winner {
         match self {
             Self::Max => first(elements, |x, best| x > best),
             Self::Min => first(elements, |x, best| x < best),
-            Self::Median => {
+            Self::Median | Self::Rank(_) => {
                 let mut values: Vec<T> = elements.clone().map(|(_, x)| x).collect();
-                let median = median(&mut values)?;
-                position(elements, median)
+                self.ranked(&mut values, elements)
             }
         }
+    }
+
+    /// The position of the winner by rank among elements whose values, in any order, are `values`; what is no number beats
+    /// every number.
+    pub(crate) fn ranked<T: Real>(
+        self,
+        values: &mut [T],
+        mut elements: impl Iterator<Item = (usize, T)> + Clone,
+    ) -> Option<usize> {
+        if values.iter().any(|x| x.is_nan()) {
+            let nan = elements.find(|(_, x)| x.is_nan());
+            return nan.map(|(i, _)| i);
+        }
+        let last = values.len().checked_sub(1)?;
+        let rank = match self {
+            Self::Min => 0,
+            Self::Median => last / 2,
+            Self::Rank(rank) => rank,
+            Self::Max => last,
+        };
+        let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(Ordering::Equal);
+        let (below, value, _) =
+            (rank <= last).then(|| values.select_nth_unstable_by(rank, order))?;
+        let equal = below.iter().filter(|x| **x == *value).count();
+        elements
+            .filter(|(_, x)| *x == *value)
+            .nth(equal)
+            .map(|(i, _)| i)
     }
 }
 
@@ -163,26 +200,6 @@ fn first<T: Real>(
         }
     });
     winner.map(|(i, _)| i)
-}
-
-/// The median of numbers, which lose their order; what is no number beats every number.
-pub(crate) fn median<T: Real>(values: &mut [T]) -> Option<T> {
-    if let Some(nan) = values.iter().find(|x| x.is_nan()) {
-        return Some(*nan);
-    }
-    let middle = values.len().checked_sub(1)? / 2;
-    let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(Ordering::Equal);
-    let (_, median, _) = values.select_nth_unstable_by(middle, order);
-    Some(*median)
-}
-
-/// The position of the first element of this value.
-pub(crate) fn position<T: Real>(
-    mut elements: impl Iterator<Item = (usize, T)>,
-    value: T,
-) -> Option<usize> {
-    let found = elements.find(|(_, x)| *x == value || (x.is_nan() && value.is_nan()));
-    found.map(|(i, _)| i)
 }
 
 /// The tap that a winner names, or `None` for −1.

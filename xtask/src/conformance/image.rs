@@ -2,6 +2,7 @@
 //! `SpaceToDepth`, `Pad`.
 
 use ndarray::IxDyn;
+use xdnn_ir::Argument;
 use xdnn_ir::layer::{Interpolation, PixelShuffle, PixelUnshuffle, Upsample};
 
 use super::operator::{Operator, reshaped};
@@ -149,7 +150,7 @@ pub fn space_to_depth(op: Operator<'_>) -> Result<Trial, Skip> {
 pub fn pad(op: Operator<'_>) -> Result<Trial, Skip> {
     op.knows(&["mode", "paddings", "pads", "value"])?;
     let name = match op.text("mode", "constant")? {
-        "constant" => "ZeroPad",
+        "constant" => "ConstantPad",
         "reflect" => "ReflectionPad",
         "edge" => "ReplicationPad",
         "wrap" => "CircularPad",
@@ -160,11 +161,6 @@ pub fn pad(op: Operator<'_>) -> Result<Trial, Skip> {
         .optional_floats(2)?
         .and_then(|value| value.first().copied());
     let value = operand.map_or_else(|| op.float("value", 0.0), Ok)?;
-    if name == "ZeroPad" && value != 0.0 {
-        return Err(Skip::new(
-            "not homogeneous: it pads with a constant other than 0",
-        ));
-    }
     let pads = match op.optional_ints(1)? {
         Some(pads) => Some(pads),
         None => op.ints("pads")?.or(op.ints("paddings")?),
@@ -196,7 +192,8 @@ pub fn pad(op: Operator<'_>) -> Result<Trial, Skip> {
         let (begin, end) = (positive(begin, sign), positive(end, sign));
         if begin.iter().chain(&end).any(|margin| *margin > 0) {
             let margins = margins(&begin, &end)?;
-            let layer = layer(name, begin.len(), &[(argument, margins)])?;
+            let value = ("value", Argument::Float(f64::from(value)));
+            let layer = layer(name, begin.len(), &[(argument, margins), value])?;
             output = network.layer(layer, output)?;
         }
     }

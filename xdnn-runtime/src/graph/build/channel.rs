@@ -3,13 +3,12 @@
 use xdnn_ir::Shape;
 use xdnn_ir::layer::{CRelu, FrozenScale, GroupSort, Maxout};
 
-use super::combine::{larger, smaller};
 use super::linear::per_channel;
 use super::pool::select;
 use super::{Lower, Site};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::{Concat, Map, PoolWindow, Slice, Slopes, Winner};
+use crate::ops::{Concat, Map, PoolWindow, Slopes, Winner};
 
 impl Lower for FrozenScale {
     fn lower(&self, site: Site<'_>) -> Result<Value> {
@@ -36,13 +35,7 @@ impl Lower for Maxout {
         }: Site<'_>,
     ) -> Result<Value> {
         let columns = groups(graph, x, self.pieces)?;
-        let window = PoolWindow {
-            kernel: [1, self.pieces, 1],
-            stride: [1; 3],
-            padding: [0; 3],
-            dilation: [1; 3],
-            output: [1, 1, columns.shape().dim(3)],
-        };
+        let window = PoolWindow::columns(self.pieces, columns.shape().dim(3));
         let largest = select(graph, columns, window, Winner::Max)?;
         graph.reshape(largest, shape)
     }
@@ -55,23 +48,11 @@ impl Lower for GroupSort {
             graph, x, shape, ..
         }: Site<'_>,
     ) -> Result<Value> {
-        let groups = groups(graph, x, self.group_size)?;
+        let columns = groups(graph, x, self.group_size)?;
+        let window = PoolWindow::columns(self.group_size, columns.shape().dim(3));
         let mut members = Vec::new();
-        for start in 0..self.group_size {
-            let member = Slice {
-                axis: 2,
-                start,
-                length: 1,
-            };
-            members.push(graph.apply(member, &[groups])?);
-        }
-        // Odd-even transposition: as many rounds as there are members put neighbours into order.
-        for round in 0..members.len() {
-            for first in (round % 2..members.len() - 1).step_by(2) {
-                let (a, b) = (members[first], members[first + 1]);
-                members[first] = smaller(graph, a, b)?;
-                members[first + 1] = larger(graph, a, b)?;
-            }
+        for rank in 0..self.group_size {
+            members.push(select(graph, columns, window, Winner::Rank(rank))?);
         }
         let sorted = graph.apply(Concat { axis: 2 }, &members)?;
         graph.reshape(sorted, shape)

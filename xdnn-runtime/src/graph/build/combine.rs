@@ -58,7 +58,6 @@ fn unpool(graph: &mut Graph, values: Value, like: Value) -> Result<Value> {
     let (from, to) = spatial.ok_or_else(|| malformed(Combine::Unpool.name()))?;
     let size = [0, 1, 2].map(|axis| to.size[axis] / from.size[axis].max(1));
     let window = PoolWindow {
-        kernel: size,
         stride: size,
         output: from.size,
         ..PoolWindow::global(size)
@@ -70,12 +69,12 @@ fn unpool(graph: &mut Graph, values: Value, like: Value) -> Result<Value> {
 }
 
 /// The elementwise minimum; the first operand wins at ties.
-pub(super) fn smaller(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
+fn smaller(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
     select(graph, a, b, b, a)
 }
 
 /// The elementwise maximum; the first operand wins at ties.
-pub(super) fn larger(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
+fn larger(graph: &mut Graph, a: Value, b: Value) -> Result<Value> {
     select(graph, a, b, a, b)
 }
 

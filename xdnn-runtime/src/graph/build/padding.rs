@@ -1,11 +1,13 @@
 //! Margins: what surrounds a value, and what is cut off it.
 
 use xdnn_ir::layer::{
-    CircularPad1d, CircularPad2d, Crop1d, Crop2d, ReflectionPad1d, ReflectionPad2d,
-    ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d, ZeroPad3d,
+    CircularPad1d, CircularPad2d, ConstantPad1d, ConstantPad2d, ConstantPad3d, Crop1d, Crop2d,
+    ReflectionPad1d, ReflectionPad2d, ReplicationPad1d, ReplicationPad2d, ZeroPad1d, ZeroPad2d,
+    ZeroPad3d,
 };
 
 use super::axes::along;
+use super::degree_zero::subtract;
 use super::{Lower, Site};
 use crate::error::Result;
 use crate::graph::Value;
@@ -16,6 +18,16 @@ macro_rules! margins {
         impl Lower for $name {
             fn lower(&self, site: Site<'_>) -> Result<Value> {
                 $lower(site, &self.$field)
+            }
+        }
+    )*};
+}
+
+macro_rules! constants {
+    ($($name:ident),*) => {$(
+        impl Lower for $name {
+            fn lower(&self, site: Site<'_>) -> Result<Value> {
+                constant(site, &self.padding, self.value)
             }
         }
     )*};
@@ -35,6 +47,8 @@ margins! {
     Crop2d: cropping, crop;
 }
 
+constants!(ConstantPad1d, ConstantPad2d, ConstantPad3d);
+
 /// The axes with the margins before them; margins count pairs of sides from the last axis to the first.
 fn before(site: &Site<'_>, margins: &[usize]) -> Vec<(usize, usize)> {
     let axes = (2..site.shape.rank()).rev();
@@ -44,14 +58,28 @@ fn before(site: &Site<'_>, margins: &[usize]) -> Vec<(usize, usize)> {
     axes
 }
 
-fn zeros(site: Site<'_>, margins: &[usize]) -> Result<Value> {
-    each(site, margins, |axis, start, size| {
+fn zeros(mut site: Site<'_>, margins: &[usize]) -> Result<Value> {
+    each(&mut site, margins, |axis, start, size| {
         Place { axis, start, size }.into()
     })
 }
 
-fn crop(site: Site<'_>, margins: &[usize]) -> Result<Value> {
-    each(site, margins, |axis, start, length| {
+/// `x`, surrounded by zeros, and a constant that is surrounded by zeros taken from one that is not: no element rounds.
+fn constant(mut site: Site<'_>, margins: &[usize], value: f64) -> Result<Value> {
+    if value == 0.0 {
+        return zeros(site, margins);
+    }
+    let place = |axis, start, size| Place { axis, start, size }.into();
+    let x = each(&mut site, margins, place)?;
+    site.x = site.graph.constant(value, site.x.shape())?;
+    let inside = each(&mut site, margins, place)?;
+    let everywhere = site.graph.constant(value, site.shape)?;
+    let margin = subtract(site.graph, everywhere, inside)?;
+    site.graph.add(x, margin)
+}
+
+fn crop(mut site: Site<'_>, margins: &[usize]) -> Result<Value> {
+    each(&mut site, margins, |axis, start, length| {
         let slice = Slice {
             axis,
             start,
@@ -63,11 +91,11 @@ fn crop(site: Site<'_>, margins: &[usize]) -> Result<Value> {
 
 /// An operator along each axis whose size changes, from the margin before it and the size of the result.
 fn each(
-    site: Site<'_>,
+    site: &mut Site<'_>,
     margins: &[usize],
     op: impl Fn(usize, usize, usize) -> Op,
 ) -> Result<Value> {
-    let axes = before(&site, margins).into_iter();
+    let axes = before(site, margins).into_iter();
     axes.filter(|(axis, _)| site.x.shape().dim(*axis) != site.shape.dim(*axis))
         .try_fold(site.x, |x, (axis, before)| {
             let op = op(axis, before, site.shape.dim(axis));

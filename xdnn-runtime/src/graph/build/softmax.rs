@@ -67,13 +67,7 @@ fn shifted(graph: &mut Graph, x: Value, axis: usize) -> Result<Value> {
     let (outer, size) = (product(before), shape.dim(axis));
     let inner = product(behind) / size.max(1);
     let columns = graph.reshape(x, Shape::new([outer, 1, size, inner]))?;
-    let window = PoolWindow {
-        kernel: [1, size, 1],
-        stride: [1; 3],
-        padding: [0; 3],
-        dilation: [1; 3],
-        output: [1, 1, inner],
-    };
+    let window = PoolWindow::columns(size, inner);
     let largest = select(graph, columns, window, Winner::Max)?;
     let without = before.iter().chain(behind.iter().skip(1)).copied();
     let without: Vec<usize> = without.collect();

@@ -9,7 +9,7 @@ use super::super::strided;
 use super::super::windows::{Motion, Tap, Windows};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
-use crate::ops::{self, PoolWindow, Spatial, median, position, tap_of};
+use crate::ops::{self, PoolWindow, Spatial, tap_of};
 
 /// Which tap of each window wins.
 pub(super) struct Winner {
@@ -77,7 +77,7 @@ fn windows(window: PoolWindow, x: Shape) -> Result<Windows> {
 impl Winner {
     pub(super) fn new(op: ops::PoolWinner, x: Shape) -> Result<Self> {
         let windows = windows(op.window, x)?;
-        let each = op.winner == ops::Winner::Median && !windows.is_global();
+        let each = by_rank(op.winner) && !windows.is_global();
         Ok(Self {
             rule: op.winner,
             taps: if each { windows.table() } else { Vec::new() },
@@ -90,7 +90,7 @@ impl Winner {
         match self.rule {
             ops::Winner::Max => self.extremes(false, x, winners, lane),
             ops::Winner::Min => self.extremes(true, x, winners, lane),
-            ops::Winner::Median => self.medians(x, winners, lane),
+            ops::Winner::Median | ops::Winner::Rank(_) => self.ranked(x, winners, lane),
         }
     }
 
@@ -118,8 +118,8 @@ impl Winner {
         }
     }
 
-    /// The median of each window, window by window. `lane` holds the elements of one.
-    fn medians(&self, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
+    /// The winner of each window by rank, window by window. `lane` holds the elements of one.
+    fn ranked(&self, x: &[f32], winners: &mut [f32], lane: &mut [f32]) {
         self.windows.each(|i, at, start| {
             let taps = self.taps.iter().enumerate();
             let elements = taps.filter_map(|(tap, entry)| Some((tap, x[entry.of(at, start)?])));
@@ -128,8 +128,7 @@ impl Winner {
                 *slot = x;
                 size += 1;
             }
-            let median = median(&mut lane[..size]);
-            let winner = median.and_then(|median| position(elements, median));
+            let winner = self.rule.ranked(&mut lane[..size], elements);
             winners[i] = winner.map_or(-1.0, |tap| tap as f32);
         });
     }
@@ -137,16 +136,20 @@ impl Winner {
     /// The winner of a window that is the plane.
     fn global(&self, x: &[f32], lane: &mut [f32]) -> f32 {
         let elements = x.iter().copied().enumerate();
-        let winner = match self.rule {
-            ops::Winner::Median => {
-                let values = &mut lane[..x.len()];
-                values.copy_from_slice(x);
-                median(values).and_then(|median| position(elements, median))
-            }
-            rule => rule.of(elements),
+        let winner = if by_rank(self.rule) {
+            let values = &mut lane[..x.len()];
+            values.copy_from_slice(x);
+            self.rule.ranked(values, elements)
+        } else {
+            self.rule.of(elements)
         };
         winner.map_or(-1.0, |tap| tap as f32)
     }
+}
+
+/// Whether the winner is found among all elements of a window at once.
+fn by_rank(rule: ops::Winner) -> bool {
+    matches!(rule, ops::Winner::Median | ops::Winner::Rank(_))
 }
 
 /// `a` or `b`, without a branch. As a conditional expression it becomes one, five times as slow on data without order.
@@ -188,9 +191,10 @@ impl Kernel for Winner {
     }
 
     fn needs(&self) -> Needs {
-        let lane = match self.rule {
-            ops::Winner::Median => self.windows.taps(),
-            _ => 2 * self.windows.outputs(),
+        let lane = if by_rank(self.rule) {
+            self.windows.taps()
+        } else {
+            2 * self.windows.outputs()
         };
         Needs { shared: 0, lane }
     }
@@ -256,6 +260,9 @@ impl fmt::Display for Winner {
             ops::Winner::Max => "max",
             ops::Winner::Min => "min",
             ops::Winner::Median => "median",
+            ops::Winner::Rank(rank) => {
+                return write!(f, "pool-winner rank {rank} {}", self.windows);
+            }
         };
         write!(f, "pool-winner {rule} {}", self.windows)
     }

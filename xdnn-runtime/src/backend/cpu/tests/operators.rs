@@ -124,7 +124,12 @@ fn pooled(window: PoolWindow, x: Shape) -> Shape {
 }
 
 fn winner() -> impl Strategy<Value = Winner> {
-    prop_oneof![Just(Winner::Max), Just(Winner::Min), Just(Winner::Median)]
+    prop_oneof![
+        Just(Winner::Max),
+        Just(Winner::Min),
+        Just(Winner::Median),
+        (0..6_usize).prop_map(Winner::Rank)
+    ]
 }
 
 fn map() -> impl Strategy<Value = Map> {
