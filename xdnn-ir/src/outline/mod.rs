@@ -106,24 +106,6 @@ pub const fn function(
     }
 }
 
-/// A part of a step with a place of its own in the source.
-#[derive(Clone, Copy, Debug)]
-pub enum Site {
-    /// The argument of this name.
-    Argument(&'static str),
-    /// The operand at this position.
-    Operand(usize),
-}
-
-impl Site {
-    const fn is_blamed_for(&self, fault: &Fault) -> bool {
-        match self {
-            Self::Argument(name) => matches!(fault.argument(), Some(guilty) if equal(name, guilty)),
-            Self::Operand(i) => matches!(fault.operand(), Some(guilty) if *i == guilty),
-        }
-    }
-}
-
 // The checks are functions, not methods: a call that starts with a path has the place of its first token.
 
 /// A network of `I` inputs and `N` nodes, of which each reads `W` values at most. Where a shape is not known, a check
@@ -353,52 +335,91 @@ pub const fn check_shape<const RANK: usize>(dims: [Integer; RANK]) {
     }
 }
 
-/// Panics if the rules refuse one of the steps that a call makes and blame `site`.
-#[track_caller]
-pub const fn check_site(outline: &View<'_>, nodes: &[usize], site: Site, name: &str, chain: &str) {
-    let mut i = 0;
-    while i < nodes.len() {
-        if let Some(Err(fault)) = outline.results[nodes[i]]
-            && site.is_blamed_for(&fault)
-        {
-            refuse(&fault.explain(name), chain);
-        }
-        i += 1;
-    }
+/// What is wrong with the steps that a call makes, if anything is.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict<'c> {
+    trouble: Option<Trouble>,
+    /// The part of the call to blame: its arguments are counted first, and its operands but the first one behind them.
+    part: Option<usize>,
+    /// What messages call it.
+    name: &'c str,
+    /// The calls of blocks that led to it.
+    chain: &'c str,
 }
 
-/// Panics if the rules refuse one of the steps that a call makes and blame none of `sites`, or find another degree or other
-/// weights than the macro.
-#[track_caller]
-pub const fn check(outline: &View<'_>, nodes: &[usize], sites: &[Site], name: &str, chain: &str) {
-    let mut i = 0;
-    while i < nodes.len() {
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Refused(Fault),
+    /// The degree or the weights are others than the macro has found.
+    Unforeseen,
+}
+
+/// What is wrong with the first of these steps with which something is. The call has `arguments` in the source.
+pub const fn check<'c>(
+    outline: &View<'_>,
+    nodes: &[usize],
+    arguments: &[&str],
+    name: &'c str,
+    chain: &'c str,
+) -> Verdict<'c> {
+    let (mut trouble, mut part, mut i) = (None, None, 0);
+    while i < nodes.len() && trouble.is_none() {
         match outline.results[nodes[i]] {
-            Some(Err(fault)) if !is_blamed(sites, &fault) => refuse(&fault.explain(name), chain),
-            Some(Ok(_)) if !outline.is_as_foreseen(nodes[i]) => {
-                let headline = "the degree or the weights of `{}` depend on a constant";
-                refuse(
-                    &Explanation::new(text(headline, &[Part::Str(name)]))
-                        .note(text("the macro must know both, and does not know the constants of your crate", &[]))
-                        .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[])),
-                    chain,
-                );
+            Some(Err(fault)) => {
+                part = guilty(arguments, &fault);
+                trouble = Some(Trouble::Refused(fault));
             }
+            Some(Ok(_)) if !outline.is_as_foreseen(nodes[i]) => trouble = Some(Trouble::Unforeseen),
             _ => {}
         }
         i += 1;
     }
+    Verdict {
+        trouble,
+        part,
+        name,
+        chain,
+    }
 }
 
-const fn is_blamed(sites: &[Site], fault: &Fault) -> bool {
-    let mut i = 0;
-    while i < sites.len() {
-        if sites[i].is_blamed_for(fault) {
-            return true;
+const fn guilty(arguments: &[&str], fault: &Fault) -> Option<usize> {
+    if let Some(guilty) = fault.argument() {
+        let mut i = 0;
+        while i < arguments.len() {
+            if equal(arguments[i], guilty) {
+                return Some(i);
+            }
+            i += 1;
         }
-        i += 1;
     }
-    false
+    match fault.operand() {
+        Some(operand) if operand > 0 => Some(arguments.len() + operand - 1),
+        _ => None,
+    }
+}
+
+/// Panics if this part of a call is to blame.
+#[track_caller]
+pub const fn blame(verdict: &Verdict<'_>, part: usize) {
+    if matches!(verdict.part, Some(guilty) if guilty == part) {
+        accept(verdict);
+    }
+}
+
+/// Panics if anything is wrong with a call.
+#[track_caller]
+pub const fn accept(verdict: &Verdict<'_>) {
+    let explanation = match verdict.trouble {
+        Some(Trouble::Refused(fault)) => fault.explain(verdict.name),
+        Some(Trouble::Unforeseen) => {
+            let headline = "the degree or the weights of `{}` depend on a constant";
+            Explanation::new(text(headline, &[Part::Str(verdict.name)]))
+                .note(text("the macro must know both, and does not know the constants of your crate", &[]))
+                .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[]))
+        }
+        None => return,
+    };
+    refuse(&explanation, verdict.chain);
 }
 
 /// Panics if the network returns another shape than it declares.

@@ -13,7 +13,8 @@ pub(super) struct Generics {
     pub bound: TokenStream,
     /// `<CLASSES>`
     pub given: TokenStream,
-    /// The defaults as constants of the parameters' names. `None` where a parameter has no default.
+    /// The defaults as constants of the parameters' names. `None` where a parameter has no default, and where the macro can
+    /// check the defaults itself.
     pub defaults: Option<TokenStream>,
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn declare(
     };
     let chain = network.chain.as_ref();
     let krate = chain.and_then(|chain| chain.krate.clone()).unwrap_or(krate);
-    let context = Context::of(&network, krate);
+    let mut context = Context::of(&network, krate);
     // They come with the question, and not again with the answer.
     let mentions = declared.is_none().then(|| {
         let body = chain.map(|chain| chain.body.clone());
@@ -116,7 +116,14 @@ pub(crate) fn declare(
         }
     };
     let lowered = lower::lower(&network, &declarations, &mut errors);
-    let right = errors.is_empty() && !lowered.guesses && probes.is_empty();
+    let mut right = errors.is_empty() && !lowered.guesses && probes.is_empty();
+    if right && let Some(example) = lower::lower_with_defaults(&network, &declarations, &mut errors)
+    {
+        right = errors.is_empty();
+        if right && example.agrees_with(&lowered) {
+            context.generics.defaults = None; // nothing is left for the compiler to check
+        }
+    }
     let items = items(&context, &lowered, right);
     let block = network.chain.is_some().then(|| {
         let (name, visibility) = (network.name.clone(), network.visibility.clone());

@@ -2,33 +2,42 @@
 //! for each thing that could be wrong stands where a message about it belongs.
 //!
 //! ```text
-//! const _: () = {                                     // so that `cargo check` looks, too
-//!     const __XDNN_SIZES: &[Integer; 2] = &[…];
-//!     const __XDNN_WHOLE: &Outline<1, 2, 1> = &Outline::new([…], […]);
-//!     const __XDNN_OUTLINE: &View = &__XDNN_WHOLE.view();
-//!     const _: () = __xdnn::check(__XDNN_OUTLINE, 0, …);     // each with the span of what it looks at
-//! };
-//! impl<const CLASSES: usize> Network for Net<CLASSES> {
-//!     const SPEC: &'static NetworkSpec = {
-//!         let __xdnn_sizes = &[…];
-//!         let __xdnn_whole = &Outline::new([…], […]);
-//!         let __xdnn_outline = &__xdnn_whole.view();
-//!         __xdnn::check(__xdnn_outline, 0, …);
-//!         &NetworkSpec { … }
+//! const _: () = {
+//!     struct __XdnnSized<const CLASSES: usize>;
+//!     impl<const CLASSES: usize> __XdnnSized<CLASSES> {
+//!         const SIZES: &[Integer; 2] = &[…];
+//!         const WHOLE: &Outline<1, 2, 1> = &Outline::new([…], […]);
+//!         const OUTLINE: &View = &Self::WHOLE.view();
+//!     }
+//!     const _: () = {                                     // where the macro does not know the defaults
+//!         const CLASSES: usize = 10;
+//!         const __xdnn_sizes: … = __XdnnSized::<CLASSES>::SIZES;
+//!         const __xdnn_outline: … = __XdnnSized::<CLASSES>::OUTLINE;
+//!         const _: () = …;                                // a check, with the spans of what it looks at
 //!     };
-//! }
+//!     impl<const CLASSES: usize> Network for Net<CLASSES> {
+//!         const SPEC: &'static NetworkSpec = {
+//!             let (__xdnn_sizes, __xdnn_outline) = …;
+//!             …;                                          // the same checks
+//!             &NetworkSpec { … }
+//!         };
+//!     }
+//! };
 //! ```
 //!
-//! Constants are references, so that no check copies them. Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
+//! Constants are references, so that no check copies them. Without generics, the lists are plain constants, and the checks
+//! stand there once. Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
+use xdnn_ir::message::Message;
 use xdnn_ir::{Layer, Literal, NetworkSpec, Node, Operation, Scalar, Weight};
 
+use super::generics::Generics;
 use super::spec::{combine, degree, function, impls, literal, operand, word};
 use super::{Context, local};
 use crate::ast::Operator;
@@ -37,20 +46,32 @@ use crate::lower::{Argument, Calculation, CalculationKind, Custom, Form, Given, 
 
 /// The trait impls of a network that was understood, but for some sizes.
 pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenStream {
-    let outline = |sizes, outline| Outline {
+    let outline = Outline {
         krate: &context.krate,
         spec,
         open,
-        sizes,
-        outline,
+        sizes: local("__xdnn_sizes"),
+        outline: local("__xdnn_outline"),
         calculations: RefCell::default(),
     };
-    let item = |name| Ident::new(name, Span::mixed_site());
-    let items = outline(item("__XDNN_SIZES"), item("__XDNN_OUTLINE")).items(context);
-    let expression = outline(local("__xdnn_sizes"), local("__xdnn_outline")).expression();
     let reason = super::regular::reason(context, spec);
-    let impls = impls(context, &expression, reason.as_ref());
-    quote!(#items #impls)
+    let Context {
+        krate,
+        generics,
+        cfg,
+        ..
+    } = context;
+    let items = match generics.given.is_empty() {
+        true => outline.plain(context, reason.as_ref()),
+        false => outline.generic(context, reason.as_ref()),
+    };
+    quote! {
+        #(#cfg)*
+        const _: () = {
+            use #krate::__private::outline as __xdnn;
+            #items
+        };
+    }
 }
 
 struct Outline<'c> {
@@ -98,35 +119,76 @@ struct Calculations<'c> {
 }
 
 impl<'c> Outline<'c> {
-    /// All checks as items, unless a parameter without a default leaves them to the networks that are made of it.
-    fn items(&self, context: &Context) -> Option<TokenStream> {
-        let (krate, cfg) = (self.krate, &context.cfg);
-        let defaults = context.generics.defaults.as_ref()?;
-        let (name, of, value) = (&self.outline, self.of(), self.value());
-        let whole = local("__XDNN_WHOLE");
-        let checks = self.checks();
-        let (sizes, (list, n)) = (&self.sizes, self.calculations());
-        Some(quote! {
-            #(#cfg)*
-            const _: () = {
-                use #krate::__private::outline as __xdnn;
-                #defaults
-                const #sizes: &[__xdnn::Integer; #n] = &#list;
+    /// The items of a network whose sizes are constants of the user's crate.
+    fn plain(&self, context: &Context, reason: Option<&Message>) -> TokenStream {
+        let (sizes, outline, whole) = (&self.sizes, &self.outline, local("__xdnn_whole"));
+        let (of, value, checks) = (self.of(), self.value(), self.checks());
+        let (list, n) = self.calculations();
+        let impls = impls(context, &self.reference(), reason);
+        quote! {
+            #[allow(non_upper_case_globals)]
+            const #sizes: &[__xdnn::Integer; #n] = &#list;
+            #[allow(non_upper_case_globals, clippy::large_stack_arrays, long_running_const_eval)]
+            const #whole: &#of = &#value;
+            #[allow(non_upper_case_globals)]
+            const #outline: &__xdnn::View<'_> = &#whole.view();
+            #(const _: () = #checks;)*
+            #impls
+        }
+    }
+
+    /// The items of a network with parameters.
+    fn generic(&self, context: &Context, reason: Option<&Message>) -> TokenStream {
+        let (sizes, outline, sized) = (&self.sizes, &self.outline, local("__XdnnSized"));
+        let Generics {
+            bound,
+            given,
+            defaults,
+            ..
+        } = &context.generics;
+        let (of, value, checks) = (self.of(), self.value(), self.checks());
+        let (list, n) = self.calculations();
+        // Without them the checks are left to the networks that are made of this one.
+        let with_defaults = defaults.as_ref().map(|defaults| {
+            quote! {
+                const _: () = {
+                    #defaults
+                    #[allow(non_upper_case_globals)]
+                    const #sizes: &[__xdnn::Integer; #n] = #sized::#given::SIZES;
+                    #[allow(non_upper_case_globals)]
+                    const #outline: &__xdnn::View<'_> = #sized::#given::OUTLINE;
+                    #(const _: () = #checks;)*
+                };
+            }
+        });
+        let reference = self.reference();
+        let expression = quote! {{
+            let #sizes = #sized::#given::SIZES;
+            let #outline = #sized::#given::OUTLINE;
+            #(#checks;)*
+            #reference
+        }};
+        let impls = impls(context, &expression, reason);
+        quote! {
+            struct #sized #bound;
+            impl #bound #sized #given {
+                const SIZES: &'static [__xdnn::Integer; #n] = &#list;
                 #[allow(clippy::large_stack_arrays, long_running_const_eval)]
-                const #whole: &#of = &#value;
-                const #name: &__xdnn::View<'_> = &#whole.view();
-                #(const _: () = #checks;)*
-            };
-        })
+                const WHOLE: &'static #of = {
+                    let #sizes = Self::SIZES;
+                    &#value
+                };
+                const OUTLINE: &'static __xdnn::View<'static> = &Self::WHOLE.view();
+            }
+            #with_defaults
+            #impls
+        }
     }
 
     /// A reference to the specification.
-    fn expression(&self) -> TokenStream {
+    fn reference(&self) -> TokenStream {
         let (krate, spec, outline) = (self.krate, self.spec, &self.outline);
-        let (name, of, value) = (&*spec.name, self.of(), self.value());
-        let whole = local("__xdnn_whole");
-        let checks = self.checks();
-        let (sizes, (list, n)) = (&self.sizes, self.calculations());
+        let name = &*spec.name;
         let inputs = spec.inputs().iter().enumerate().map(|(i, input)| {
             let name = &*input.name;
             quote!(#outline.input(#i, #name))
@@ -143,19 +205,12 @@ impl<'c> Outline<'c> {
         });
         let output = operand(spec.output);
         quote! {
-            {
-                use #krate::__private::outline as __xdnn;
-                let #sizes: &[__xdnn::Integer; #n] = &#list;
-                let #whole: &#of = &#value;
-                let #outline = &#whole.view();
-                #(#checks;)*
-                &#krate::ir::NetworkSpec {
-                    name: ::std::borrow::Cow::Borrowed(#name),
-                    inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
-                    nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
-                    weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
-                    output: { use #krate::ir::written::*; #output },
-                }
+            &#krate::ir::NetworkSpec {
+                name: ::std::borrow::Cow::Borrowed(#name),
+                inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
+                nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
+                weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
+                output: { use #krate::ir::written::*; #output },
             }
         }
     }
@@ -368,32 +423,40 @@ impl<'c> Outline<'c> {
         }
     }
 
-    /// Every check, as an expression.
+    /// Every check, as an expression: one for each call.
     fn checks(&self) -> Vec<TokenStream> {
         let (outline, mut checks) = (&self.outline, Vec::new());
         for form in self.open.inputs.iter().chain(&self.open.output) {
-            self.check_form(form, &mut checks);
+            if form.is_open() {
+                let dims = form.dims.iter();
+                let dims = dims.filter_map(|dim| self.check_size(&dim.size, dim.place, 1, ""));
+                checks.extend(dims);
+                let dims = self.form(form);
+                checks.push(form.place.around(quote!(__xdnn::check_shape(#dims))));
+            }
         }
         for (nodes, site) in self.open_sites() {
             let (name, chain) = (site.name, site.chain.as_deref().unwrap_or_default());
-            let nodes = quote!(&[#(#nodes),*]);
-            let mut parts = Vec::new();
-            for Argument { name, place, given } in site.arguments.iter().flatten() {
-                for placed in given.sizes() {
-                    self.check_size(&placed.size, placed.place, least(given), chain, &mut checks);
-                }
-                parts.push((quote!(__xdnn::Site::Argument(#name)), *place));
-            }
-            for (n, place) in site.operands.iter().enumerate().skip(1) {
-                parts.push((quote!(__xdnn::Site::Operand(#n)), *place));
-            }
-            for (part, place) in &parts {
-                let check = quote!(__xdnn::check_site(#outline, #nodes, #part, #name, #chain));
-                checks.push(place.around(check));
-            }
-            let parts = parts.iter().map(|(part, _)| part);
-            let check = quote!(__xdnn::check(#outline, #nodes, &[#(#parts),*], #name, #chain));
-            checks.push(site.place.around(check));
+            let arguments = || site.arguments.iter().flatten();
+            let sizes = arguments().flat_map(|Argument { given, .. }| {
+                given.sizes().iter().filter_map(move |placed| {
+                    self.check_size(&placed.size, placed.place, least(given), chain)
+                })
+            });
+            let names = arguments().map(|argument| argument.name);
+            let verdict = local("__xdnn_verdict");
+            let operands = site.operands.iter().skip(1).copied();
+            let parts = arguments().map(|argument| argument.place).chain(operands);
+            let parts = parts
+                .enumerate()
+                .map(|(part, place)| place.around(quote!(__xdnn::blame(&#verdict, #part))));
+            let call = site.place.around(quote!(__xdnn::accept(&#verdict)));
+            checks.push(quote! {{
+                #(#sizes;)*
+                let #verdict = __xdnn::check(#outline, &[#(#nodes),*], &[#(#names),*], #name, #chain);
+                #(#parts;)*
+                #call
+            }});
         }
         if let Some(form) = &self.open.output {
             let (krate, name, output) = (self.krate, &*self.spec.name, operand(self.spec.output));
@@ -424,28 +487,17 @@ impl<'c> Outline<'c> {
         list
     }
 
-    fn check_form(&self, form: &'c Form, checks: &mut Vec<TokenStream>) {
-        if form.is_open() {
-            for dim in &form.dims {
-                self.check_size(&dim.size, dim.place, 1, "", checks);
-            }
-            let dims = self.form(form);
-            checks.push(form.place.around(quote!(__xdnn::check_shape(#dims))));
-        }
-    }
-
     fn check_size(
         &self,
         size: &'c Size,
         place: Place,
         least: usize,
         chain: &str,
-        checks: &mut Vec<TokenStream>,
-    ) {
-        if size.is_open() {
+    ) -> Option<TokenStream> {
+        size.is_open().then(|| {
             let integer = self.integer(size);
-            checks.push(place.around(quote!(__xdnn::check_size(#integer, #least, #chain))));
-        }
+            place.around(quote!(__xdnn::check_size(#integer, #least, #chain)))
+        })
     }
 
     /// The dimensions of a shape.

@@ -18,12 +18,19 @@ pub(super) fn spec(context: &Context, spec: &NetworkSpec) -> TokenStream {
 
 /// A reference to the specification.
 fn constant(context: &Context, spec: &NetworkSpec) -> TokenStream {
+    let mut layers = Vec::new();
     let inputs = spec.inputs().iter().map(input);
-    let nodes = spec.nodes().iter().map(node);
+    let nodes: Vec<_> = spec
+        .nodes()
+        .iter()
+        .map(|of| node(of, &mut layers))
+        .collect();
     let weights = spec.weights().iter().map(weight);
     let (krate, name, output) = (&context.krate, &*spec.name, operand(spec.output));
+    let (layers, n) = (layers.iter().map(layer), layers.len());
     quote! {{
         use #krate::ir::written::*;
+        const LAYERS: [Layer; #n] = [#(#layers),*];
         &#krate::ir::NetworkSpec {
             name: ::std::borrow::Cow::Borrowed(#name),
             inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
@@ -100,15 +107,20 @@ fn weight(weight: &Weight) -> TokenStream {
     quote!(weight(#name, [#(#dims),*]))
 }
 
-fn node(node: &Node) -> TokenStream {
+/// A node. `layers` lists every layer once, however many nodes are the same.
+fn node(node: &Node, layers: &mut Vec<Layer>) -> TokenStream {
     let (path, dims, degree) = (&*node.path, node.shape.dims(), degree(node.degree));
     let operands = node.operands.iter().map(|of| operand(*of));
     let (start, end) = (node.weights.start, node.weights.end);
     let tail = quote!(&[#(#operands),*], [#(#dims),*], #degree, #start..#end);
     match &node.operation {
         Operation::Layer(of) => {
-            let of = layer(of);
-            quote!(layer(#path, #of, #tail))
+            let position = layers.iter().position(|other| other == of);
+            let position = position.unwrap_or_else(|| {
+                layers.push(*of);
+                layers.len() - 1
+            });
+            quote!(layer(#path, LAYERS[#position], #tail))
         }
         Operation::Combine(of) => {
             let of = combine(*of);

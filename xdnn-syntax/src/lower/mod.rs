@@ -22,7 +22,7 @@ use xdnn_ir::message::output;
 use xdnn_ir::{Degree, Fault, Input, NetworkSpec, Node, Operand, Operation, Shape, Weight};
 
 use crate::arguments;
-use crate::ast::{self, Body, Call, Dims, Flow, Item, Kind, Network, Step};
+use crate::ast::{self, Body, Call, Dims, Flow, Generic, Item, Kind, Network, Step};
 use crate::check;
 use crate::declaration::Declarations;
 use crate::diagnostic::{Collector, Diagnostic, Place};
@@ -72,9 +72,59 @@ pub(crate) struct Lowered {
     pub guesses: bool,
 }
 
+impl Lowered {
+    /// Whether both have the same degrees and weights, whatever their sizes.
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let names = |of: &Self| -> Vec<_> {
+            let weights = of.spec.weights().iter();
+            weights.map(|weight| weight.name.clone()).collect()
+        };
+        let nodes = |of: &Self| -> Vec<_> {
+            let nodes = of.spec.nodes().iter();
+            nodes
+                .map(|node| (node.degree, node.weights.clone()))
+                .collect()
+        };
+        names(self) == names(other) && nodes(self) == nodes(other)
+    }
+}
+
 /// Lowers a network; its mistakes go to `errors`.
 pub(crate) fn lower(
     network: &Network,
+    declarations: &Declarations,
+    errors: &mut Collector,
+) -> Lowered {
+    let size = |parameter: &Generic| Size::constant(parameter.name.clone().into());
+    lower_with(network, &size, declarations, errors)
+}
+
+/// Lowers a network whose parameters have numbers as defaults for these numbers. `None` where some have not, and where only
+/// the compiler knows other sizes.
+pub(crate) fn lower_with_defaults(
+    network: &Network,
+    declarations: &Declarations,
+    errors: &mut Collector,
+) -> Option<Lowered> {
+    let default = |parameter: &Generic| {
+        let default = syn::parse2::<syn::LitInt>(parameter.default.clone()?).ok()?;
+        Some(Size::Known(default.base10_parse().ok()?))
+    };
+    let defaults: Option<Vec<Size>> = network.generics.iter().map(default).collect();
+    let defaults = defaults.filter(|defaults| !defaults.is_empty())?;
+    let size = |parameter: &Generic| {
+        let mut values = network.generics.iter().zip(&defaults);
+        let value = values.find(|(other, _)| other.name == parameter.name);
+        value.map_or(Size::Known(1), |(_, value)| value.clone())
+    };
+    let lowered = lower_with(network, &size, declarations, errors);
+    lowered.open.is_none().then_some(lowered)
+}
+
+/// Lowers a network whose parameters have these sizes.
+fn lower_with(
+    network: &Network,
+    size: &dyn Fn(&Generic) -> Size,
     declarations: &Declarations,
     errors: &mut Collector,
 ) -> Lowered {
@@ -96,8 +146,8 @@ pub(crate) fn lower(
     };
     let mut root = Scope::default();
     for generic in &network.generics {
-        let size = Size::constant(generic.name.clone().into());
-        root.sizes.insert(scope::text(&generic.name), Some(size));
+        root.sizes
+            .insert(scope::text(&generic.name), Some(size(generic)));
     }
     if let Some(body) = &network.body {
         lowerer.declare(body, &mut root);
