@@ -50,7 +50,7 @@ const MISTAKES_OF_STRUCT: &str = "relu: Sigmoid, other: Frobnicate<3>,";
 const MISTAKES: &str = "body: unit(WIDTH) -> Frobnicate(3) -> Sigmoid; Conv2d(8, kernl = ); x: 3 -> ; Flatten Abs; unit(WIDTH) -> MaxPool2d(2);";
 
 /// Layers and arguments with what stands behind them, the file that declares them, and what their documentation says.
-const KNOWN: [(&str, &str, &str, &[&str]); 8] = [
+const KNOWN: [(&str, &str, &str, &[&str]); 9] = [
     (
         "Conv2d",
         "(WIDTH",
@@ -64,6 +64,8 @@ const KNOWN: [(&str, &str, &str, &[&str]); 8] = [
         &["convolution", "=", "degree"],
     ),
     ("Relu", ";", "layer/activation.rs", &["max(x, 0)", "degree"]),
+    // Its arrow is missing.
+    ("Abs", "; unit", "layer/activation.rs", &["|x|", "degree"]),
     (
         "MaxPool2d",
         "(2)",

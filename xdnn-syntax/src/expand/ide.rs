@@ -129,7 +129,10 @@ impl Names {
                 {
                     starts = false;
                 }
-                TokenTree::Ident(word) if starts => {
+                // The name of a layer is one where its arrow is missing, too.
+                TokenTree::Ident(word)
+                    if starts || arguments::signature(&word.to_string()).is_some() =>
+                {
                     starts = false;
                     let is_label = tokens.peek().is_some_and(|token| is_punct(token, ':'));
                     if !is_label {
