@@ -65,6 +65,9 @@ pub use xdnn_runtime::*;
 /// assert_eq!(net.fc2.bias.as_ref().map(|bias| bias.as_slice()), Some([0.0; 10].as_slice()));
 /// ```
 ///
+/// Modules under `#![no_implicit_prelude]` cannot declare `#[regular]` networks: the compiler does not know the attribute
+/// `#[diagnostic]` there ([rust-lang/rust#106518](https://github.com/rust-lang/rust/issues/106518)).
+///
 /// # Sizes
 ///
 /// A size is a number, a `const` of the network, a constant of the crate, or a parameter of the network:

@@ -64,7 +64,7 @@ pub(super) fn unproved(context: &Context, reason: &Message) -> TokenStream {
     quote! {
         #(#cfg)*
         const _: () = {
-            // Under `#![no_implicit_prelude]` this is no known attribute, and a `#[regular]` network does not compile.
+            // Not known under `#![no_implicit_prelude]`, where a `#[regular]` network does not compile: rust-lang/rust#106518.
             #[diagnostic::on_unimplemented(message = #headline, label = "this network is `#[regular]`", #(note = #notes,)* #(note = #helps),*)]
             trait #proved {}
 
