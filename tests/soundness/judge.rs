@@ -1,6 +1,6 @@
 //! What networks compute, in `f64` on the reference backend.
 
-use std::slice;
+use std::{iter, slice};
 
 use xdnn::backend::reference::execute;
 use xdnn::ir::NetworkSpec;
@@ -46,7 +46,7 @@ pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<Seen, Strin
         if measured.evidence(k, 0.0).is_none() {
             seen = Seen::Right;
         } else if !overflows(spec, &weights, &measured.x)?
-            && let Some(noise) = noise(spec, &weights, &measured, numbers)?
+            && let Some(noise) = noise(spec, &weights, &measured, k, numbers)?
         {
             match measured.evidence(k, noise) {
                 Some(evidence) => return Ok(Seen::Wrong(evidence)),
@@ -93,16 +93,14 @@ impl Measured {
         )?;
         let scaled = rows.split_off(2);
         let [one, zero] = rows.try_into().map_err(|_| "nothing was computed")?;
-        let mut graph =
-            Graph::build(spec, Task::Attribute, 1).map_err(|error| error.to_string())?;
-        let attributions = run(&mut graph, weights, slice::from_ref(&x), target)?.split_off(1);
+        let attributions = attributions(spec, weights, slice::from_ref(&x), target)?.concat();
         Ok(Self {
             x,
             one,
             zero,
             scaled,
             target,
-            attributions: attributions.concat(),
+            attributions,
         })
     }
 
@@ -188,23 +186,39 @@ fn fits(one: &[f64], scaled: &[f64], a: f64, k: f64, noise: f64) -> bool {
     scale.is_finite() && scaled.iter().zip(one).all(close)
 }
 
-/// What is left of a value that cancels, such as `x - cbrt(x³)`, is its rounding: how far the output moves when the inputs
-/// are off by some roundings, and a thousand times that. A jump, such as that of a norm at a constant value, may take many
-/// tries to show. `None` where rounding moves the output by so much that it must jump.
+/// What is left of a value that cancels, such as `x - cbrt(x³)`, is its rounding: how far the outputs at all scales, and the
+/// sum of the attributions, move when the inputs are off by some roundings, and a thousand times that. A jump, such as that
+/// of a norm at a constant value, may take many tries to show. `None` where rounding moves the output by so much that it
+/// must jump.
 fn noise(
     spec: &NetworkSpec,
     weights: &[Vec<f64>],
     measured: &Measured,
+    k: f64,
     numbers: &mut Numbers,
 ) -> Result<Option<f64>, String> {
-    let mut moved = vec![measured.x.clone(); 100];
-    for x in moved.iter_mut().flatten().flatten() {
-        *x *= 1.0 + numbers.real(&(-1e-14..1e-14));
+    let mut moved = |a: f64| {
+        let mut moved = scaled(&measured.x, &[a]).swap_remove(0);
+        for x in moved.iter_mut().flatten() {
+            *x *= 1.0 + numbers.real(&(-1e-14..1e-14));
+        }
+        moved
+    };
+    let mut noise: f64 = 1e-15; // of inputs of the size 1
+    let rows = iter::once((1.0, &measured.one)).chain(FACTORS.into_iter().zip(&measured.scaled));
+    for (a, row) in rows {
+        let samples: Vec<Sample> = (0..100).map(|_| moved(a)).collect();
+        for other in outputs(spec, weights, &samples)? {
+            let moves = other.iter().zip(row);
+            let moves = moves.map(|(y, one)| (y - one).abs() / a.powf(k));
+            noise = moves.fold(noise, f64::max);
+        }
     }
-    let rows = outputs(spec, weights, &moved)?;
-    let moves = rows.iter().flat_map(|row| row.iter().zip(&measured.one));
-    let moves = moves.map(|(y, one)| (y - one).abs());
-    let noise = moves.fold(1e-15, f64::max); // of inputs of the size 1
+    let samples: Vec<Sample> = (0..100).map(|_| moved(1.0)).collect();
+    let sum = |attributions: &Vec<f64>| attributions.iter().sum::<f64>();
+    for other in attributions(spec, weights, &samples, measured.target)? {
+        noise = noise.max((sum(&other) - sum(&measured.attributions)).abs());
+    }
     let jumps = noise > 1e-6 * largest(&measured.one).max(1e-9);
     Ok((!jumps).then_some(1e3 * noise))
 }
@@ -259,6 +273,26 @@ fn outputs(
     let output = run(&mut graph, weights, samples, 0)?.swap_remove(0);
     let size = spec.output_shape().elements();
     Ok(output.chunks(size).map(<[f64]>::to_vec).collect())
+}
+
+/// The attributions of the output `target` in each sample.
+fn attributions(
+    spec: &NetworkSpec,
+    weights: &[Vec<f64>],
+    samples: &[Sample],
+    target: usize,
+) -> Result<Vec<Vec<f64>>, String> {
+    let mut graph =
+        Graph::build(spec, Task::Attribute, samples.len()).map_err(|error| error.to_string())?;
+    let inputs = run(&mut graph, weights, samples, target)?.split_off(1);
+    let sample = |i| {
+        let of = |input: &Vec<f64>| {
+            let size = input.len() / samples.len();
+            input[i * size..][..size].to_vec()
+        };
+        inputs.iter().flat_map(of).collect()
+    };
+    Ok((0..samples.len()).map(sample).collect())
 }
 
 fn run(

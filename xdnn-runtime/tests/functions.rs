@@ -463,6 +463,36 @@ fn nothing_breaks_at_zero() {
     }
 }
 
+/// The mean of equal numbers is often not that number, and a norm would make a value of the rest.
+#[test]
+fn equal_elements_less_their_mean_are_nothing() {
+    let (eps, elementwise_affine, bias) = (0.0, false, false);
+    let group = GroupNorm {
+        num_groups: 1,
+        num_channels: None,
+        eps,
+        affine: false,
+    };
+    let layer = LayerNorm {
+        normalized_shape: None,
+        eps,
+        elementwise_affine,
+        bias,
+    };
+    for layer in [Layer::from(group), layer.into()] {
+        for (size, value) in [(3, 0.1), (7, 0.3), (7, -1e9), (49, 1e-7 / 3.0)] {
+            let spec = of_layer(layer, Shape::new([size])).unwrap();
+            let mut graph = Graph::build(&spec, Task::Gradient, 1).unwrap();
+            let leaves = [
+                (Leaf::Input(0), vec![value; size]),
+                (Leaf::Target, vec![1.0]),
+            ];
+            let results = run(&mut graph, &leaves.into());
+            assert!(results.iter().flatten().all(|y| *y == 0.0), "{layer}");
+        }
+    }
+}
+
 /// Large values overflow nothing that has a limit.
 #[test]
 fn large_values_keep_to_their_limits() {

@@ -7,7 +7,7 @@ use super::degree_zero::{offset, subtract};
 use super::{Lower, Site};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
-use crate::ops::Map;
+use crate::ops::{Map, Slice};
 
 impl Lower for L2Normalize {
     fn lower(&self, Site { graph, x, .. }: Site<'_>) -> Result<Value> {
@@ -81,8 +81,18 @@ fn rows(graph: &mut Graph, x: Value, size: usize) -> Result<Value> {
     graph.reshape(x, Shape::new([rows, size]))
 }
 
-/// Each row less its mean, by the root of its variance.
+/// Each row less its mean, by the root of its variance. A constant row is 0: less its first element it is exactly 0, where
+/// the mean would leave a rounding behind that the root of its variance makes large.
 fn standardized(graph: &mut Graph, rows: Value, eps: f64) -> Result<Value> {
+    let first = Slice {
+        axis: 1,
+        start: 0,
+        length: 1,
+    };
+    let first = graph.apply(first, &[rows])?;
+    let first = graph.reshape(first, Shape::new([rows.shape().dim(0)]))?;
+    let first = graph.broadcast(first, [1], rows.shape())?;
+    let rows = subtract(graph, rows, first)?;
     let mean = graph.sum(rows, [1])?;
     let mean = graph.scale(mean, 1.0 / rows.shape().dim(1).max(1) as f64)?;
     let mean = graph.broadcast(mean, [1], rows.shape())?;
