@@ -1,10 +1,12 @@
 //! Chores of the workspace: `cargo xtask help`.
 
 mod bench_compile;
+mod bench_peers;
 mod conformance;
 mod editors;
 mod onnx;
 mod pypi;
+mod section;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Chore {
     BenchCompile(bench_compile::BenchCompile),
+    BenchPeers(bench_peers::BenchPeers),
     Conformance(conformance::Conformance),
     Editors(editors::Editors),
 }
@@ -24,6 +27,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::BenchCompile(chore) => chore.run(),
+        Chore::BenchPeers(chore) => chore.run(),
         Chore::Conformance(chore) => chore.run(),
         Chore::Editors(chore) => chore.run(),
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use xdnn_ir::Shape;
 
 use super::super::gemm::{Matrix, MatrixMut, gemm};
-use super::super::parallel::{Threads, jobs_on};
+use super::super::parallel::{Threads, chunks_on, jobs_on};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
 use crate::ops::{self, Sizes};
@@ -103,16 +103,11 @@ impl MatMul {
     ) -> Result<()> {
         let Sizes { m, k, n, .. } = self.sizes;
         if m == 1 {
-            return jobs_on(threads, c, COLUMNS, COLUMNS * k, |i, c| {
-                let b = Matrix::rows(b.data.get(i * COLUMNS..).unwrap_or_default(), n);
-                let size = [1, c.len(), k];
-                let target = MatrixMut {
-                    row: c.len(),
-                    data: c,
-                    accumulate: false,
-                };
-                gemm(size, target, a, b, Threads::One)
+            chunks_on(threads, c, COLUMNS, COLUMNS * k, |i, c| {
+                let factors = a.data.iter().step_by(a.column).take(k);
+                combined(c, factors, b.data[i * COLUMNS..].chunks(n));
             });
+            return Ok(());
         }
         for start in (0..k).step_by(DEPTH) {
             let part = Matrix {
@@ -152,6 +147,36 @@ impl MatMul {
             gemm([m, n, k], target, a, b, threads)
         }
     }
+}
+
+/// `c = Σ aᵢ·bᵢ` of rows that begin with as many elements as `c` has. Rows whose factor is 0 are not read: a ReLU makes half of
+/// them, and the choice of one output all but one.
+fn combined<'a>(
+    c: &mut [f32],
+    factors: impl Iterator<Item = &'a f32>,
+    rows: impl Iterator<Item = &'a [f32]>,
+) {
+    c.fill(0.0);
+    let mut rest = factors.zip(rows).filter(|(a, _)| **a != 0.0);
+    while let Some((a0, b0)) = rest.next() {
+        let b0 = &b0[..c.len()];
+        let three = [rest.next(), rest.next(), rest.next()];
+        if let [Some((a1, b1)), Some((a2, b2)), Some((a3, b3))] = three {
+            let [b1, b2, b3] = [b1, b2, b3].map(|b| &b[..c.len()]);
+            for (i, c) in c.iter_mut().enumerate() {
+                *c += a0 * b0[i] + a1 * b1[i] + (a2 * b2[i] + a3 * b3[i]);
+            }
+        } else {
+            add(c, *a0, b0);
+            for (a, b) in three.into_iter().flatten() {
+                add(c, *a, b);
+            }
+        }
+    }
+}
+
+fn add(c: &mut [f32], a: f32, b: &[f32]) {
+    c.iter_mut().zip(b).for_each(|(c, b)| *c += a * b);
 }
 
 impl Kernel for MatMul {
