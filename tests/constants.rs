@@ -129,6 +129,27 @@ network! {
     }
 }
 
+/// The same number for arguments of other names is another layer.
+#[test]
+fn arguments_of_equal_value_are_told_apart() {
+    network! {
+        struct Parameter<const N: usize = 2>(image: [2, 11, 11]) -> [8, 6, 6] {
+            a: Conv2d(8, kernel = 1, stride = N);
+            b: Conv2d(8, kernel = 1, dilation = N);
+            c: Conv2d(8, kernel = 1, groups = N);
+        }
+    }
+    network! {
+        struct Literal(image: [2, 11, 11]) -> [8, 6, 6] {
+            a: Conv2d(8, kernel = 1, stride = 2);
+            b: Conv2d(8, kernel = 1, dilation = 2);
+            c: Conv2d(8, kernel = 1, groups = 2);
+        }
+    }
+    assert_eq!(<Parameter>::SPEC.nodes(), Literal::SPEC.nodes());
+    assert_eq!(<Parameter>::WEIGHTS, Literal::WEIGHTS);
+}
+
 #[test]
 fn inputs_may_depend_on_parameters() {
     let (low, high) = (

@@ -1,6 +1,6 @@
 """One peer of `cargo xtask bench-peers`: `peers.py PEER THREADS` answers commands, a line each.
 
-`prepare FOLDER TASK BATCH` reads a network (`network.json`, `weights.safetensors`) and its inputs (`input.f32`), warms
+`prepare TASK BATCH FOLDER` reads a network (`network.json`, `weights.safetensors`) and its inputs (`input.f32`), warms
 up, writes the results to `PEER.f32`, and answers `ready`, or `skip` and a reason. `run` answers seconds. `version` names
 the peer's version.
 """
@@ -13,7 +13,8 @@ import time
 PEER, THREADS = sys.argv[1], int(sys.argv[2])
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = str(THREADS)
-os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if THREADS > 1 else 'false'}"
+if PEER == "jax":  # which takes a thread for each processor that it may run on
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -66,6 +67,8 @@ class Torch:
         weights = {
             name: value.contiguous(memory_format=last) if value.ndim == 4 else value for name, value in weights.items()
         }
+        # What is no parameter would not be frozen.
+        weights = {name: torch.nn.Parameter(value, requires_grad=False) for name, value in weights.items()}
         x = torch.from_numpy(x).contiguous(memory_format=last)
 
         def forward(x):
@@ -81,6 +84,7 @@ class Torch:
             import torch._inductor.config
 
             torch._dynamo.reset()
+            # It takes effect where no gradient is asked for.
             torch._inductor.config.freezing = True
             forward = torch.compile(forward)
         if task == "forward":
@@ -215,11 +219,11 @@ def prepare(peer, folder, task, batch):
 def main():
     peer, run = PEERS[PEER](), None
     for line in sys.stdin:
-        command, *arguments = line.split()
+        command, *arguments = line.strip().split(" ", 3)
         if command == "version":
             answer = peer.version
         elif command == "prepare":
-            folder, task, batch = arguments
+            task, batch, folder = arguments
             run = None
             try:
                 run = prepare(peer, folder, task, int(batch))

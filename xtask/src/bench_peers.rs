@@ -53,11 +53,17 @@ pub struct BenchPeers {
     #[arg(long)]
     quick: bool,
     /// How often each framework runs
-    #[arg(long, default_value_t = 15)]
+    #[arg(long, default_value_t = 15, value_parser = at_least_one)]
     rounds: usize,
     /// Serve runs of our own to another process
     #[arg(long, hide = true)]
     worker: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize> {
+    let rounds = text.parse()?;
+    ensure!(rounds > 0, "one round is the least");
+    Ok(rounds)
 }
 
 /// What is done, and how many times as fast as the best peer it should be.
@@ -192,7 +198,8 @@ fn measure<'w>(
     processes: &mut [Process],
 ) -> Result<Row<'w>> {
     let folder = folder.join(work.network);
-    let prepare = format!("prepare {} {} {}", folder.display(), work.task, work.batch);
+    // The folder comes last: it may contain spaces.
+    let prepare = format!("prepare {} {} {}", work.task, work.batch, folder.display());
     let mut able = Vec::new();
     let mut expected: Vec<f32> = Vec::new();
     for process in processes.iter_mut() {
@@ -235,11 +242,14 @@ fn measure<'w>(
 fn agree(expected: &[f32], found: &[f32]) -> Result<()> {
     ensure!(expected.len() == found.len(), "results of another size");
     let largest = expected.iter().fold(0.0_f32, |most, y| most.max(y.abs()));
-    let apart = expected.iter().zip(found).map(|(a, b)| (a - b).abs());
-    let apart = apart.fold(0.0_f32, f32::max);
     ensure!(
-        apart <= TOLERANCE * largest,
-        "results are {apart} apart, of at most {largest}"
+        largest > 0.0 && largest.is_finite(),
+        "results of at most {largest}"
+    );
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * largest;
+    ensure!(
+        expected.iter().zip(found).all(near),
+        "results that differ by more than {TOLERANCE} of the largest, {largest}"
     );
     Ok(())
 }

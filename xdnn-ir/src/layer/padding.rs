@@ -30,8 +30,8 @@ layer! {
 }
 
 layer! {
-    /// Surrounds a line with a constant: `[channels, length] → [channels, left + length + right]`. A constant has degree 0, so the
-    /// input must have it too, unless the constant is 0.
+    /// Surrounds a line with a constant: `[channels, length] → [channels, left + length + right]`. A constant has degree
+    /// 0, so the input must have it too, unless the constant is 0.
     ConstantPad1d {
         /// `(left, right)`, or one number for all sides.
         padding: [usize; 2],
@@ -41,8 +41,8 @@ layer! {
 }
 
 layer! {
-    /// Surrounds an image with a constant: `[channels, height, width] → [channels, height', width']`. A constant has degree 0, so the
-    /// input must have it too, unless the constant is 0.
+    /// Surrounds an image with a constant: `[channels, height, width] → [channels, height', width']`. A constant has
+    /// degree 0, so the input must have it too, unless the constant is 0.
     ConstantPad2d {
         /// `(left, right, top, bottom)`, or one number for all sides.
         padding: [usize; 4],
@@ -52,8 +52,8 @@ layer! {
 }
 
 layer! {
-    /// Surrounds a volume with a constant: `[channels, depth, height, width] → [channels, depth', height', width']`. A constant has degree 0, so the
-    /// input must have it too, unless the constant is 0.
+    /// Surrounds a volume with a constant: `[channels, depth, height, width] → [channels, depth', height', width']`. A
+    /// constant has degree 0, so the input must have it too, unless the constant is 0.
     ConstantPad3d {
         /// `(left, right, top, bottom, front, back)`, or one number for all sides.
         padding: [usize; 6],

@@ -158,7 +158,7 @@ impl Winner {
         }
     }
 
-    /// The position of the winner by rank among elements whose values, in any order, are `values`; what is no number beats
+    /// The position of the winner by rank, which is the median where `self` gives none, among elements whose values, in any order, are `values`; what is no number beats
     /// every number.
     pub(crate) fn ranked<T: Real>(
         self,
@@ -171,10 +171,8 @@ impl Winner {
         }
         let last = values.len().checked_sub(1)?;
         let rank = match self {
-            Self::Min => 0,
-            Self::Median => last / 2,
             Self::Rank(rank) => rank,
-            Self::Max => last,
+            _ => last / 2,
         };
         let order = |a: &T, b: &T| a.partial_cmp(b).unwrap_or(Ordering::Equal);
         let (below, value, _) =

@@ -30,7 +30,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -102,7 +101,7 @@ impl Layers {
         // Sizes of the same text are the same: all names mean what they mean around the network.
         let mut key = format!("{layer:?}");
         for argument in site.arguments.iter().flatten() {
-            key += &format!(", {}", argument.given);
+            key += &format!(", {} = {}", argument.name, argument.given);
         }
         *self.positions.entry(key).or_insert_with(|| {
             self.list.push(outline.layer(layer, site));
@@ -115,7 +114,7 @@ impl Layers {
 #[derive(Default)]
 struct Calculations<'c> {
     list: Vec<&'c Calculation>,
-    positions: HashMap<*const Calculation, usize>,
+    positions: HashMap<String, usize>,
 }
 
 impl<'c> Outline<'c> {
@@ -476,7 +475,7 @@ impl<'c> Outline<'c> {
             if site.is_open {
                 let arguments = site.arguments.iter().flatten();
                 let arguments: Vec<_> = arguments.map(|of| of.given.to_string()).collect();
-                let key = (site.place.key(), &site.chain, arguments);
+                let key = (site.place.key(), site.name, &site.chain, arguments);
                 let position = *positions.entry(key).or_insert_with(|| {
                     list.push((Vec::new(), site));
                     list.len() - 1
@@ -528,7 +527,8 @@ impl<'c> Outline<'c> {
         };
         let mut calculations = self.calculations.borrow_mut();
         let Calculations { list, positions } = &mut *calculations;
-        let i = *positions.entry(Rc::as_ptr(calculation)).or_insert_with(|| {
+        // Its text says all of it: names mean the same everywhere around the network.
+        let i = *positions.entry(size.to_string()).or_insert_with(|| {
             list.push(calculation);
             list.len() - 1
         });

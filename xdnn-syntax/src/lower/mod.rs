@@ -95,8 +95,9 @@ pub(crate) fn lower(
     declarations: &Declarations,
     errors: &mut Collector,
 ) -> Lowered {
-    let size = |parameter: &Generic| Size::constant(parameter.name.clone().into());
-    lower_with(network, &size, declarations, errors)
+    let names = network.generics.iter().map(|of| of.name.clone());
+    let sizes = names.map(|name| Size::constant(name.into())).collect();
+    lower_with(network, sizes, declarations, errors)
 }
 
 /// Lowers a network whose parameters have numbers as defaults for these numbers. `None` where some have not, and where only
@@ -112,19 +113,14 @@ pub(crate) fn lower_with_defaults(
     };
     let defaults: Option<Vec<Size>> = network.generics.iter().map(default).collect();
     let defaults = defaults.filter(|defaults| !defaults.is_empty())?;
-    let size = |parameter: &Generic| {
-        let mut values = network.generics.iter().zip(&defaults);
-        let value = values.find(|(other, _)| other.name == parameter.name);
-        value.map_or(Size::Known(1), |(_, value)| value.clone())
-    };
-    let lowered = lower_with(network, &size, declarations, errors);
+    let lowered = lower_with(network, defaults, declarations, errors);
     lowered.open.is_none().then_some(lowered)
 }
 
 /// Lowers a network whose parameters have these sizes.
 fn lower_with(
     network: &Network,
-    size: &dyn Fn(&Generic) -> Size,
+    sizes: Vec<Size>,
     declarations: &Declarations,
     errors: &mut Collector,
 ) -> Lowered {
@@ -145,9 +141,8 @@ fn lower_with(
         exhausted: false,
     };
     let mut root = Scope::default();
-    for generic in &network.generics {
-        root.sizes
-            .insert(scope::text(&generic.name), Some(size(generic)));
+    for (generic, size) in network.generics.iter().zip(sizes) {
+        root.sizes.insert(scope::text(&generic.name), Some(size));
     }
     if let Some(body) = &network.body {
         lowerer.declare(body, &mut root);

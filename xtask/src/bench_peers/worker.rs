@@ -18,10 +18,10 @@ pub fn serve() -> Result<()> {
     let mut run: Option<Run> = None;
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let words: Vec<&str> = line.split(' ').collect();
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
         let answer = match words.as_slice() {
             ["version"] => format!("xdnn {}", env!("CARGO_PKG_VERSION")),
-            ["prepare", folder, task, batch] => {
+            ["prepare", task, batch, folder] => {
                 drop(run.take()); // before there are two
                 run = Some(prepare(Path::new(folder), task, batch.parse()?)?);
                 "ready".to_owned()

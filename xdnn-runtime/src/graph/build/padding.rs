@@ -66,7 +66,8 @@ fn zeros(mut site: Site<'_>, margins: &[usize]) -> Result<Value> {
 
 /// `x`, surrounded by zeros, and a constant that is surrounded by zeros taken from one that is not: no element rounds.
 fn constant(mut site: Site<'_>, margins: &[usize], value: f64) -> Result<Value> {
-    if value == 0.0 {
+    // As in the rule of its degree.
+    if value as f32 == 0.0 {
         return zeros(site, margins);
     }
     let place = |axis, start, size| Place { axis, start, size }.into();

@@ -150,7 +150,8 @@ impl MatMul {
 }
 
 /// `c = Σ aᵢ·bᵢ` of rows that begin with as many elements as `c` has. Rows whose factor is 0 are not read: a ReLU makes half of
-/// them, and the choice of one output all but one.
+/// them, and the choice of one output all but one. So the product of 0 and what is no finite number, which has overflowed
+/// before, is 0.
 fn combined<'a>(
     c: &mut [f32],
     factors: impl Iterator<Item = &'a f32>,
