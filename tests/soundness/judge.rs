@@ -45,7 +45,7 @@ pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<Seen, Strin
         let measured = Measured::new(spec, &weights, x, target)?;
         if measured.evidence(k, 0.0).is_none() {
             seen = Seen::Right;
-        } else if !overflows(spec, &weights, &measured.x)?
+        } else if !leaves_range(spec, &weights, &measured.x)?
             && let Some(noise) = noise(spec, &weights, &measured, k, numbers)?
         {
             match measured.evidence(k, noise) {
@@ -57,16 +57,15 @@ pub fn accepted(spec: &NetworkSpec, numbers: &mut Numbers) -> Result<Seen, Strin
     Ok(seen)
 }
 
-/// Whether a value on the way is so large that a few products of it are no numbers any more.
-fn overflows(spec: &NetworkSpec, weights: &[Vec<f64>], x: &Sample) -> Result<bool, String> {
+/// Whether a value on the way is so large that a few products of it are no numbers any more, or so small that they are 0.
+fn leaves_range(spec: &NetworkSpec, weights: &[Vec<f64>], x: &Sample) -> Result<bool, String> {
     let mut graph = Graph::build(spec, Task::Forward, 1).map_err(|error| error.to_string())?;
     let nodes = graph.nodes().map_err(|error| error.to_string())?;
     let values = nodes.iter().map(|node| node.value).collect();
     graph.set_outputs(values);
     let values = run(&mut graph, weights, slice::from_ref(x), 0)?;
-    Ok(values
-        .iter()
-        .any(|value| value.iter().any(|v| v.abs() > 1e50)))
+    let leaves = |v: &f64| v.abs() > 1e50 || (*v != 0.0 && v.abs() < 1e-50);
+    Ok(values.iter().flatten().any(leaves))
 }
 
 /// `F(a·x)` for every factor `a`, and the attributions of one output.
