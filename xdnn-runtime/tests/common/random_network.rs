@@ -1,16 +1,16 @@
 //! Networks at random: whatever the rules of `xdnn-ir` accept may come out.
 
 use xdnn_runtime::ir::layer::{
-    Abs, AdaptiveAvgPool2d, Approximation, AttentionKind, AvgPool1d, AvgPool2d, AvgPool3d, Bias,
-    CRelu, Celu, ConstantPad1d, ConstantPad2d, ConstantPad3d, Conv1d, Conv2d, Cos, Cube, Dropout,
-    Elu, Exp, Flatten, FrozenScale, Gelu, GlobalAvgPool, GlobalMaxPool, Glu, GroupNorm, GroupSort,
-    Hardshrink, Hardsigmoid, Hardswish, Hardtanh, Interpolation, L2Normalize, LayerNorm, LeakyRelu,
-    Linear, LocalResponseNorm, Log, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d, Maxout, Mish,
-    MultiheadAttention, PRelu, PixelShuffle, Power, Relu, Relu6, Reshape, RmsNorm, Rnn,
-    RotaryEmbedding, Scale, Selu, Sigmoid, Sign, Silu, Sin, Softmax, Softmin, Softplus, Softshrink,
-    Softsign, Sqrt, Square, SquaredRelu, Tanh, Tanhshrink, Threshold, Upsample, ZeroPad2d,
+    Abs, AdaptiveAvgPool2d, Approximation, AttentionKind, AvgPool1d, AvgPool2d, Bias, CRelu, Celu,
+    Conv1d, Conv2d, Cos, Cube, Dropout, Elu, Exp, Flatten, FrozenScale, Gelu, GlobalAvgPool,
+    GlobalMaxPool, Glu, GroupNorm, GroupSort, Hardshrink, Hardsigmoid, Hardswish, Hardtanh,
+    Interpolation, L2Normalize, LayerNorm, LeakyRelu, Linear, LocalResponseNorm, Log, LogSigmoid,
+    LogSoftmax, MaxPool1d, MaxPool2d, Maxout, Mish, MultiheadAttention, PRelu, PixelShuffle, Power,
+    Relu, Relu6, Reshape, RmsNorm, Rnn, RotaryEmbedding, Scale, Selu, Sigmoid, Sign, Silu, Sin,
+    Softmax, Softmin, Softplus, Softshrink, Softsign, Sqrt, Square, SquaredRelu, Tanh, Tanhshrink,
+    Threshold, Upsample, ZeroPad2d,
 };
-use xdnn_runtime::ir::{Combine, Degree, Layer, NetworkSpec, Operand, Shape};
+use xdnn_runtime::ir::{Argument, Combine, Degree, Layer, NetworkSpec, Operand, Shape};
 
 use super::network::Builder;
 use super::numbers::Numbers;
@@ -422,55 +422,16 @@ fn function(numbers: &mut Numbers, shape: Shape) -> Vec<Layer> {
 
 /// Means of neighbours, those in front of the first being a constant.
 fn with_margin(value: f64, rank: usize) -> Vec<Layer> {
-    let count_include_pad = true;
-    let ceil_mode = false;
-    match rank {
-        2 => vec![
-            ConstantPad1d {
-                padding: [1, 0],
-                value,
-            }
-            .into(),
-            AvgPool1d {
-                kernel: 2,
-                stride: Some(1),
-                padding: 0,
-                ceil_mode,
-                count_include_pad,
-            }
-            .into(),
-        ],
-        3 => vec![
-            ConstantPad2d {
-                padding: [1, 0, 1, 0],
-                value,
-            }
-            .into(),
-            AvgPool2d {
-                kernel: [2; 2],
-                stride: Some([1; 2]),
-                padding: [0; 2],
-                ceil_mode,
-                count_include_pad,
-            }
-            .into(),
-        ],
-        _ => vec![
-            ConstantPad3d {
-                padding: [1, 0, 1, 0, 1, 0],
-                value,
-            }
-            .into(),
-            AvgPool3d {
-                kernel: [2; 3],
-                stride: Some([1; 3]),
-                padding: [0; 3],
-                ceil_mode,
-                count_include_pad,
-            }
-            .into(),
-        ],
-    }
+    let axes = rank - 1;
+    let sides = Shape::from_slice(&[1, 0].repeat(axes)).unwrap();
+    let [one, two] = [1, 2].map(|n| Some(Argument::Int(n)));
+    let margin = [Some(Argument::Ints(sides)), Some(Argument::Float(value))];
+    let mean = [two, one, None, None, None];
+    let layers = [
+        Layer::from_arguments(&format!("ConstantPad{axes}d"), &margin),
+        Layer::from_arguments(&format!("AvgPool{axes}d"), &mean),
+    ];
+    layers.map(Option::unwrap).into()
 }
 
 fn activation(numbers: &mut Numbers, shape: Shape) -> Layer {
