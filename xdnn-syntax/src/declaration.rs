@@ -15,7 +15,7 @@ use crate::ast::{Block, Network};
 use crate::attribute::Definition;
 use crate::check::names;
 use crate::diagnostic::Collector;
-use crate::lower::{Lowered, Open};
+use crate::lower::{Lowered, Source};
 use crate::parse;
 
 /// A declaration, as a network sees it.
@@ -61,7 +61,7 @@ impl Declaration {
         lowered: &Lowered,
         declarations: &Declarations,
     ) -> Self {
-        let mut open = lowered.open.iter().flat_map(Open::sizes_of_layers);
+        let mut open = lowered.source.iter().flat_map(Source::sizes_of_layers);
         let is_local = open.next().is_some();
         match (network.chain, network.body) {
             _ if is_local => Self::Local,

@@ -50,7 +50,7 @@ pub fn check(tokens: TokenStream) -> Result<NetworkSpec, Diagnostics> {
             let error = Diagnostic::new(&network.name, headline);
             let help = "write the shape of one sample, as in `#[xdnn(input = [1, 28, 28])]`";
             errors.push(error.help(help));
-        } else if let Some(refusal) = lowered.open.as_ref().and_then(lower::Open::refusal) {
+        } else if let Some(refusal) = lowered.source.as_ref().and_then(lower::Source::refusal) {
             errors.push(refusal);
         }
         lowered.spec

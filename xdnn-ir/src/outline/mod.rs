@@ -1,142 +1,148 @@
-//! Networks whose sizes only the compiler knows: constants of the user's crate, and const generics.
+//! Networks as `network!` writes them: a line of text for each node, for const evaluation to read.
 //!
-//! The macro knows the nodes of such a network, their degrees and the names of their weights, but not their shapes. It
-//! writes an [`Outline`], with calculations ([`Integer`]) in place of the sizes, and one check for each thing that could
-//! be wrong, at the place in the source that would be to blame. Const evaluation fills in the shapes by the rules of
-//! this crate. A check that fails panics with the words that the macro itself would have used.
+//! The macro knows the nodes of a network, their degrees and the names of their weights. Their shapes depend on sizes
+//! that only the compiler may know, constants of the user's crate and const generics. So the macro writes an [`Outline`],
+//! with calculations ([`Integer`]) in place of such sizes, and one check for each thing that could be wrong with them, at
+//! the place in the source that would be to blame. Const evaluation fills in the shapes by the rules of this crate. A
+//! check that fails panics with the words that the macro itself would have used.
+//!
+//! Text, because the compiler looks at every expression of a constant for longer than const evaluation takes to read a
+//! line.
 
+mod check;
 mod integer;
+mod line;
 mod recovery;
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::mem;
 
+pub use crate::Operand;
 pub use crate::custom::{Custom, Ruled, Scalar, Scalars};
+pub use check::{Checks, Verdict, accept, blame, check_output, check_shape, check_size};
 pub use integer::{Constant, Integer};
 pub use recovery::plausible;
 
 use crate::layer::Weights;
-use crate::message::text::{Part, equal, text};
-use crate::message::{Explanation, output};
-use crate::{
-    Combine, Degree, Fault, Function, Input, Layer, Node, Operand, Operation, Shape, Weight,
-};
+use crate::message::text::equal;
+use crate::{Combine, Degree, Fault, Input, MAX_RANK, NetworkSpec, Node, Operation, Shape, Weight};
+use line::Line;
 
 /// A node, but for the shape of its result.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
-    /// What it computes.
+struct Step {
+    path: &'static str,
     operation: Operation,
     /// Whether all arguments are sizes; where they are not, a check of its own says so.
     sound: bool,
-    /// What it reads: inputs and earlier steps.
-    operands: &'static [Operand],
+    /// Where its operands begin among those of the network, and how many they are.
+    operands: (usize, usize),
     /// The degree that the macro has found.
     degree: Option<Degree>,
-    /// The names of its weights that the macro has found.
-    weights: &'static [&'static str],
+    /// Where its weights begin among those of the network, and how many the macro has found.
+    weights: (usize, usize),
+    /// The shape of the result, where the macro knows it.
+    shape: Option<Shape>,
     /// What the rules of a layer of another crate say, where its input is known.
     ruled: Option<Ruled>,
 }
 
-/// A layer. `sound` says whether all arguments are sizes.
-pub const fn layer(
-    (layer, sound): (Layer, bool),
-    operands: &'static [Operand],
-    degree: Option<Degree>,
-    weights: &'static [&'static str],
-) -> Step {
-    Step {
-        operation: Operation::Layer(layer),
-        sound,
-        operands,
-        degree,
-        weights,
-        ruled: None,
-    }
-}
-
-/// A layer of another crate. `sound` says whether all arguments are sizes.
-pub const fn custom(
-    custom: Custom,
-    sound: bool,
-    operands: &'static [Operand],
-    degree: Option<Degree>,
-    weights: &'static [&'static str],
-) -> Step {
-    Step {
-        operation: Operation::Custom(custom),
-        sound,
-        operands,
-        degree,
-        weights,
-        ruled: None,
-    }
-}
-
-/// A combination.
-pub const fn combine(
-    combine: Combine,
-    operands: &'static [Operand],
-    degree: Option<Degree>,
-) -> Step {
-    Step {
-        operation: Operation::Combine(combine),
-        sound: true,
-        operands,
-        degree,
-        weights: &[],
-        ruled: None,
-    }
-}
-
-/// A function of the user.
-pub const fn function(
-    function: Function,
-    operands: &'static [Operand],
-    degree: Option<Degree>,
-) -> Step {
-    Step {
-        operation: Operation::Function(function),
-        sound: true,
-        operands,
-        degree,
-        weights: &[],
-        ruled: None,
-    }
-}
-
-// The checks are functions, not methods: a call that starts with a path has the place of its first token.
-
-/// A network of `I` inputs and `N` nodes, of which each reads `W` values at most. Where a shape is not known, a check
-/// says why.
+/// A network of `I` inputs, `N` nodes and `W` weights, whose nodes have `R` operands together. Where a shape is not
+/// known, a check says why.
 #[derive(Clone, Copy, Debug)]
-pub struct Outline<const I: usize, const N: usize, const W: usize> {
-    inputs: [Option<Shape>; I],
+pub struct Outline<const I: usize, const N: usize, const R: usize, const W: usize> {
+    name: &'static str,
+    /// The names of the inputs, and their shapes where they are shapes.
+    inputs: [(&'static str, Option<Shape>); I],
     steps: [Step; N],
+    operands: [Operand; R],
+    /// The shapes of the operands, and scalars in place of those that are not known.
+    read: [Shape; R],
+    /// The names of the weights, and the shapes of those that the macro knows.
+    weights: [(&'static str, Option<Shape>); W],
     shapes: [Option<Shape>; N],
-    /// What the rules say about each step. `None` where another check says what is wrong.
+    /// What the rules say about each step. `None` where the macro knows the shape, and where another check says what is wrong.
     results: [Option<Result<Shape, Fault>>; N],
+    output: Operand,
 }
 
-/// An outline without its lengths: checks that are generic take the compiler several times as long.
+/// An outline without its lengths.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'o> {
-    inputs: &'o [Option<Shape>],
+    name: &'static str,
+    inputs: &'o [(&'static str, Option<Shape>)],
     steps: &'o [Step],
+    operands: &'o [Operand],
+    weights: &'o [(&'static str, Option<Shape>)],
     shapes: &'o [Option<Shape>],
     results: &'o [Option<Result<Shape, Fault>>],
+    output: Operand,
 }
 
-impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
-    /// The outline of a network. Nothing of it panics.
-    pub const fn new(inputs: [Option<Shape>; I], steps: [Step; N]) -> Self {
-        let outline = Self {
+impl<const I: usize, const N: usize, const R: usize, const W: usize> Outline<I, N, R, W> {
+    /// The outline of a network. `operations` says of each whether all its arguments are sizes. Each line describes a node:
+    /// its path, the position of its operation, its operands, its degree, its shape, and its weights with their shapes, where
+    /// `?` stands for what the macro does not know. Examples are `stem.conv 4 x0 1 [8,14,14] stem.conv.weight[8,1,3,3]`,
+    /// where `x0` is the first input, and ` 7 n2 n5 1/2 ?`, where `n2` is the third node.
+    ///
+    /// # Panics
+    ///
+    /// Panics where a line is none, or the network has other lengths.
+    pub const fn new(
+        name: &'static str,
+        inputs: [(&'static str, Option<Shape>); I],
+        operations: &[(Operation, bool)],
+        lines: &[&'static str; N],
+        output: Operand,
+    ) -> Self {
+        let step = Step {
+            path: "",
+            operation: Operation::Combine(Combine::Sum),
+            sound: false,
+            operands: (0, 0),
+            degree: None,
+            weights: (0, 0),
+            shape: None,
+            ruled: None,
+        };
+        let mut outline = Self {
+            name,
             inputs,
-            steps,
+            steps: [step; N],
+            operands: [Operand::Input(0); R],
+            read: [Shape::new([]); R],
+            weights: [("", None); W],
             shapes: [None; N],
             results: [None; N],
+            output,
         };
+        let (mut i, mut operands, mut weights) = (0, 0, 0);
+        while i < N {
+            let mut line = Line::new(lines[i]);
+            let step = &mut outline.steps[i];
+            step.path = line.word();
+            line.skip();
+            (step.operation, step.sound) = operations[line.number()];
+            step.operands.0 = operands;
+            while let Some(operand) = line.operand() {
+                outline.operands[operands] = operand;
+                operands += 1;
+            }
+            step.operands.1 = operands - step.operands.0;
+            step.degree = line.degree();
+            step.shape = line.shape();
+            step.weights.0 = weights;
+            while let Some(name) = line.name() {
+                outline.weights[weights] = (name, line.shape());
+                weights += 1;
+            }
+            step.weights.1 = weights - step.weights.0;
+            i += 1;
+        }
+        assert!(
+            operands == R && weights == W,
+            "the lines have other lengths"
+        );
         outline.from(0)
     }
 
@@ -144,38 +150,45 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
     const fn from(mut self, node: usize) -> Self {
         let mut i = node;
         while i < N {
-            if let Some(operands) = self.operands(i) {
-                let operands = operands.split_at(self.steps[i].operands.len()).0;
-                self.results[i] = self.steps[i].result(operands);
-                self.shapes[i] = match self.results[i] {
-                    Some(Ok(shape)) => Some(shape),
-                    Some(Err(fault)) => plausible(&self.steps[i].operation, operands, &fault),
+            let step = &self.steps[i];
+            if step.shape.is_some() {
+                self.shapes[i] = step.shape;
+            } else if self.reads(i) {
+                let step = &self.steps[i];
+                let operands = part(&self.read, step.operands);
+                let result = step.result(operands);
+                self.shapes[i] = match &result {
+                    Some(Ok(shape)) => Some(*shape),
+                    Some(Err(fault)) => plausible(&step.operation, operands, fault),
                     None => None,
                 };
+                self.results[i] = result;
             }
             i += 1;
         }
         self
     }
 
-    /// The shapes that a step reads, and 1s behind them.
-    const fn operands(&self, node: usize) -> Option<[Shape; W]> {
-        let (operands, mut shapes, mut i) = (self.steps[node].operands, [Shape::new([]); W], 0);
-        while i < operands.len() {
-            match self.view().shape_of(operands[i]) {
-                Some(shape) => shapes[i] = shape,
-                None => return None,
-            }
+    /// Looks up the shapes that a step reads. Whether all are known.
+    const fn reads(&mut self, node: usize) -> bool {
+        let (start, len) = self.steps[node].operands;
+        let mut i = start;
+        while i < start + len {
+            self.read[i] = match self.view().shape_of(self.operands[i]) {
+                Some(shape) => shape,
+                None => return false,
+            };
             i += 1;
         }
-        Some(shapes)
+        true
     }
 
     /// The shape that a layer of another crate reads. `None` where another check says what is wrong.
     pub const fn read(&self, node: usize) -> Option<Shape> {
-        match self.operands(node) {
-            Some(shapes) if self.steps[node].sound => Some(shapes[0]),
-            _ => None,
+        let step = &self.steps[node];
+        match step.sound {
+            true => self.view().shape_of(self.operands[step.operands.0]),
+            false => None,
         }
     }
 
@@ -186,15 +199,168 @@ impl<const I: usize, const N: usize, const W: usize> Outline<I, N, W> {
         self.from(node)
     }
 
-    /// What checks and the specification look at.
+    /// The outline without its lengths.
     pub const fn view(&self) -> View<'_> {
         View {
+            name: self.name,
             inputs: &self.inputs,
             steps: &self.steps,
+            operands: &self.operands,
+            weights: &self.weights,
             shapes: &self.shapes,
             results: &self.results,
+            output: self.output,
         }
     }
+
+    /// The inputs of the specification. What is not known has no dimensions.
+    const fn inputs(&self) -> [Input; I] {
+        const NONE: Input = Input {
+            name: Cow::Borrowed(""),
+            shape: Shape::new([]),
+        };
+        let (mut inputs, mut i) = ([NONE; I], 0);
+        while i < I {
+            let (name, shape) = self.inputs[i];
+            let input = Input {
+                name: Cow::Borrowed(name),
+                shape: known(shape),
+            };
+            mem::forget(mem::replace(&mut inputs[i], input));
+            i += 1;
+        }
+        inputs
+    }
+
+    /// The nodes of the specification.
+    const fn nodes(&'static self) -> [Node; N] {
+        const NONE: Node = Node {
+            path: Cow::Borrowed(""),
+            operation: Operation::Combine(Combine::Sum),
+            operands: Cow::Borrowed(&[]),
+            shape: Shape::new([]),
+            degree: None,
+            weights: 0..0,
+        };
+        let (mut nodes, mut i) = ([NONE; N], 0);
+        while i < N {
+            let step = &self.steps[i];
+            let (start, len) = step.weights;
+            let node = Node {
+                path: Cow::Borrowed(step.path),
+                operation: step.operation,
+                operands: Cow::Borrowed(part(&self.operands, step.operands)),
+                shape: known(self.shapes[i]),
+                degree: step.degree,
+                weights: start..start + len,
+            };
+            mem::forget(mem::replace(&mut nodes[i], node));
+            i += 1;
+        }
+        nodes
+    }
+
+    /// The weights of the specification.
+    const fn weights(&self) -> [Weight; W] {
+        const NONE: Weight = Weight {
+            name: Cow::Borrowed(""),
+            shape: Shape::new([]),
+        };
+        let (mut weights, mut node) = ([NONE; W], 0);
+        while node < N {
+            let (start, len) = self.steps[node].weights;
+            let found = match len > 0 && self.weights[start].1.is_none() {
+                true => self.view().weights(node),
+                false => None,
+            };
+            let mut i = 0;
+            while i < len {
+                let (name, mut shape) = self.weights[start + i];
+                if let Some(found) = &found
+                    && i < found.as_slice().len()
+                {
+                    shape = Some(found.as_slice()[i].1);
+                }
+                let weight = Weight {
+                    name: Cow::Borrowed(name),
+                    shape: known(shape),
+                };
+                mem::forget(mem::replace(&mut weights[start + i], weight));
+                i += 1;
+            }
+            node += 1;
+        }
+        weights
+    }
+}
+
+/// The specification of a network with mistakes: it returns its input.
+pub const fn placeholder(name: &'static str) -> NetworkSpec {
+    const INPUTS: &[Input] = &[Input {
+        name: Cow::Borrowed("input"),
+        shape: Shape::new([1]),
+    }];
+    NetworkSpec {
+        name: Cow::Borrowed(name),
+        inputs: Cow::Borrowed(INPUTS),
+        nodes: Cow::Borrowed(&[]),
+        weights: Cow::Borrowed(&[]),
+        output: Operand::Input(0),
+    }
+}
+
+/// As many elements as the second number says, from the first on.
+const fn part<T>(list: &[T], (start, len): (usize, usize)) -> &[T] {
+    list.split_at(start).1.split_at(len).0
+}
+
+const fn known(shape: Option<Shape>) -> Shape {
+    match shape {
+        Some(shape) => shape,
+        None => Shape::new([]),
+    }
+}
+
+/// What `network!` writes of a network of `I` inputs, `N` nodes with `R` operands together, and `W` weights. `C` calls in
+/// its source have sizes that only the compiler knows.
+pub trait Written<const I: usize, const N: usize, const R: usize, const W: usize, const C: usize> {
+    /// The sizes that only the compiler knows.
+    const OPEN_SIZES: &'static [Integer] = &[];
+    /// The calls that have them, each as [`Verdict::all`] describes it.
+    const OPEN_CALLS: [&'static str; C];
+    /// The network.
+    const OUTLINE: &'static Outline<I, N, R, W>;
+
+    /// What checks look at.
+    const CHECKS: &'static Checks =
+        &Checks::new(Self::OUTLINE.view(), Self::OPEN_SIZES, Self::VERDICTS);
+    /// What is wrong with each call.
+    const VERDICTS: &'static [Verdict; C] =
+        &Verdict::all(&Self::OUTLINE.view(), Self::OPEN_SIZES, &Self::OPEN_CALLS);
+    /// The specification.
+    const SPEC: &'static NetworkSpec = &NetworkSpec {
+        name: Cow::Borrowed(Self::OUTLINE.name),
+        inputs: Cow::Borrowed(&Self::OUTLINE.inputs()),
+        nodes: Cow::Borrowed(&Self::OUTLINE.nodes()),
+        weights: Cow::Borrowed(&Self::OUTLINE.weights()),
+        output: Self::OUTLINE.output,
+    };
+}
+
+/// The specification. The compiler evaluates the constants that a constant names, but not those of a function that it
+/// calls: so a network costs only those who use it.
+pub const fn spec<
+    T,
+    const I: usize,
+    const N: usize,
+    const R: usize,
+    const W: usize,
+    const C: usize,
+>() -> &'static NetworkSpec
+where
+    T: Written<I, N, R, W, C>,
+{
+    T::SPEC
 }
 
 impl Step {
@@ -210,43 +376,11 @@ impl Step {
 }
 
 impl View<'_> {
-    /// An input of the specification. What is not known has no dimensions.
-    pub const fn input(&self, i: usize, name: &'static str) -> Input {
-        Input {
-            name: Cow::Borrowed(name),
-            shape: known(self.inputs[i]),
-        }
-    }
-
-    /// A node of the specification.
-    pub const fn node(&self, i: usize, path: &'static str, weights: Range<usize>) -> Node {
-        let step = &self.steps[i];
-        Node {
-            path: Cow::Borrowed(path),
-            operation: step.operation,
-            operands: Cow::Borrowed(step.operands),
-            shape: known(self.shapes[i]),
-            degree: step.degree,
-            weights,
-        }
-    }
-
-    /// Weight `i` of a node.
-    pub const fn weight(&self, node: usize, i: usize, name: &'static str) -> Weight {
-        let shape = match self.weights(node) {
-            Some(weights) if i < weights.as_slice().len() => Some(weights.as_slice()[i].1),
-            _ => None,
-        };
-        Weight {
-            name: Cow::Borrowed(name),
-            shape: known(shape),
-        }
-    }
-
     /// The weights of a step by its rules.
     const fn weights(&self, node: usize) -> Option<Weights> {
         let step = &self.steps[node];
-        match (step.operation, self.shape_of(step.operands[0]), step.ruled) {
+        let first = self.operands[step.operands.0];
+        match (step.operation, self.shape_of(first), step.ruled) {
             (Operation::Layer(layer), Some(input), _) => Some(layer.weights(input)),
             (Operation::Custom(_), _, Some(ruled)) => Some(ruled.weights),
             _ => None,
@@ -255,7 +389,7 @@ impl View<'_> {
 
     const fn shape_of(&self, operand: Operand) -> Option<Shape> {
         match operand {
-            Operand::Input(i) => self.inputs[i],
+            Operand::Input(i) => self.inputs[i].1,
             Operand::Node(i) => self.shapes[i],
         }
     }
@@ -266,12 +400,16 @@ impl View<'_> {
         let Some(weights) = self.weights(node) else {
             return true;
         };
-        let input = match step.operands[0] {
+        let input = match self.operands[step.operands.0] {
             Operand::Input(_) => Some(Degree::ONE),
             Operand::Node(i) => self.steps[i].degree,
         };
-        let (weights, mut i) = (weights.as_slice(), 0);
-        while i < weights.len() && i < step.weights.len() && equal(weights[i].0, step.weights[i]) {
+        let (weights, names) = (weights.as_slice(), part(self.weights, step.weights));
+        let mut i = 0;
+        while i < weights.len()
+            && i < names.len()
+            && equal(line::without(step.path, names[i].0), weights[i].0)
+        {
             i += 1;
         }
         let found = match input {
@@ -285,161 +423,25 @@ impl View<'_> {
             (Some(found), Some(foreseen)) => found.same(foreseen),
             (found, foreseen) => found.is_none() && foreseen.is_none(),
         };
-        degrees_agree && i == weights.len() && i == step.weights.len()
-    }
-}
-
-const fn known(shape: Option<Shape>) -> Shape {
-    match shape {
-        Some(shape) => shape,
-        None => Shape::new([]),
+        degrees_agree && i == weights.len() && i == names.len()
     }
 }
 
 /// The shape of these dimensions, or `None` where a check of its own says what is wrong with them.
-pub const fn shape<const RANK: usize>(dims: [Integer; RANK]) -> Option<Shape> {
-    let (mut sizes, mut i) = ([1; RANK], 0);
-    while i < RANK {
+pub const fn shape(dims: &[Integer]) -> Option<Shape> {
+    if dims.len() > MAX_RANK {
+        return None;
+    }
+    let (mut sizes, mut i) = ([1; MAX_RANK], 0);
+    while i < dims.len() {
         if !dims[i].is_at_least(1) {
             return None;
         }
         sizes[i] = dims[i].size();
         i += 1;
     }
-    match Shape::from_slice(&sizes) {
+    match Shape::from_slice(sizes.split_at(i).0) {
         Some(shape) if shape.is_computable() => Some(shape),
         _ => None,
     }
-}
-
-/// Panics unless `size` is at least `least`, which is 0 or 1.
-#[track_caller]
-pub const fn check_size(size: Integer, least: usize, chain: &str) {
-    if let Some(explanation) = size.trouble(least) {
-        refuse(&explanation, chain);
-    }
-}
-
-/// Panics if these dimensions are too large for a value.
-#[track_caller]
-pub const fn check_shape<const RANK: usize>(dims: [Integer; RANK]) {
-    let mut i = 0;
-    while i < RANK {
-        if !dims[i].is_at_least(1) {
-            return;
-        }
-        i += 1;
-    }
-    if shape(dims).is_none() {
-        refuse(&output::too_large(), "");
-    }
-}
-
-/// What is wrong with the steps that a call makes, if anything is.
-#[derive(Clone, Copy, Debug)]
-pub struct Verdict<'c> {
-    trouble: Option<Trouble>,
-    /// The part of the call to blame: its arguments are counted first, and its operands but the first one behind them.
-    part: Option<usize>,
-    /// What messages call it.
-    name: &'c str,
-    /// The calls of blocks that led to it.
-    chain: &'c str,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Trouble {
-    Refused(Fault),
-    /// The degree or the weights are others than the macro has found.
-    Unforeseen,
-}
-
-/// What is wrong with the first of these steps with which something is. The call has `arguments` in the source.
-pub const fn check<'c>(
-    outline: &View<'_>,
-    nodes: &[usize],
-    arguments: &[&str],
-    name: &'c str,
-    chain: &'c str,
-) -> Verdict<'c> {
-    let (mut trouble, mut part, mut i) = (None, None, 0);
-    while i < nodes.len() && trouble.is_none() {
-        match outline.results[nodes[i]] {
-            Some(Err(fault)) => {
-                part = guilty(arguments, &fault);
-                trouble = Some(Trouble::Refused(fault));
-            }
-            Some(Ok(_)) if !outline.is_as_foreseen(nodes[i]) => trouble = Some(Trouble::Unforeseen),
-            _ => {}
-        }
-        i += 1;
-    }
-    Verdict {
-        trouble,
-        part,
-        name,
-        chain,
-    }
-}
-
-const fn guilty(arguments: &[&str], fault: &Fault) -> Option<usize> {
-    if let Some(guilty) = fault.argument() {
-        let mut i = 0;
-        while i < arguments.len() {
-            if equal(arguments[i], guilty) {
-                return Some(i);
-            }
-            i += 1;
-        }
-    }
-    match fault.operand() {
-        Some(operand) if operand > 0 => Some(arguments.len() + operand - 1),
-        _ => None,
-    }
-}
-
-/// Panics if this part of a call is to blame.
-#[track_caller]
-pub const fn blame(verdict: &Verdict<'_>, part: usize) {
-    if matches!(verdict.part, Some(guilty) if guilty == part) {
-        accept(verdict);
-    }
-}
-
-/// Panics if anything is wrong with a call.
-#[track_caller]
-pub const fn accept(verdict: &Verdict<'_>) {
-    let explanation = match verdict.trouble {
-        Some(Trouble::Refused(fault)) => fault.explain(verdict.name),
-        Some(Trouble::Unforeseen) => {
-            let headline = "the degree or the weights of `{}` depend on a constant";
-            Explanation::new(text(headline, &[Part::Str(verdict.name)]))
-                .note(text("the macro must know both, and does not know the constants of your crate", &[]))
-                .help(text("write the number, or declare it inside of the network: `const NAME: usize = …;`", &[]))
-        }
-        None => return,
-    };
-    refuse(&explanation, verdict.chain);
-}
-
-/// Panics if the network returns another shape than it declares.
-#[track_caller]
-pub const fn check_output(
-    outline: &View<'_>,
-    name: &str,
-    output: Operand,
-    declared: Option<Shape>,
-) {
-    if let (Some(declared), Some(found)) = (declared, outline.shape_of(output))
-        && !declared.same(&found)
-    {
-        refuse(&output::explain(name, declared, found), "");
-    }
-}
-
-/// Panics with a message in the form of the macro's.
-#[track_caller]
-#[allow(clippy::panic)]
-const fn refuse(explanation: &Explanation, chain: &str) -> ! {
-    panic!("{}", explanation.in_full(chain).as_str())
 }

@@ -55,11 +55,8 @@ pub(super) fn inputs(context: &Context, lowered: &Lowered) -> TokenStream {
 
 /// The dimensions of an input as text.
 fn dims(lowered: &Lowered, input: usize, shape: Shape) -> Vec<String> {
-    let open = lowered
-        .open
-        .as_ref()
-        .and_then(|open| open.inputs.get(input));
-    match open {
+    let source = lowered.source.as_ref();
+    match source.and_then(|source| source.inputs.get(input)) {
         Some(form) => form.dims.iter().map(|dim| dim.size.to_string()).collect(),
         None => shape.dims().iter().map(usize::to_string).collect(),
     }

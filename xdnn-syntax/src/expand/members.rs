@@ -50,8 +50,9 @@ fn summary(network: &Network, lowered: &Lowered) -> String {
         return format!(" A block for networks: {}.", layers.join(" → "));
     }
     let spec = &lowered.spec;
-    let shapes: Vec<_> = match &lowered.open {
-        Some(open) => open.inputs.iter().map(Form::to_string).collect(),
+    let source = lowered.source.as_ref();
+    let shapes: Vec<_> = match source {
+        Some(source) => source.inputs.iter().map(Form::to_string).collect(),
         None => spec.inputs().iter().map(|i| i.shape.to_string()).collect(),
     };
     let inputs = spec.inputs().iter().zip(shapes);
@@ -62,12 +63,10 @@ fn summary(network: &Network, lowered: &Lowered) -> String {
         Some(degree) => format!("homogeneous of degree {degree}"),
         None => "not homogeneous".to_owned(),
     };
-    let (output, weights) = match &lowered.open {
-        Some(open) => {
-            let output = open
-                .output
-                .as_ref()
-                .map_or_else(|| "…".to_owned(), Form::to_string);
+    let (output, weights) = match source.filter(|source| source.is_open()) {
+        Some(source) => {
+            let output = source.output.as_ref();
+            let output = output.map_or_else(|| "…".to_owned(), Form::to_string);
             (output, String::new())
         }
         None => {

@@ -12,6 +12,7 @@ mod members;
 mod outline;
 mod regular;
 mod spec;
+mod words;
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::quote;
@@ -140,11 +141,10 @@ pub(crate) fn declare(
 
 /// The items of a network that was read. `right` says that there are no mistakes.
 fn items(context: &Context, lowered: &Lowered, right: bool) -> TokenStream {
-    let spec = match &lowered.open {
-        _ if !right => spec::placeholder(context),
-        _ if context.network.is_block() => block::spec(context),
-        Some(open) => outline::spec(context, &lowered.spec, open),
-        None => spec::spec(context, &lowered.spec),
+    let spec = match lowered.source.as_ref().filter(|_| right) {
+        None => spec::placeholder(context),
+        Some(_) if context.network.is_block() => block::spec(context),
+        Some(source) => outline::spec(context, &lowered.spec, source),
     };
     let members = members::structs(context, lowered);
     let inputs = inputs::inputs(context, lowered);

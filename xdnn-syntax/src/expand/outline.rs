@@ -1,69 +1,54 @@
-//! `impl Network` where only the compiler knows some sizes: const evaluation fills in the specification, and one check
-//! for each thing that could be wrong stands where a message about it belongs.
+//! `impl Network`: the network as an outline, which const evaluation fills in, and one check for each thing that could be
+//! wrong, where a message about it belongs.
 //!
 //! ```text
 //! const _: () = {
-//!     struct __XdnnSized<const CLASSES: usize>;
-//!     impl<const CLASSES: usize> __XdnnSized<CLASSES> {
-//!         const SIZES: &[Integer; 2] = &[…];
-//!         const WHOLE: &Outline<1, 2, 1> = &Outline::new([…], […]);
-//!         const OUTLINE: &View = &Self::WHOLE.view();
+//!     struct __XdnnWritten<const CLASSES: usize>;
+//!     impl<const CLASSES: usize> Written<1, 1, 1, 1, 1> for __XdnnWritten<CLASSES> {
+//!         const OPEN_SIZES: &[Integer] = &[Constant { value: CLASSES }.integer()];
+//!         const OPEN_CALLS: [&str; 1] = ["Linear;0;out_features;0:0:0;"];
+//!         const OUTLINE: &Outline<1, 1, 1, 1> =
+//!             &Outline::new("Net", [("x", …)], &[…], &["fc 0 x0 1 ? fc.weight?"], Operand::Node(0));
 //!     }
-//!     const _: () = {                                     // where the macro does not know the defaults
-//!         const CLASSES: usize = 10;
-//!         const __xdnn_sizes: … = __XdnnSized::<CLASSES>::SIZES;
-//!         const __xdnn_outline: … = __XdnnSized::<CLASSES>::OUTLINE;
-//!         const _: () = …;                                // a check, with the spans of what it looks at
-//!     };
+//!     const __xdnn_checks: &Checks = <__XdnnWritten<10> as Written<1, 1, 1, 1, 1>>::CHECKS;
+//!     const _: () = …;                                    // a check, with the spans of what it looks at
 //!     impl<const CLASSES: usize> Network for Net<CLASSES> {
 //!         const SPEC: &'static NetworkSpec = {
-//!             let (__xdnn_sizes, __xdnn_outline) = …;
 //!             …;                                          // the same checks
-//!             &NetworkSpec { … }
+//!             spec::<__XdnnWritten<CLASSES>, _, _, _, _, _>()
 //!         };
 //!     }
 //! };
 //! ```
 //!
-//! Constants are references, so that no check copies them. Without generics, the lists are plain constants, and the checks
-//! stand there once. Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
+//! Nothing of the user's stands where the words of `xdnn_ir::written` are imported: they could hide it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use xdnn_ir::message::Message;
-use xdnn_ir::{Layer, Literal, NetworkSpec, Node, Operation, Scalar, Weight};
+use xdnn_ir::{Literal, NetworkSpec, Node, Operand, Operation, Scalar, Shape};
 
 use super::generics::Generics;
-use super::spec::{combine, degree, function, impls, literal, operand, word};
-use super::{Context, local};
+use super::spec::impls;
+use super::words::{combine, function, literal, word};
+use super::{Context, local, regular};
 use crate::ast::Operator;
 use crate::diagnostic::Place;
-use crate::lower::{Argument, Calculation, CalculationKind, Custom, Form, Given, Open, Site, Size};
+use crate::lower::{Argument, CalculationKind, Custom, Form, Given, Site, Size, Source};
 
-/// The trait impls of a network that was understood, but for some sizes.
-pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenStream {
+/// The trait impls of a network that was understood.
+pub(super) fn spec(context: &Context, spec: &NetworkSpec, source: &Source) -> TokenStream {
     let outline = Outline {
         krate: &context.krate,
         spec,
-        open,
+        source,
         sizes: local("__xdnn_sizes"),
-        outline: local("__xdnn_outline"),
+        checks: local("__xdnn_checks"),
         calculations: RefCell::default(),
     };
-    let reason = super::regular::reason(context, spec);
-    let Context {
-        krate,
-        generics,
-        cfg,
-        ..
-    } = context;
-    let items = match generics.given.is_empty() {
-        true => outline.plain(context, reason.as_ref()),
-        false => outline.generic(context, reason.as_ref()),
-    };
+    let (cfg, krate, items) = (&context.cfg, &context.krate, outline.items(context));
     quote! {
         #(#cfg)*
         const _: () = {
@@ -76,194 +61,143 @@ pub(super) fn spec(context: &Context, spec: &NetworkSpec, open: &Open) -> TokenS
 struct Outline<'c> {
     krate: &'c TokenStream,
     spec: &'c NetworkSpec,
-    open: &'c Open,
-    /// The name of the list of all calculations.
+    source: &'c Source,
+    /// The name of the list of all sizes that only the compiler knows.
     sizes: Ident,
-    /// The name of the outline.
-    outline: Ident,
+    /// The name of what checks look at.
+    checks: Ident,
     calculations: RefCell<Calculations<'c>>,
 }
 
-/// Every layer once, however many steps are the same.
+/// Every operation once, however many steps are the same.
 #[derive(Default)]
-struct Layers {
-    list: Vec<TokenStream>,
-    positions: HashMap<String, usize>,
+struct Operations {
+    /// With the sizes of each that only the compiler knows: the same text means the same everywhere around the network.
+    known: Vec<(Operation, Vec<String>)>,
+    written: Vec<TokenStream>,
 }
 
-impl Layers {
-    /// The name of the list of layers.
-    fn name() -> Ident {
-        local("__xdnn_layers")
-    }
-
-    fn position<'c>(&mut self, outline: &Outline<'c>, layer: &Layer, site: &'c Site) -> usize {
-        // Sizes of the same text are the same: all names mean what they mean around the network.
-        let mut key = format!("{layer:?}");
-        for argument in site.arguments.iter().flatten() {
-            key += &format!(", {} = {}", argument.name, argument.given);
-        }
-        *self.positions.entry(key).or_insert_with(|| {
-            self.list.push(outline.layer(layer, site));
-            self.list.len() - 1
-        })
-    }
-}
-
-/// Every calculation once, however many steps use its value.
+/// Every size that only the compiler knows once, however many steps use its value.
 #[derive(Default)]
 struct Calculations<'c> {
-    list: Vec<&'c Calculation>,
+    list: Vec<&'c Size>,
     positions: HashMap<String, usize>,
+}
+
+/// What only the compiler can check.
+#[derive(Default)]
+struct Checks {
+    /// What describes each call.
+    calls: Vec<String>,
+    /// Statements, with the spans of what they look at.
+    code: Vec<TokenStream>,
+}
+
+/// Calls that stand at one place of the source, as blocks and repetitions make them, with the nodes of each.
+struct Calls<'c> {
+    site: &'c Site,
+    of: Vec<(&'c Site, Vec<usize>)>,
 }
 
 impl<'c> Outline<'c> {
-    /// The items of a network whose sizes are constants of the user's crate.
-    fn plain(&self, context: &Context, reason: Option<&Message>) -> TokenStream {
-        let (sizes, outline, whole) = (&self.sizes, &self.outline, local("__xdnn_whole"));
-        let (of, value, checks) = (self.of(), self.value(), self.checks());
-        let (list, n) = self.calculations();
-        let impls = impls(context, &self.reference(), reason);
-        quote! {
-            #[allow(non_upper_case_globals)]
-            const #sizes: &[__xdnn::Integer; #n] = &#list;
-            #[allow(non_upper_case_globals, clippy::large_stack_arrays, long_running_const_eval)]
-            const #whole: &#of = &#value;
-            #[allow(non_upper_case_globals)]
-            const #outline: &__xdnn::View<'_> = &#whole.view();
-            #(const _: () = #checks;)*
-            #impls
-        }
-    }
-
-    /// The items of a network with parameters.
-    fn generic(&self, context: &Context, reason: Option<&Message>) -> TokenStream {
-        let (sizes, outline, sized) = (&self.sizes, &self.outline, local("__XdnnSized"));
+    fn items(&self, context: &Context) -> TokenStream {
         let Generics {
             bound,
             given,
             defaults,
             ..
         } = &context.generics;
-        let (of, value, checks) = (self.of(), self.value(), self.checks());
-        let (list, n) = self.calculations();
-        // Without them the checks are left to the networks that are made of this one.
-        let with_defaults = defaults.as_ref().map(|defaults| {
-            quote! {
-                const _: () = {
+        let (outline, checks) = (self.outline(), self.checks());
+        let (name, all) = (local("__XdnnWritten"), &self.checks);
+        let Checks { calls, code } = checks;
+        let (lengths, n) = (self.lengths(), calls.len());
+        let written = quote!(__xdnn::Written<#lengths, #n>);
+        let (mut sizes, mut checked, mut checking) = (None, None, None);
+        if self.source.is_open() {
+            let list = self.calculations();
+            sizes = Some(quote!(const OPEN_SIZES: &'static [__xdnn::Integer] = &#list;));
+            let checks = quote!(<#name #given as #written>::CHECKS);
+            // Without defaults the checks are left to the networks that are made of this one.
+            checked = defaults.as_ref().map(|defaults| {
+                let items = quote! {
                     #defaults
                     #[allow(non_upper_case_globals)]
-                    const #sizes: &[__xdnn::Integer; #n] = #sized::#given::SIZES;
-                    #[allow(non_upper_case_globals)]
-                    const #outline: &__xdnn::View<'_> = #sized::#given::OUTLINE;
-                    #(const _: () = #checks;)*
+                    const #all: &__xdnn::Checks = #checks;
+                    #(const _: () = { #code };)*
                 };
-            }
-        });
-        let reference = self.reference();
-        let expression = quote! {{
-            let #sizes = #sized::#given::SIZES;
-            let #outline = #sized::#given::OUTLINE;
-            #(#checks;)*
-            #reference
-        }};
-        let impls = impls(context, &expression, reason);
+                match given.is_empty() {
+                    true => items,
+                    false => quote!(const _: () = { #items };),
+                }
+            });
+            checking = (!given.is_empty()).then(|| quote!(let #all = #checks; #(#code)*));
+        }
+        let reason = regular::reason(context, self.spec);
+        let spec = quote!(__xdnn::spec::<#name #given, _, _, _, _, _>());
+        let impls = impls(context, &quote!({ #checking #spec }), reason.as_ref());
         quote! {
-            struct #sized #bound;
-            impl #bound #sized #given {
-                const SIZES: &'static [__xdnn::Integer; #n] = &#list;
-                #[allow(clippy::large_stack_arrays, long_running_const_eval)]
-                const WHOLE: &'static #of = {
-                    let #sizes = Self::SIZES;
-                    &#value
-                };
-                const OUTLINE: &'static __xdnn::View<'static> = &Self::WHOLE.view();
+            struct #name #bound;
+            impl #bound #written for #name #given {
+                #sizes
+                const OPEN_CALLS: [&'static str; #n] = [#(#calls),*];
+                const OUTLINE: &'static __xdnn::Outline<#lengths> = &#outline;
             }
-            #with_defaults
+            #checked
             #impls
         }
     }
 
-    /// A reference to the specification.
-    fn reference(&self) -> TokenStream {
-        let (krate, spec, outline) = (self.krate, self.spec, &self.outline);
-        let name = &*spec.name;
-        let inputs = spec.inputs().iter().enumerate().map(|(i, input)| {
-            let name = &*input.name;
-            quote!(#outline.input(#i, #name))
-        });
-        let nodes = spec.nodes().iter().enumerate().map(|(i, node)| {
-            let (path, start, end) = (&*node.path, node.weights.start, node.weights.end);
-            quote!(#outline.node(#i, #path, #start..#end))
-        });
-        let weights = spec.nodes().iter().enumerate().flat_map(|(i, node)| {
-            self.weights(node).enumerate().map(move |(n, weight)| {
-                let name = &*weight.name;
-                quote!(#outline.weight(#i, #n, #name))
-            })
-        });
-        let output = operand(spec.output);
-        quote! {
-            &#krate::ir::NetworkSpec {
-                name: ::std::borrow::Cow::Borrowed(#name),
-                inputs: ::std::borrow::Cow::Borrowed(&[#(#inputs),*]),
-                nodes: ::std::borrow::Cow::Borrowed(&[#(#nodes),*]),
-                weights: ::std::borrow::Cow::Borrowed(&[#(#weights),*]),
-                output: { use #krate::ir::written::*; #output },
-            }
-        }
-    }
-
-    fn weights(&self, node: &Node) -> impl Iterator<Item = &'c Weight> + use<'c> {
-        let weights = self.spec.weights().get(node.weights.clone());
-        weights.unwrap_or_default().iter()
-    }
-
-    /// `Outline<1, 5, 2>`
-    fn of(&self) -> TokenStream {
-        let (inputs, nodes) = (self.spec.inputs().len(), self.spec.nodes().len());
-        let reads = self.spec.nodes().iter().map(|node| node.operands.len());
-        let most = reads.max().unwrap_or_default();
-        quote!(__xdnn::Outline<#inputs, #nodes, #most>)
+    /// The numbers of inputs, nodes, operands and weights.
+    fn lengths(&self) -> TokenStream {
+        let (inputs, nodes) = (self.spec.inputs().len(), self.spec.nodes());
+        let reads: usize = nodes.iter().map(|node| node.operands.len()).sum();
+        let (nodes, weights) = (nodes.len(), self.spec.weights().len());
+        quote!(#inputs, #nodes, #reads, #weights)
     }
 
     /// `Outline::new(…)`
-    fn value(&self) -> TokenStream {
+    fn outline(&self) -> TokenStream {
         let krate = self.krate;
-        let inputs = self.open.inputs.iter().map(|form| {
-            let dims = self.form(form);
-            quote!(__xdnn::shape(#dims))
+        let inputs = self.spec.inputs().iter().zip(&self.source.inputs);
+        let inputs = inputs.map(|(input, form)| {
+            let shape = match form.known() {
+                Some(shape) => {
+                    let shape = literal(&Literal::Shape(shape));
+                    quote!(Some(#shape))
+                }
+                None => {
+                    let dims = form.dims.iter().map(|dim| self.integer(&dim.size));
+                    quote!(__xdnn::shape(&[#(#dims),*]))
+                }
+            };
+            let name = &*input.name;
+            quote!((#name, #shape))
         });
         let inputs: Vec<_> = inputs.collect(); // the compiler looks for unknown names in the order of the source
-        let nodes = || self.spec.nodes().iter().zip(&self.open.sites).enumerate();
-        let mut layers = Layers::default();
-        let steps: Vec<_> = nodes()
-            .map(|(i, (node, site))| self.step(i, node, site, &mut layers))
+        let nodes = || self.spec.nodes().iter().zip(&self.source.sites).enumerate();
+        let mut operations = Operations::default();
+        let lines: Vec<_> = nodes()
+            .map(|(i, (node, site))| {
+                self.line(node, site, self.operation(i, node, site, &mut operations))
+            })
             .collect();
-        let (list, n, name) = (&layers.list, layers.list.len(), Layers::name());
-        let outline = quote! {{
-            use #krate::ir::written::*;
-            let #name: [(Layer, bool); #n] = [#(#list),*];
-            __xdnn::Outline::new([#(#inputs),*], [#(#steps),*])
-        }};
-        let customs: Vec<_> = nodes()
-            .filter_map(|(i, (_, site))| site.custom.as_ref().map(|custom| (i, site, custom)))
-            .collect();
-        if customs.is_empty() {
-            return outline;
-        }
+        let operations = &operations.written;
+        let sizes = self.source.is_open().then(|| {
+            let sizes = &self.sizes;
+            quote!(let #sizes = Self::OPEN_SIZES;)
+        });
+        let customs =
+            || nodes().filter_map(|(i, (_, site))| Some((i, site, site.custom.as_ref()?)));
         // The names of the user's layers stand outside of where `xdnn_ir::written` is imported.
-        let aliases = customs.iter().map(|(i, _, custom)| {
-            let (alias, path) = (alias(*i), &custom.path);
+        let aliases = customs().map(|(i, _, custom)| {
+            let (alias, path) = (alias(i), &custom.path);
             quote!(#[allow(unused_qualifications)] type #alias = #path;)
         });
-        let name = local("__xdnn_ruled");
-        let ruled = customs.iter().map(|(i, site, custom)| {
-            let alias = alias(*i);
-            let arguments = self
-                .scalars(site, custom)
-                .into_iter()
-                .map(|(_, value)| value);
+        let name = local("__xdnn_outline");
+        let (network, output) = (&*self.spec.name, operand(self.spec.output));
+        let ruled = customs().map(|(i, site, custom)| {
+            let (alias, arguments) = (alias(i), self.scalars(site, custom));
+            let arguments = arguments.iter().map(|(_, value)| value);
             quote! {
                 let #name = match #name.read(#i) {
                     ::core::option::Option::Some(shape) => {
@@ -275,10 +209,123 @@ impl<'c> Outline<'c> {
         });
         quote! {{
             #(#aliases)*
-            let #name = #outline;
+            #sizes
+            let #name = {
+                use #krate::ir::written::*;
+                __xdnn::Outline::new(
+                    #network,
+                    [#(#inputs),*],
+                    &[#(#operations),*],
+                    &[#(#lines),*],
+                    #output,
+                )
+            };
             #(#ruled)*
             #name
         }}
+    }
+
+    /// What describes a node: `stem.conv 4 x0 1 [8,14,14] stem.conv.weight[8,1,3,3]`.
+    fn line(&self, node: &Node, site: &Site, operation: usize) -> String {
+        let shape = |shape: Shape| match site.is_open {
+            true => "?".to_owned(),
+            false => shape.to_string().replace(' ', ""),
+        };
+        let mut line = format!("{} {operation}", node.path);
+        for operand in node.operands.iter() {
+            line += &match operand {
+                Operand::Input(i) => format!(" x{i}"),
+                Operand::Node(i) => format!(" n{i}"),
+            };
+        }
+        let degree = node.degree.map(|degree| degree.to_string());
+        line += &format!(
+            " {} {}",
+            degree.as_deref().unwrap_or("?"),
+            shape(node.shape)
+        );
+        let weights = self.spec.weights().get(node.weights.clone());
+        for weight in weights.unwrap_or_default() {
+            line += &format!(" {}{}", weight.name, shape(weight.shape));
+        }
+        line
+    }
+
+    /// Where the operation of node `i` stands among all operations.
+    fn operation(
+        &self,
+        i: usize,
+        node: &Node,
+        site: &'c Site,
+        operations: &mut Operations,
+    ) -> usize {
+        let arguments = site.arguments.iter().flatten();
+        let open = arguments.filter(|argument| argument.given.is_open());
+        let mut open: Vec<_> = open
+            .map(|argument| format!("{} = {}", argument.name, argument.given))
+            .collect();
+        if site.custom.is_some() {
+            open.push(i.to_string());
+        }
+        let same = |(operation, sizes): &(Operation, Vec<String>)| {
+            *operation == node.operation && *sizes == open
+        };
+        if let Some(position) = operations.known.iter().position(same) {
+            return position;
+        }
+        let (operation, sound) = (self.written(i, node, site), self.sound(site));
+        operations.written.push(quote!((#operation, #sound)));
+        operations.known.push((node.operation, open));
+        operations.known.len() - 1
+    }
+
+    /// An operation in the words of `xdnn_ir::written`.
+    fn written(&self, i: usize, node: &Node, site: &'c Site) -> TokenStream {
+        match &node.operation {
+            Operation::Layer(layer) => {
+                let name = word(layer.name());
+                let fields = layer.fields().into_iter().zip(&site.arguments);
+                let fields = fields.map(|((field, value), argument)| {
+                    let field = word(field);
+                    let open = argument.as_ref().filter(|of| of.given.is_open());
+                    let value = match open {
+                        Some(argument) => self.field(&value, &argument.given),
+                        None => literal(&value),
+                    };
+                    quote!(#field: #value)
+                });
+                quote!(Operation::Layer(Layer::#name(#name { #(#fields),* })))
+            }
+            Operation::Combine(of) => {
+                let of = combine(*of);
+                quote!(Operation::Combine(#of))
+            }
+            Operation::Function(of) => {
+                let of = function(of);
+                quote!(Operation::Function(#of))
+            }
+            Operation::Custom(_) => self.custom(i, site).unwrap_or_default(),
+        }
+    }
+
+    /// A layer of another crate.
+    fn custom(&self, i: usize, site: &'c Site) -> Option<TokenStream> {
+        let custom = site.custom.as_ref()?;
+        let (alias, name, krate) = (alias(i), site.name, self.krate);
+        let of = custom.definition.degree;
+        let (n, d) = (of.numerator(), of.denominator());
+        let arguments = self.scalars(site, custom);
+        let arguments = arguments
+            .iter()
+            .map(|(variant, value)| quote!(__xdnn::Scalar::#variant(#value)));
+        Some(quote! {
+            Operation::Custom(__xdnn::Custom::written(
+                #name,
+                [#n, #d],
+                __xdnn::Scalars::new([#(#arguments),*]),
+                <#alias as #krate::Definition>::IMPLEMENTATION,
+            ))
+        })
     }
 
     /// The arguments of a layer of another crate: which [`xdnn_ir::Scalar`] each is, and its value.
@@ -306,80 +353,6 @@ impl<'c> Outline<'c> {
         scalar.collect()
     }
 
-    fn step(&self, i: usize, node: &Node, site: &'c Site, layers: &mut Layers) -> TokenStream {
-        let operands = node.operands.iter().map(|of| operand(*of));
-        let (reads, degree) = (quote!(&[#(#operands),*]), degree(node.degree));
-        let Operation::Layer(layer) = &node.operation else {
-            return match node.operation {
-                Operation::Combine(of) => {
-                    let combine = combine(of);
-                    quote!(__xdnn::combine(#combine, #reads, #degree))
-                }
-                Operation::Function(of) => {
-                    let function = function(&of);
-                    quote!(__xdnn::function(#function, #reads, #degree))
-                }
-                Operation::Custom(_) | Operation::Layer(_) => self
-                    .custom(i, node, site, &reads, &degree)
-                    .unwrap_or_default(),
-            };
-        };
-        let weights = self.weight_names(node);
-        let (name, i) = (Layers::name(), layers.position(self, layer, site));
-        quote!(__xdnn::layer(#name[#i], #reads, #degree, &[#(#weights),*]))
-    }
-
-    /// A layer, and whether all its arguments are sizes.
-    fn layer(&self, layer: &Layer, site: &'c Site) -> TokenStream {
-        let name = word(layer.name());
-        let fields = layer.fields().into_iter().zip(&site.arguments);
-        let fields = fields.map(|((field, value), argument)| {
-            let field = word(field);
-            let open = argument.as_ref().filter(|of| of.given.is_open());
-            let value = match open {
-                Some(argument) => self.field(&value, &argument.given),
-                None => literal(&value),
-            };
-            quote!(#field: #value)
-        });
-        let sound = self.sound(site);
-        quote!((Layer::#name(#name { #(#fields),* }), #sound))
-    }
-
-    /// A step that is a layer of another crate.
-    fn custom(
-        &self,
-        i: usize,
-        node: &Node,
-        site: &'c Site,
-        reads: &TokenStream,
-        degree: &TokenStream,
-    ) -> Option<TokenStream> {
-        let custom = site.custom.as_ref()?;
-        let (alias, name, krate) = (alias(i), site.name, self.krate);
-        let of = custom.definition.degree;
-        let (n, d) = (of.numerator(), of.denominator());
-        let (sound, weights) = (self.sound(site), self.weight_names(node));
-        let arguments = self.scalars(site, custom);
-        let arguments = arguments
-            .iter()
-            .map(|(variant, value)| quote!(__xdnn::Scalar::#variant(#value)));
-        Some(quote! {
-            __xdnn::custom(
-                __xdnn::Custom::written(
-                    #name,
-                    [#n, #d],
-                    __xdnn::Scalars::new([#(#arguments),*]),
-                    <#alias as #krate::Definition>::IMPLEMENTATION,
-                ),
-                #sound,
-                #reads,
-                #degree,
-                &[#(#weights),*],
-            )
-        })
-    }
-
     /// Whether all arguments are sizes.
     fn sound(&self, site: &'c Site) -> TokenStream {
         let given = site.arguments.iter().flatten();
@@ -389,15 +362,6 @@ impl<'c> Outline<'c> {
         });
         let sound = sizes.map(|(integer, least)| quote!(&& #integer.is_at_least(#least)));
         quote!(true #(#sound)*)
-    }
-
-    /// The names of the weights, without their paths.
-    fn weight_names(&self, node: &Node) -> Vec<&'c str> {
-        let name = |weight: &'c Weight| {
-            let name = weight.name.strip_prefix(&*node.path);
-            name.map_or(&*weight.name, |name| name.trim_start_matches('.'))
-        };
-        self.weights(node).map(name).collect()
     }
 
     /// The value of a field. `literal` is of its type, and has 1 in place of what only the compiler knows.
@@ -422,87 +386,118 @@ impl<'c> Outline<'c> {
         }
     }
 
-    /// Every check, as an expression: one for each call.
-    fn checks(&self) -> Vec<TokenStream> {
-        let (outline, mut checks) = (&self.outline, Vec::new());
-        for form in self.open.inputs.iter().chain(&self.open.output) {
+    fn checks(&self) -> Checks {
+        let (all, mut checks) = (&self.checks, Checks::default());
+        if !self.source.is_open() {
+            return checks;
+        }
+        for form in self.source.inputs.iter().chain(&self.source.output) {
             if form.is_open() {
-                let dims = form.dims.iter();
-                let dims = dims.filter_map(|dim| self.check_size(&dim.size, dim.place, 1, ""));
-                checks.extend(dims);
-                let dims = self.form(form);
-                checks.push(form.place.around(quote!(__xdnn::check_shape(#dims))));
+                for dim in form.dims.iter().filter(|dim| dim.size.is_open()) {
+                    let size = self.position(&dim.size);
+                    let check = dim.place.around(quote!(__xdnn::check_size(#all, #size)));
+                    checks.code.push(quote!(#check;));
+                }
+                let dims = self.positions(form);
+                let check = quote!(__xdnn::check_shape(#all, &[#(#dims),*]));
+                let check = form.place.around(check);
+                checks.code.push(quote!(#check;));
             }
         }
-        for (nodes, site) in self.open_sites() {
-            let (name, chain) = (site.name, site.chain.as_deref().unwrap_or_default());
-            let arguments = || site.arguments.iter().flatten();
-            let sizes = arguments().flat_map(|Argument { given, .. }| {
-                given.sizes().iter().filter_map(move |placed| {
-                    self.check_size(&placed.size, placed.place, least(given), chain)
-                })
+        for calls in self.open_calls() {
+            let start = checks.calls.len();
+            let parts = self.parts(calls.site);
+            for (site, nodes) in &calls.of {
+                checks.calls.push(self.call(site, nodes, &parts));
+            }
+            let end = checks.calls.len();
+            let parts = parts.iter().enumerate().map(|(part, place)| {
+                let check = quote!(__xdnn::blame(#all, [#start, #end], #part));
+                place.around(check)
             });
-            let names = arguments().map(|argument| argument.name);
-            let verdict = local("__xdnn_verdict");
-            let operands = site.operands.iter().skip(1).copied();
-            let parts = arguments().map(|argument| argument.place).chain(operands);
-            let parts = parts
-                .enumerate()
-                .map(|(part, place)| place.around(quote!(__xdnn::blame(&#verdict, #part))));
-            let call = site.place.around(quote!(__xdnn::accept(&#verdict)));
-            checks.push(quote! {{
-                #(#sizes;)*
-                let #verdict = __xdnn::check(#outline, &[#(#nodes),*], &[#(#names),*], #name, #chain);
-                #(#parts;)*
-                #call
-            }});
+            let call = quote!(__xdnn::accept(#all, [#start, #end]));
+            let call = calls.site.place.around(call);
+            checks.code.push(quote!(#(#parts;)* #call;));
         }
-        if let Some(form) = &self.open.output {
-            let (krate, name, output) = (self.krate, &*self.spec.name, operand(self.spec.output));
-            let output = quote!({ use #krate::ir::written::*; #output });
-            let declared = self.form(form);
-            let declared = quote!(__xdnn::shape(#declared));
-            let check = quote!(__xdnn::check_output(#outline, #name, #output, #declared));
-            checks.push(form.place.around(check));
+        if let Some(form) = &self.source.output {
+            let dims = self.positions(form);
+            let check = quote!(__xdnn::check_output(#all, &[#(#dims),*]));
+            let check = form.place.around(check);
+            checks.code.push(quote!(#check;));
         }
         checks
     }
 
-    /// What only the compiler can check: each call once, with all nodes that repetitions make of it.
-    fn open_sites(&self) -> Vec<(Vec<usize>, &'c Site)> {
-        let (mut list, mut positions) = (Vec::<(Vec<usize>, &Site)>::new(), HashMap::new());
-        for (i, site) in self.open.sites.iter().enumerate() {
+    /// The calls with sizes that only the compiler knows.
+    fn open_calls(&self) -> Vec<Calls<'c>> {
+        let (mut list, mut positions) = (Vec::<Calls>::new(), HashMap::new());
+        for (i, site) in self.source.sites.iter().enumerate() {
             if site.is_open {
                 let arguments = site.arguments.iter().flatten();
-                let arguments: Vec<_> = arguments.map(|of| of.given.to_string()).collect();
-                let key = (site.place.key(), site.name, &site.chain, arguments);
+                let arguments: Vec<_> = arguments.map(|of| (of.name, of.place.key())).collect();
+                let key = (site.place.key(), site.name, arguments);
                 let position = *positions.entry(key).or_insert_with(|| {
-                    list.push((Vec::new(), site));
+                    let of = Vec::new();
+                    list.push(Calls { site, of });
                     list.len() - 1
                 });
-                list[position].0.push(i);
+                let calls = &mut list[position].of;
+                let same = |other: &Site| {
+                    let texts = |site: &Site| -> Vec<_> {
+                        let arguments = site.arguments.iter().flatten();
+                        arguments.map(|of| of.given.to_string()).collect()
+                    };
+                    other.chain == site.chain && texts(other) == texts(site)
+                };
+                match calls.iter_mut().find(|(other, _)| same(other)) {
+                    Some((_, nodes)) => nodes.push(i),
+                    None => calls.push((site, vec![i])),
+                }
             }
         }
         list
     }
 
-    fn check_size(
-        &self,
-        size: &'c Size,
-        place: Place,
-        least: usize,
-        chain: &str,
-    ) -> Option<TokenStream> {
-        size.is_open().then(|| {
-            let integer = self.integer(size);
-            place.around(quote!(__xdnn::check_size(#integer, #least, #chain)))
-        })
+    /// What can be to blame for a call: its arguments, its operands but the first one, and sizes inside of arguments.
+    fn parts(&self, site: &Site) -> Vec<Place> {
+        let arguments = || site.arguments.iter().flatten();
+        let mut parts: Vec<_> = arguments().map(|argument| argument.place).collect();
+        parts.extend(site.operands.iter().skip(1));
+        for placed in arguments().flat_map(|argument| argument.given.sizes()) {
+            if placed.size.is_open() && !parts.iter().any(|part| part.key() == placed.place.key()) {
+                parts.push(placed.place);
+            }
+        }
+        parts
     }
 
-    /// The dimensions of a shape.
-    fn form(&self, form: &'c Form) -> TokenStream {
-        let dims = form.dims.iter().map(|dim| self.integer(&dim.size));
-        quote!([#(#dims),*])
+    /// What describes a call: ``Conv2d;0,44;out_channels,kernel;2:0:0;in `stage(WIDTH)` ``.
+    fn call(&self, site: &'c Site, nodes: &[usize], parts: &[Place]) -> String {
+        let nodes: Vec<_> = nodes.iter().map(usize::to_string).collect();
+        let arguments = || site.arguments.iter().flatten();
+        let names: Vec<_> = arguments().map(|argument| argument.name).collect();
+        let sizes = arguments().flat_map(|Argument { given, .. }| {
+            let open = given.sizes().iter().filter(|placed| placed.size.is_open());
+            open.map(move |placed| {
+                let part = parts
+                    .iter()
+                    .position(|part| part.key() == placed.place.key());
+                let (size, least) = (self.position(&placed.size), least(given));
+                format!("{size}:{least}:{}", part.unwrap_or_default())
+            })
+        });
+        let sizes: Vec<_> = sizes.collect();
+        let (name, chain) = (site.name, site.chain.as_deref().unwrap_or_default());
+        let (nodes, names, sizes) = (nodes.join(","), names.join(","), sizes.join(","));
+        format!("{name};{nodes};{names};{sizes};{chain}")
+    }
+
+    /// Where the dimensions of a shape stand among all sizes.
+    fn positions(&self, form: &'c Form) -> Vec<usize> {
+        form.dims
+            .iter()
+            .map(|dim| self.position(&dim.size))
+            .collect()
     }
 
     /// A `usize`.
@@ -519,28 +514,40 @@ impl<'c> Outline<'c> {
         }
     }
 
-    /// An `Integer`, outside of the list of calculations.
+    /// An `Integer`, outside of the list of sizes.
     fn integer(&self, size: &'c Size) -> TokenStream {
-        let calculation = match size {
-            Size::Known(value) => return quote!(__xdnn::Integer::literal(#value)),
-            Size::Open(calculation) => calculation,
-        };
+        match size {
+            Size::Known(value) => quote!(__xdnn::Integer::literal(#value)),
+            Size::Open(_) => {
+                let (sizes, i) = (&self.sizes, self.position(size));
+                quote!(#sizes[#i])
+            }
+        }
+    }
+
+    /// Where a size stands among all sizes.
+    fn position(&self, size: &'c Size) -> usize {
         let mut calculations = self.calculations.borrow_mut();
         let Calculations { list, positions } = &mut *calculations;
         // Its text says all of it: names mean the same everywhere around the network.
-        let i = *positions.entry(size.to_string()).or_insert_with(|| {
-            list.push(calculation);
+        *positions.entry(size.to_string()).or_insert_with(|| {
+            list.push(size);
             list.len() - 1
-        });
-        let sizes = &self.sizes;
-        quote!(#sizes[#i])
+        })
     }
 
-    /// The list of all calculations so far, and its length.
-    fn calculations(&self) -> (TokenStream, usize) {
+    /// The list of all sizes so far.
+    fn calculations(&self) -> TokenStream {
         let calculations = self.calculations.borrow();
-        let list = calculations.list.iter().map(|of| calculation(&of.kind));
-        (quote!([#(#list),*]), calculations.list.len())
+        let list = calculations.list.iter().map(|size| integer(size));
+        quote!([#(#list),*])
+    }
+}
+
+fn operand(operand: Operand) -> TokenStream {
+    match operand {
+        Operand::Input(i) => quote!(__xdnn::Operand::Input(#i)),
+        Operand::Node(i) => quote!(__xdnn::Operand::Node(#i)),
     }
 }
 
@@ -558,27 +565,26 @@ fn least(given: &Given) -> usize {
 }
 
 /// An `Integer`, in the user's own names.
-fn calculation(kind: &CalculationKind) -> TokenStream {
-    let integer = |size: &Size| match size {
+fn integer(size: &Size) -> TokenStream {
+    match size {
         Size::Known(value) => quote!(__xdnn::Integer::literal(#value)),
-        Size::Open(open) => calculation(&open.kind),
-    };
-    match kind {
-        CalculationKind::Constant(path) => quote!(__xdnn::Constant { value: #path }.integer()),
-        CalculationKind::Negative(value) => {
-            let value = integer(value);
-            quote!(#value.negative())
-        }
-        CalculationKind::Binary(left, operator, right) => {
-            let (left, right) = (integer(left), integer(right));
-            let operator = match operator {
-                Operator::Add => quote!(plus),
-                Operator::Sub => quote!(minus),
-                Operator::Mul => quote!(times),
-                Operator::Div => quote!(over),
-                Operator::Rem => quote!(modulo),
-            };
-            quote!(#left.#operator(#right))
-        }
+        Size::Open(open) => match &open.kind {
+            CalculationKind::Constant(path) => quote!(__xdnn::Constant { value: #path }.integer()),
+            CalculationKind::Negative(value) => {
+                let value = integer(value);
+                quote!(#value.negative())
+            }
+            CalculationKind::Binary(left, operator, right) => {
+                let (left, right) = (integer(left), integer(right));
+                let operator = match operator {
+                    Operator::Add => quote!(plus),
+                    Operator::Sub => quote!(minus),
+                    Operator::Mul => quote!(times),
+                    Operator::Div => quote!(over),
+                    Operator::Rem => quote!(modulo),
+                };
+                quote!(#left.#operator(#right))
+            }
+        },
     }
 }

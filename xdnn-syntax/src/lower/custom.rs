@@ -5,8 +5,8 @@ use std::rc::Rc;
 use xdnn_ir::{Operation, Scalars, Shape};
 
 use super::labels::FieldType;
-use super::open::Custom;
 use super::scope::{Scope, text};
+use super::source::Custom;
 use super::{Argument, Current, Lowerer, Site, block};
 use crate::arguments;
 use crate::ast::{Call, Step};

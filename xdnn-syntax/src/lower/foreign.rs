@@ -3,8 +3,8 @@
 use xdnn_ir::{Function, Operation};
 
 use super::block::{self, Entry};
-use super::open::Site;
 use super::scope::{Scope, text};
+use super::source::Site;
 use super::{Current, Lowerer};
 use crate::ast::{Call, Step};
 use crate::declaration::{Chain, Declaration};

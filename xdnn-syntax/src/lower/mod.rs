@@ -11,10 +11,10 @@ mod evaluate;
 mod foreign;
 mod labels;
 mod layer;
-mod open;
 mod repeat;
 mod scope;
 mod size;
+mod source;
 
 use std::borrow::Cow;
 
@@ -28,9 +28,9 @@ use crate::declaration::Declarations;
 use crate::diagnostic::{Collector, Diagnostic, Place};
 
 pub(crate) use labels::{Field, FieldType, Members};
-pub(crate) use open::{Argument, Custom, Open, Site};
 use scope::Scope;
-pub(crate) use size::{Calculation, CalculationKind, Form, Given, Size};
+pub(crate) use size::{CalculationKind, Form, Given, Size};
+pub(crate) use source::{Argument, Custom, Site, Source};
 
 /// More nodes than any network of the literature has, and few enough to compile.
 const MAX_NODES: usize = 10_000;
@@ -66,13 +66,18 @@ pub(crate) struct Lowered {
     pub spec: NetworkSpec,
     /// The weights as a tree of labels.
     pub members: Members,
-    /// What only the compiler knows. `None` after a mistake, and where the macro knows everything.
-    pub open: Option<Open>,
+    /// What the source says of it. `None` after a mistake.
+    pub source: Option<Source>,
     /// Whether mistakes that are reported elsewhere hide a part of it.
     pub guesses: bool,
 }
 
 impl Lowered {
+    /// Whether there is anything that only the compiler knows.
+    pub fn is_open(&self) -> bool {
+        self.source.as_ref().is_some_and(Source::is_open)
+    }
+
     /// Whether both have the same degrees and weights, whatever their sizes.
     pub fn agrees_with(&self, other: &Self) -> bool {
         let names = |of: &Self| -> Vec<_> {
@@ -114,7 +119,7 @@ pub(crate) fn lower_with_defaults(
     let defaults: Option<Vec<Size>> = network.generics.iter().map(default).collect();
     let defaults = defaults.filter(|defaults| !defaults.is_empty())?;
     let lowered = lower_with(network, defaults, declarations, errors);
-    lowered.open.is_none().then_some(lowered)
+    (!lowered.is_open()).then_some(lowered)
 }
 
 /// Lowers a network whose parameters have these sizes.
@@ -185,22 +190,21 @@ fn lower_with(
             lowerer.errors.push(diagnostic)
         });
     }
-    let open = lowerer.errors.is_empty().then(|| Open {
+    let source = lowerer.errors.is_empty().then(|| Source {
         // Those of a block have no shape.
         inputs: forms.into_iter().flatten().collect(),
         output: declared,
         sites: lowerer.sites,
     });
-    let open = open.filter(Open::is_open);
-    if let Some(open) = open.as_ref().filter(|_| network.is_block()) {
-        for refusal in open.refusals_of_block() {
+    if let Some(source) = source.as_ref().filter(|_| network.is_block()) {
+        for refusal in source.refusals_of_block() {
             lowerer.errors.push(refusal);
         }
     }
     Lowered {
         spec,
         members,
-        open,
+        source,
         guesses,
     }
 }

@@ -192,7 +192,7 @@ impl Form {
     }
 
     /// The shape, where the macro knows it.
-    pub(super) fn known(&self) -> Option<Shape> {
+    pub(crate) fn known(&self) -> Option<Shape> {
         self.shape().filter(|_| !self.is_open())
     }
 

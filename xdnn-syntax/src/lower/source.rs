@@ -1,4 +1,4 @@
-//! What only the compiler knows of a network, and where its messages belong.
+//! Where the parts of a network stand in the source, and what is given for them.
 
 use std::rc::Rc;
 
@@ -8,8 +8,8 @@ use super::size::{Form, Given, PlacedSize};
 use crate::attribute::Definition;
 use crate::diagnostic::{Diagnostic, Place};
 
-/// A network some of whose sizes only the compiler knows.
-pub(crate) struct Open {
+/// A network as its source says it.
+pub(crate) struct Source {
     /// The shapes of the inputs.
     pub inputs: Vec<Form>,
     /// The shape of the output, where it is declared.
@@ -62,8 +62,9 @@ pub(crate) struct Argument {
     pub given: Given,
 }
 
-impl Open {
-    pub(super) fn is_open(&self) -> bool {
+impl Source {
+    /// Whether there is anything that only the compiler knows.
+    pub(crate) fn is_open(&self) -> bool {
         let mut shapes = self.inputs.iter().chain(&self.output);
         shapes.any(Form::is_open) || self.sites.iter().any(|site| site.is_open)
     }
