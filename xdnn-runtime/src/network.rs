@@ -1,8 +1,8 @@
 //! Declared networks: their weights as fields, and what all of them can do.
 //!
 //! `network!` turns a declaration into a struct that holds the weights and nothing else. A label on a layer makes a
-//! field; a label with labels inside (a block, a `residual`) makes a struct of its own, named after both; a label on a
-//! `repeat` makes a `Vec`. From
+//! field; a block makes a struct that its calls share; any other label with labels inside (a `residual`, a body) makes a
+//! struct of its own, named after both; a label on a `repeat` makes a `Vec`. From
 //!
 //! ```text
 //! network! {
@@ -20,18 +20,18 @@
 //!
 //! ```text
 //! pub struct DigitNet {
-//!     pub stem: DigitNetStem,
+//!     pub stem: DigitNetUnit,
 //!     pub body: Vec<DigitNetBody>,
 //!     pub head: layers::Linear,
 //! }
-//! pub struct DigitNetStem { pub conv: layers::Conv2d }
+//! pub struct DigitNetUnit { pub conv: layers::Conv2d }
 //! pub struct DigitNetBody { pub conv: layers::Conv2d }
 //!
 //! impl Parameters for DigitNet {          // and for the other two: field by field, in the order of the declaration
 //!     fn read(reader: &mut WeightReader) -> Result<Self> {
 //!         Ok(Self {
 //!             stem: Parameters::read(reader)?,
-//!             body: reader.list(2)?,
+//!             body: Parameters::read(reader)?,
 //!             head: Parameters::read(reader)?,
 //!         })
 //!     }
@@ -49,7 +49,6 @@ use std::path::Path;
 
 use xdnn_ir::{Degree, Input, NetworkSpec, Shape};
 
-use crate::error::invalid;
 use crate::weights::{self, WeightReader, WeightView, WeightViewMut};
 use crate::{Device, Error, Graph, Model, Result, Seed, Task};
 
@@ -72,7 +71,6 @@ pub trait Parameters: Sized {
     fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>));
 }
 
-/// A list of equal parts, as `repeat` makes it.
 /// Of what has no weights.
 impl Parameters for () {
     fn read(_: &mut WeightReader) -> Result<Self> {
@@ -84,19 +82,10 @@ impl Parameters for () {
     fn visit_mut<'a>(&'a mut self, _: &mut dyn FnMut(WeightViewMut<'a>)) {}
 }
 
+/// A list of equal parts, as `repeat` makes it.
 impl<T: Parameters> Parameters for Vec<T> {
-    /// Takes all that is left; [`WeightReader::list`] takes a stated number of items.
     fn read(reader: &mut WeightReader) -> Result<Self> {
-        let mut list = Self::new();
-        let mut remaining = reader.remaining();
-        while remaining > 0 {
-            list.push(T::read(reader)?);
-            if reader.remaining() == remaining {
-                return Err(invalid("a list of parts without weights has no length"));
-            }
-            remaining = reader.remaining();
-        }
-        Ok(list)
+        reader.list()
     }
 
     fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
@@ -317,7 +306,7 @@ mod tests {
         fn read(reader: &mut WeightReader) -> Result<Self> {
             Ok(Self {
                 stem: Parameters::read(reader)?,
-                body: reader.list(2)?,
+                body: Parameters::read(reader)?,
             })
         }
 
@@ -414,16 +403,16 @@ mod tests {
         let arrays = || (0..3).map(|_| Array2::zeros((2, 2)).into_dyn()).collect();
         let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
         assert!(matches!(reader.weight::<Ix1>(), Err(Error::Graph(_))));
+        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
+        assert_eq!(reader.list::<layers::Linear>().unwrap().len(), 2);
         assert!(matches!(
-            reader.list::<layers::Linear>(3),
+            reader.list::<layers::Linear>(),
             Err(Error::Graph(_))
         ));
         let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
         let first: Weight<_> = layers::Linear::read(&mut reader).unwrap().weight;
         assert_eq!(first.name(), "stem.weight");
         assert!(matches!(reader.finish(), Err(Error::Graph(_))));
-        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
-        assert_eq!(Vec::<layers::Linear>::read(&mut reader).unwrap().len(), 3);
     }
 
     #[test]

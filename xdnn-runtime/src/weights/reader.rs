@@ -1,6 +1,7 @@
 //! The way of weights into a network's fields.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::vec;
 
 use ndarray::{ArrayD, Dimension};
@@ -16,6 +17,8 @@ use crate::{Error, Parameters, Result};
 #[derive(Debug)]
 pub struct WeightReader {
     weights: vec::IntoIter<(Cow<'static, str>, ArrayD<f32>)>,
+    /// The lengths of lists, in the order of their first weights.
+    lists: vec::IntoIter<usize>,
     /// The name of the weight that was read last.
     last: Cow<'static, str>,
 }
@@ -51,11 +54,7 @@ impl WeightReader {
             meant: None,
         }));
         if faults.is_empty() {
-            let weights = weights.into_iter();
-            return Ok(Self {
-                weights,
-                last: "".into(),
-            });
+            return Ok(Self::from_named(weights));
         }
         Err(Error::Weights {
             source_name: "the list of arrays".into(),
@@ -66,9 +65,14 @@ impl WeightReader {
     /// A reader of arrays that are known to fit.
     pub(crate) fn of(spec: &NetworkSpec, arrays: Vec<ArrayD<f32>>) -> Self {
         let names = spec.weights().iter().map(|weight| weight.name.clone());
-        let weights: Vec<_> = names.zip(arrays).collect();
+        Self::from_named(names.zip(arrays).collect())
+    }
+
+    fn from_named(weights: Vec<(Cow<'static, str>, ArrayD<f32>)>) -> Self {
+        let lists = lengths(weights.iter().map(|(name, _)| &**name));
         Self {
             weights: weights.into_iter(),
+            lists: lists.into_iter(),
             last: "".into(),
         }
     }
@@ -110,18 +114,17 @@ impl WeightReader {
         }
     }
 
-    /// The next `len` items.
+    /// The next list of parts, which is as long as the names of the weights say: one with `layers.2.conv.weight` has three
+    /// parts or more.
     ///
     /// # Errors
     ///
-    /// Those of reading an item.
-    pub fn list<T: Parameters>(&mut self, len: usize) -> Result<Vec<T>> {
+    /// [`Error::Graph`] when there is none left, and those of reading a part.
+    pub fn list<T: Parameters>(&mut self) -> Result<Vec<T>> {
+        let Some(len) = self.lists.next() else {
+            return Err(invalid("more lists are read than the network has"));
+        };
         (0..len).map(|_| T::read(self)).collect()
-    }
-
-    /// The number of weights that are left.
-    pub fn remaining(&self) -> usize {
-        self.weights.len()
     }
 
     /// Ends the reading.
@@ -136,5 +139,46 @@ impl WeightReader {
                 "weight `{name}` is not read into the network"
             ))),
         }
+    }
+}
+
+/// How long the lists are in which weights of these names stand, in the order of their first weights.
+fn lengths<'a>(names: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    let (mut lengths, mut lists) = (Vec::new(), HashMap::new());
+    for name in names {
+        let mut start = 0;
+        for label in name.split('.') {
+            if let Ok(index) = label.parse::<usize>() {
+                let list = *lists.entry(&name[..start]).or_insert_with(|| {
+                    lengths.push(0);
+                    lengths.len() - 1
+                });
+                lengths[list] = lengths[list].max(index + 1);
+            }
+            start += label.len() + 1;
+        }
+    }
+    lengths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lengths;
+
+    #[test]
+    fn names_tell_how_long_lists_are() {
+        let names = [
+            "stem.weight",
+            "a.0.conv.weight",
+            "a.0.conv.bias",
+            "a.1.conv.weight",
+            "b.0.0.weight",
+            "b.0.1.weight",
+            "b.0.2.weight",
+            "b.1.0.weight",
+            "c.d.0.weight",
+            "c.e.0.weight",
+        ];
+        assert_eq!(lengths(names.into_iter()), [2, 2, 3, 1, 1, 1]);
     }
 }

@@ -22,7 +22,7 @@ impl<'a> Lowerer<'a, '_> {
         match declaration {
             Declaration::Function(function) => self.function(step, call, function, current),
             Declaration::Block(chain) => {
-                self.labelled(step, |lowerer| lowerer.chain(call, chain, current))
+                self.labelled(step, None, |lowerer| lowerer.chain(call, chain, current))
             }
             Declaration::Layer(definition) => self.custom(step, call, definition, scope, current),
             Declaration::Local => {

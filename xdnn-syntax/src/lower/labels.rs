@@ -30,16 +30,14 @@ pub(crate) struct Field {
 
 pub(crate) enum FieldType {
     /// A layer of this name, as it is written.
-    Layer {
-        name: &'static str,
-        text: String,
-    },
+    Layer { name: &'static str, text: String },
     /// A layer of another place, by its path.
-    Custom {
-        path: TokenStream,
-        text: String,
+    Custom { path: TokenStream, text: String },
+    /// What is behind a label, which may be a call of this block.
+    Scope {
+        members: Members,
+        block: Option<String>,
     },
-    Scope(Members),
 }
 
 impl Members {
@@ -120,10 +118,11 @@ impl<'a> Lowerer<'a, '_> {
         self.report(diagnostic);
     }
 
-    /// Lowers a step in a frame of its own where it has a label.
+    /// Lowers a step, which may be a call of a block, in a frame of its own where it has a label.
     pub(super) fn labelled(
         &mut self,
         step: &Step,
+        block: Option<&Ident>,
         lower: impl FnOnce(&mut Self) -> Current,
     ) -> Current {
         let Some(label) = &step.label else {
@@ -132,8 +131,12 @@ impl<'a> Lowerer<'a, '_> {
         self.declare_label(label);
         self.enter(&text(label));
         let current = lower(self);
-        let members = self.leave();
-        self.add(label, step.docs.clone(), FieldType::Scope(members));
+        let (members, block) = (self.leave(), block.map(text));
+        self.add(
+            label,
+            step.docs.clone(),
+            FieldType::Scope { members, block },
+        );
         current
     }
 
@@ -192,7 +195,7 @@ impl<'a> Lowerer<'a, '_> {
 
     /// Adds a field to the current frame, unless there is nothing in it.
     pub(super) fn add(&mut self, label: &Ident, docs: Vec<Attribute>, of: FieldType) {
-        if matches!(&of, FieldType::Scope(members) if members.is_empty()) {
+        if matches!(&of, FieldType::Scope { members, .. } if members.is_empty()) {
             return;
         }
         let fields = &mut self.frames.top().fields;

@@ -389,19 +389,21 @@ impl<'a> Lowerer<'a, '_> {
             return Current::Unknown;
         }
         match &step.kind {
-            Kind::Body(body) => self.labelled(step, |lowerer| lowerer.body(body, scope, current)),
+            Kind::Body(body) => {
+                self.labelled(step, None, |lowerer| lowerer.body(body, scope, current))
+            }
             Kind::Residual {
                 keyword,
                 body,
                 skip,
-            } => self.labelled(step, |lowerer| {
+            } => self.labelled(step, None, |lowerer| {
                 lowerer.residual(keyword, body, skip.as_ref(), scope, current)
             }),
             Kind::Combine {
                 keyword,
                 combine,
                 operands,
-            } => self.labelled(step, |lowerer| {
+            } => self.labelled(step, None, |lowerer| {
                 lowerer.combination(keyword, *combine, operands, scope, current)
             }),
             Kind::Repeat {
@@ -424,7 +426,7 @@ impl<'a> Lowerer<'a, '_> {
         let name = scope::text(&call.name);
         let own = !call.has_path();
         if let Some((block, home)) = scope.block(&name).filter(|_| own) {
-            return self.labelled(step, |lowerer| {
+            return self.labelled(step, Some(&block.name), |lowerer| {
                 lowerer.call(call, block, home, scope, current)
             });
         }

@@ -42,7 +42,12 @@ impl<'a> Lowerer<'a, '_> {
                     element: Box::new(element),
                     count: n,
                 };
-                self.add(label, step.docs.clone(), FieldType::Scope(members));
+                let block = None;
+                self.add(
+                    label,
+                    step.docs.clone(),
+                    FieldType::Scope { members, block },
+                );
             }
             None => self.add_list(element, n, keyword.into()),
         }
