@@ -257,6 +257,9 @@ fn a_shape_that_is_not_that_of_the_rule_is_refused() {
     );
 }
 
+#[allow(dead_code, non_upper_case_globals)]
+const shape: usize = 7; // Generated code has a variable of the kind.
+
 mod sizes {
     pub const TIMES: usize = 3;
 }

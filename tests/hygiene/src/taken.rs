@@ -25,6 +25,7 @@ struct Err;
 struct Cow;
 struct f32;
 struct usize;
+struct str;
 struct Self_;
 struct Network;
 struct NetworkSpec;

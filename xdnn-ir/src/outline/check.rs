@@ -30,8 +30,8 @@ pub struct Verdict {
 
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    /// This is no size, which should be at least that.
-    Size(Integer, usize),
+    /// An argument is no size.
+    Size(Integer),
     Refused(Fault),
     /// The degree or the weights are others than the macro has found.
     Unforeseen,
@@ -85,7 +85,7 @@ impl Verdict {
 
     const fn of(view: &View<'static>, sizes: &[Integer], line: &'static str) -> Self {
         let mut line = Line::new(line);
-        let name = line.word();
+        let name = line.heading();
         let (mut trouble, mut part) = (None, CALL);
         line.enter();
         while line.is_in_list() {
@@ -124,7 +124,7 @@ impl Verdict {
         while line.is_in_list() {
             let (size, least, owner) = (sizes[line.number()], line.number(), line.number());
             if trouble.is_none() && !size.is_at_least(least) {
-                (trouble, part) = (Some(Trouble::Size(size, least)), owner);
+                (trouble, part) = (Some(Trouble::Size(size)), owner);
             }
         }
         line.enter();
@@ -140,10 +140,7 @@ impl Verdict {
     #[track_caller]
     const fn refuse(&self, trouble: &Trouble) -> ! {
         let explanation = match trouble {
-            Trouble::Size(size, least) => match size.trouble(*least) {
-                Some(explanation) => explanation,
-                None => Explanation::new(text("this is no size", &[])),
-            },
+            Trouble::Size(size) => size.explain(),
             Trouble::Refused(fault) => fault.explain(self.name),
             Trouble::Unforeseen => {
                 let headline = "the degree or the weights of `{}` depend on a constant";
@@ -191,8 +188,9 @@ const fn first(checks: &Checks, [mut call, end]: [usize; 2]) -> Option<&'static 
 /// Panics unless this size is at least 1.
 #[track_caller]
 pub const fn check_size(checks: &Checks, size: usize) {
-    if let Some(explanation) = checks.sizes[size].trouble(1) {
-        refuse(&explanation, "");
+    let size = checks.sizes[size];
+    if !size.is_at_least(1) {
+        refuse(&size.explain(), "");
     }
 }
 

@@ -108,18 +108,16 @@ impl Integer {
         }
     }
 
-    /// What is wrong with it, unless it is at least `least`, which is 0 or 1.
-    pub(super) const fn trouble(self, least: usize) -> Option<Explanation> {
-        let headline = match self.0 {
+    /// What is wrong with it as a size that should be at least 0 or 1, but is not.
+    pub(super) const fn explain(self) -> Explanation {
+        Explanation::new(match self.0 {
             Err(Trouble::DivisionByZero) => text("division by zero", &[]),
             Err(Trouble::TooLarge) => text("this integer is too large to compute with", &[]),
             Ok(value) if value < 0 => text(
                 "a size cannot be negative, but this is -{}",
                 &[Part::Number(value.unsigned_abs() as usize)],
             ),
-            Ok(value) if (value as usize) < least => text("a dimension must be at least 1", &[]),
-            Ok(_) => return None,
-        };
-        Some(Explanation::new(headline))
+            Ok(_) => text("a dimension must be at least 1", &[]),
+        })
     }
 }

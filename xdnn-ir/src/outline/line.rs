@@ -30,8 +30,21 @@ impl Line {
         self.text.split_at(self.at).0.split_at(start).1
     }
 
+    /// What stands in front of the next list, whatever it says.
+    pub(super) const fn heading(&mut self) -> &'static str {
+        let start = self.at;
+        while self.bytes[self.at] != b';' {
+            self.at += 1;
+        }
+        self.text.split_at(self.at).0.split_at(start).1
+    }
+
     /// A number, and the separator behind it, but for the end of a list.
     pub(super) const fn number(&mut self) -> usize {
+        assert!(
+            self.bytes[self.at].is_ascii_digit(),
+            "this is no line of `network!`"
+        );
         let mut number = 0;
         while self.bytes[self.at].is_ascii_digit() {
             number = 10 * number + (self.bytes[self.at] - b'0') as usize;

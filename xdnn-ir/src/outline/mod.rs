@@ -56,8 +56,6 @@ pub struct Outline<const I: usize, const N: usize, const R: usize, const W: usiz
     inputs: [(&'static str, Option<Shape>); I],
     steps: [Step; N],
     operands: [Operand; R],
-    /// The shapes of the operands, and scalars in place of those that are not known.
-    read: [Shape; R],
     /// The names of the weights, and the shapes of those that the macro knows.
     weights: [(&'static str, Option<Shape>); W],
     shapes: [Option<Shape>; N],
@@ -110,7 +108,6 @@ impl<const I: usize, const N: usize, const R: usize, const W: usize> Outline<I, 
             inputs,
             steps: [step; N],
             operands: [Operand::Input(0); R],
-            read: [Shape::new([]); R],
             weights: [("", None); W],
             shapes: [None; N],
             results: [None; N],
@@ -146,16 +143,18 @@ impl<const I: usize, const N: usize, const R: usize, const W: usize> Outline<I, 
         outline.from(0)
     }
 
-    /// The outline with the shapes of this node and of all behind it.
+    /// The outline with the shapes of this node and of those behind it, up to a layer whose rules another crate has.
     const fn from(mut self, node: usize) -> Self {
-        let mut i = node;
+        let (mut i, mut shapes) = (node, [Shape::new([]); R]);
         while i < N {
             let step = &self.steps[i];
             if step.shape.is_some() {
                 self.shapes[i] = step.shape;
-            } else if self.reads(i) {
-                let step = &self.steps[i];
-                let operands = part(&self.read, step.operands);
+            } else if self.read_into(&mut shapes, i) {
+                if step.awaits_rules() {
+                    return self;
+                }
+                let operands = part(&shapes, step.operands);
                 let result = step.result(operands);
                 self.shapes[i] = match &result {
                     Some(Ok(shape)) => Some(*shape),
@@ -169,12 +168,12 @@ impl<const I: usize, const N: usize, const R: usize, const W: usize> Outline<I, 
         self
     }
 
-    /// Looks up the shapes that a step reads. Whether all are known.
-    const fn reads(&mut self, node: usize) -> bool {
+    /// Looks up the shapes of a step's operands, for their places among all operands. Whether all are known.
+    const fn read_into(&self, shapes: &mut [Shape; R], node: usize) -> bool {
         let (start, len) = self.steps[node].operands;
         let mut i = start;
         while i < start + len {
-            self.read[i] = match self.view().shape_of(self.operands[i]) {
+            shapes[i] = match self.view().shape_of(self.operands[i]) {
                 Some(shape) => shape,
                 None => return false,
             };
@@ -364,6 +363,11 @@ where
 }
 
 impl Step {
+    /// Whether [`Outline::with`] will tell what the rules say.
+    const fn awaits_rules(&self) -> bool {
+        self.sound && self.ruled.is_none() && matches!(self.operation, Operation::Custom(_))
+    }
+
     /// What the rules say. `None` where another check says what is wrong.
     const fn result(&self, operands: &[Shape]) -> Option<Result<Shape, Fault>> {
         match (&self.operation, self.ruled) {

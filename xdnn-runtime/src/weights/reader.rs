@@ -17,8 +17,10 @@ use crate::{Error, Parameters, Result};
 #[derive(Debug)]
 pub struct WeightReader {
     weights: vec::IntoIter<(Cow<'static, str>, ArrayD<f32>)>,
-    /// The lengths of lists, in the order of their first weights.
-    lists: vec::IntoIter<usize>,
+    /// How many weights there are in all.
+    total: usize,
+    /// The lists, in the order of their first weights.
+    lists: vec::IntoIter<List>,
     /// The name of the weight that was read last.
     last: Cow<'static, str>,
 }
@@ -69,8 +71,9 @@ impl WeightReader {
     }
 
     fn from_named(weights: Vec<(Cow<'static, str>, ArrayD<f32>)>) -> Self {
-        let lists = lengths(weights.iter().map(|(name, _)| &**name));
+        let lists = lists(weights.iter().map(|(name, _)| &**name));
         Self {
+            total: weights.len(),
             weights: weights.into_iter(),
             lists: lists.into_iter(),
             last: "".into(),
@@ -114,17 +117,19 @@ impl WeightReader {
         }
     }
 
-    /// The next list of parts, which is as long as the names of the weights say: one with `layers.2.conv.weight` has three
-    /// parts or more.
+    /// The list of parts that starts with the next weight. It is as long as the names of the weights say: one with
+    /// `layers.2.conv.weight` has three parts or more.
     ///
     /// # Errors
     ///
-    /// [`Error::Graph`] when there is none left, and those of reading a part.
+    /// [`Error::Graph`] when no list starts there, and those of reading a part.
     pub fn list<T: Parameters>(&mut self) -> Result<Vec<T>> {
-        let Some(len) = self.lists.next() else {
-            return Err(invalid("more lists are read than the network has"));
-        };
-        (0..len).map(|_| T::read(self)).collect()
+        let position = self.total - self.weights.len();
+        let list = self.lists.find(|list| list.first >= position);
+        match list.filter(|list| list.first == position) {
+            Some(list) => (0..list.len).map(|_| T::read(self)).collect(),
+            None => Err(invalid("a list is read where the network has none")),
+        }
     }
 
     /// Ends the reading.
@@ -142,31 +147,40 @@ impl WeightReader {
     }
 }
 
-/// How long the lists are in which weights of these names stand, in the order of their first weights.
-fn lengths<'a>(names: impl Iterator<Item = &'a str>) -> Vec<usize> {
-    let (mut lengths, mut lists) = (Vec::new(), HashMap::new());
-    for name in names {
+/// A list of parts of a network.
+#[derive(Debug, PartialEq, Eq)]
+struct List {
+    /// The position of its first weight.
+    first: usize,
+    /// The number of parts.
+    len: usize,
+}
+
+/// The lists in which weights of these names stand, in the order of their first weights, the outer before the inner.
+fn lists<'a>(names: impl Iterator<Item = &'a str>) -> Vec<List> {
+    let (mut lists, mut known) = (Vec::new(), HashMap::new());
+    for (first, name) in names.enumerate() {
         let mut start = 0;
         for label in name.split('.') {
             if let Ok(index) = label.parse::<usize>() {
-                let list = *lists.entry(&name[..start]).or_insert_with(|| {
-                    lengths.push(0);
-                    lengths.len() - 1
+                let list = *known.entry(&name[..start]).or_insert_with(|| {
+                    lists.push(List { first, len: 0 });
+                    lists.len() - 1
                 });
-                lengths[list] = lengths[list].max(index + 1);
+                lists[list].len = lists[list].len.max(index.saturating_add(1));
             }
             start += label.len() + 1;
         }
     }
-    lengths
+    lists
 }
 
 #[cfg(test)]
 mod tests {
-    use super::lengths;
+    use super::{List, lists};
 
     #[test]
-    fn names_tell_how_long_lists_are() {
+    fn names_tell_where_lists_are_and_how_long() {
         let names = [
             "stem.weight",
             "a.0.conv.weight",
@@ -174,11 +188,11 @@ mod tests {
             "a.1.conv.weight",
             "b.0.0.weight",
             "b.0.1.weight",
-            "b.0.2.weight",
             "b.1.0.weight",
             "c.d.0.weight",
-            "c.e.0.weight",
         ];
-        assert_eq!(lengths(names.into_iter()), [2, 2, 3, 1, 1, 1]);
+        let expected = [(1, 2), (4, 2), (4, 2), (6, 1), (7, 1)];
+        let expected = expected.map(|(first, len)| List { first, len });
+        assert_eq!(lists(names.into_iter()), expected);
     }
 }

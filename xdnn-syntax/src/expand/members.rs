@@ -10,6 +10,7 @@ use syn::ext::IdentExt as _;
 use super::Context;
 use super::generics::Generics;
 use crate::ast::Network;
+use crate::diagnostic::Place;
 use crate::lower::{Field, FieldType, Form, Lowered, Members};
 
 /// All structs of the network, with their impls.
@@ -116,13 +117,14 @@ struct StructField<'c> {
     inner: Option<usize>,
 }
 
-/// The structs of a network: one for itself, one for each block, and one for each other label with labels inside.
+/// The structs of a network: one for itself, one for each block and each set of labels in it, and one for each other label
+/// with labels inside.
 struct Structs<'c> {
     network: &'c Ident,
     taken: HashSet<String>,
     list: Vec<Struct<'c>>,
-    /// Those of each block: calls with different values may have different labels inside.
-    blocks: HashMap<&'c str, Vec<usize>>,
+    /// Those of each block, by its place: calls with different values may have different labels inside.
+    blocks: HashMap<String, Vec<usize>>,
 }
 
 impl<'c> Structs<'c> {
@@ -159,8 +161,9 @@ impl<'c> Structs<'c> {
     }
 
     /// The struct of a block, which its calls share: `Net` and `bottleneck` make `NetBottleneck`.
-    fn of_block(&mut self, block: &'c str, field: &Field, fields: &'c [Field]) -> usize {
-        let known = self.blocks.get(block).into_iter().flatten().copied();
+    fn of_block(&mut self, block: &Ident, field: &Field, fields: &'c [Field]) -> usize {
+        let (key, block) = (Place::from(block).key(), block.unraw().to_string());
+        let known = self.blocks.get(&key).into_iter().flatten().copied();
         if let Some(position) = known.into_iter().find(|known| self.holds(*known, fields)) {
             self.generalise(position, fields);
             return position;
@@ -169,10 +172,10 @@ impl<'c> Structs<'c> {
             " The weights of the block `{block}` of [`{}`].",
             self.network
         );
-        let name = format!("{}{}", self.network.unraw(), camel(block));
+        let name = format!("{}{}", self.network.unraw(), camel(&block));
         let name = self.fresh(&name, &field.label);
         let position = self.add(name, doc, fields);
-        self.blocks.entry(block).or_default().push(position);
+        self.blocks.entry(key).or_default().push(position);
         position
     }
 

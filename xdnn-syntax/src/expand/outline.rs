@@ -121,7 +121,7 @@ impl<'c> Outline<'c> {
             checked = defaults.as_ref().map(|defaults| {
                 let items = quote! {
                     #defaults
-                    #[allow(non_upper_case_globals)]
+                    #[allow(non_upper_case_globals, long_running_const_eval)]
                     const #all: &__xdnn::Checks = #checks;
                     #(const _: () = { #code };)*
                 };
@@ -137,9 +137,10 @@ impl<'c> Outline<'c> {
         let impls = impls(context, &quote!({ #checking #spec }), reason.as_ref());
         quote! {
             struct #name #bound;
+            #[allow(clippy::large_stack_arrays, long_running_const_eval)] // Its constants are never on the stack.
             impl #bound #written for #name #given {
                 #sizes
-                const OPEN_CALLS: [&'static str; #n] = [#(#calls),*];
+                const OPEN_CALLS: [&'static ::core::primitive::str; #n] = [#(#calls),*];
                 const OUTLINE: &'static __xdnn::Outline<#lengths> = &#outline;
             }
             #checked
@@ -193,15 +194,15 @@ impl<'c> Outline<'c> {
             let (alias, path) = (alias(i), &custom.path);
             quote!(#[allow(unused_qualifications)] type #alias = #path;)
         });
-        let name = local("__xdnn_outline");
+        let (name, shape) = (local("__xdnn_outline"), local("__xdnn_shape"));
         let (network, output) = (&*self.spec.name, operand(self.spec.output));
         let ruled = customs().map(|(i, site, custom)| {
             let (alias, arguments) = (alias(i), self.scalars(site, custom));
             let arguments = arguments.iter().map(|(_, value)| value);
             quote! {
                 let #name = match #name.read(#i) {
-                    ::core::option::Option::Some(shape) => {
-                        #name.with(#i, <#alias>::__xdnn_ruled(#(#arguments,)* shape))
+                    ::core::option::Option::Some(#shape) => {
+                        #name.with(#i, <#alias>::__xdnn_ruled(#(#arguments,)* #shape))
                     }
                     ::core::option::Option::None => #name,
                 };
@@ -406,7 +407,7 @@ impl<'c> Outline<'c> {
         }
         for calls in self.open_calls() {
             let start = checks.calls.len();
-            let parts = self.parts(calls.site);
+            let parts = parts(&calls);
             for (site, nodes) in &calls.of {
                 checks.calls.push(self.call(site, nodes, &parts));
             }
@@ -458,19 +459,6 @@ impl<'c> Outline<'c> {
         list
     }
 
-    /// What can be to blame for a call: its arguments, its operands but the first one, and sizes inside of arguments.
-    fn parts(&self, site: &Site) -> Vec<Place> {
-        let arguments = || site.arguments.iter().flatten();
-        let mut parts: Vec<_> = arguments().map(|argument| argument.place).collect();
-        parts.extend(site.operands.iter().skip(1));
-        for placed in arguments().flat_map(|argument| argument.given.sizes()) {
-            if placed.size.is_open() && !parts.iter().any(|part| part.key() == placed.place.key()) {
-                parts.push(placed.place);
-            }
-        }
-        parts
-    }
-
     /// What describes a call: ``Conv2d;0,44;out_channels,kernel;2:0:0;in `stage(WIDTH)` ``.
     fn call(&self, site: &'c Site, nodes: &[usize], parts: &[Place]) -> String {
         let nodes: Vec<_> = nodes.iter().map(usize::to_string).collect();
@@ -483,7 +471,7 @@ impl<'c> Outline<'c> {
                     .iter()
                     .position(|part| part.key() == placed.place.key());
                 let (size, least) = (self.position(&placed.size), least(given));
-                format!("{size}:{least}:{}", part.unwrap_or_default())
+                format!("{size}:{least}:{}", part.unwrap_or(parts.len()))
             })
         });
         let sizes: Vec<_> = sizes.collect();
@@ -549,6 +537,24 @@ fn operand(operand: Operand) -> TokenStream {
         Operand::Input(i) => quote!(__xdnn::Operand::Input(#i)),
         Operand::Node(i) => quote!(__xdnn::Operand::Node(#i)),
     }
+}
+
+/// What can be to blame for calls: their arguments, their operands but the first one, and sizes inside of arguments.
+fn parts(calls: &Calls) -> Vec<Place> {
+    let arguments = calls.site.arguments.iter().flatten();
+    let mut parts: Vec<_> = arguments.map(|argument| argument.place).collect();
+    parts.extend(calls.site.operands.iter().skip(1));
+    // What is a number in one call of a block may be a constant in another.
+    let arguments = calls
+        .of
+        .iter()
+        .flat_map(|(site, _)| site.arguments.iter().flatten());
+    for placed in arguments.flat_map(|argument| argument.given.sizes()) {
+        if placed.size.is_open() && !parts.iter().any(|part| part.key() == placed.place.key()) {
+            parts.push(placed.place);
+        }
+    }
+    parts
 }
 
 /// The type of the layer that node `i` is.

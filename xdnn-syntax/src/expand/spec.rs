@@ -41,7 +41,7 @@ pub(super) fn impls(
     quote! {
         #(#cfg)*
         #[automatically_derived]
-        #[allow(clippy::large_stack_arrays, long_running_const_eval)] // It is a constant, and never on the stack.
+        #[allow(long_running_const_eval)]
         impl #bound #krate::Network for #name #given {
             const SPEC: &'static #krate::ir::NetworkSpec = #spec;
         }

@@ -36,7 +36,7 @@ pub(crate) enum FieldType {
     /// What is behind a label, which may be a call of this block.
     Scope {
         members: Members,
-        block: Option<String>,
+        block: Option<Ident>,
     },
 }
 
@@ -131,7 +131,7 @@ impl<'a> Lowerer<'a, '_> {
         self.declare_label(label);
         self.enter(&text(label));
         let current = lower(self);
-        let (members, block) = (self.leave(), block.map(text));
+        let (members, block) = (self.leave(), block.cloned());
         self.add(
             label,
             step.docs.clone(),
