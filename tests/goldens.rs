@@ -114,7 +114,8 @@ impl Golden<'_> {
             .iter()
             .map(|weight| self.read::<f32>(&format!("weights.{}", weight.name)))
             .collect();
-        N::read(&mut WeightReader::new(N::SPEC, weights).unwrap()).unwrap()
+        let reader = WeightReader::new(N::SPEC, weights).unwrap();
+        reader.into_parameters().unwrap()
     }
 
     fn agrees_without_a_degree<T: Element>(&self, model: &DynamicModel<T>, tolerance: f64) {

@@ -31,8 +31,9 @@ fn model<N: Network>(numbers: &mut Numbers) -> Model<N, f64> {
         let values = values.into_iter().map(|value| value as f32).collect();
         ArrayD::from_shape_vec(dims, values).unwrap()
     });
-    let mut reader = WeightReader::new(N::SPEC, weights.collect()).unwrap();
-    N::read(&mut reader).unwrap().compile_f64().unwrap()
+    let reader = WeightReader::new(N::SPEC, weights.collect()).unwrap();
+    let network: N = reader.into_parameters().unwrap();
+    network.compile_f64().unwrap()
 }
 
 fn input<N: Network>(numbers: &mut Numbers) -> ArrayD<f64> {

@@ -5,8 +5,8 @@
 
 use ndarray::{Ix1, Ix2, Ix3, Ix4, Ix5, IxDyn};
 
+use crate::Parameters;
 use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
-use crate::{Parameters, Result};
 
 /// Declares layers and how their tensors are read and visited, in the order of the fields. A tensor behind `;` need not
 /// be there.
@@ -27,11 +27,11 @@ macro_rules! layers {
         }
 
         impl Parameters for $name {
-            fn read(reader: &mut WeightReader) -> Result<Self> {
-                Ok(Self {
-                    $($field: Parameters::read(reader)?,)*
-                    $($optional: reader.optional(stringify!($optional))?,)?
-                })
+            fn read(reader: &mut WeightReader) -> Self {
+                Self {
+                    $($field: Parameters::read(reader),)*
+                    $($optional: reader.optional(stringify!($optional)),)?
+                }
             }
 
             fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {

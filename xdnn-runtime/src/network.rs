@@ -28,12 +28,12 @@
 //! pub struct DigitNetBody { pub conv: layers::Conv2d }
 //!
 //! impl Parameters for DigitNet {          // and for the other two: field by field, in the order of the declaration
-//!     fn read(reader: &mut WeightReader) -> Result<Self> {
-//!         Ok(Self {
-//!             stem: Parameters::read(reader)?,
-//!             body: Parameters::read(reader)?,
-//!             head: Parameters::read(reader)?,
-//!         })
+//!     fn read(reader: &mut WeightReader) -> Self {
+//!         Self {
+//!             stem: Parameters::read(reader),
+//!             body: Parameters::read(reader),
+//!             head: Parameters::read(reader),
+//!         }
 //!     }
 //!     …
 //! }
@@ -57,12 +57,8 @@ use crate::{Device, Error, Graph, Model, Result, Seed, Task};
 /// The three methods go through the tensors in the same order, which is that of the network's
 /// [`SPEC`](Network::SPEC).
 pub trait Parameters: Sized {
-    /// Takes what it needs from `reader`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`WeightReader::weight`].
-    fn read(reader: &mut WeightReader) -> Result<Self>;
+    /// Takes what it needs from `reader`, which keeps the first error: [`WeightReader::into_parameters`] returns it.
+    fn read(reader: &mut WeightReader) -> Self;
 
     /// Shows each tensor to `visitor`.
     fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>));
@@ -73,9 +69,7 @@ pub trait Parameters: Sized {
 
 /// Of what has no weights.
 impl Parameters for () {
-    fn read(_: &mut WeightReader) -> Result<Self> {
-        Ok(())
-    }
+    fn read(_: &mut WeightReader) -> Self {}
 
     fn visit<'a>(&'a self, _: &mut dyn FnMut(WeightView<'a>)) {}
 
@@ -84,7 +78,7 @@ impl Parameters for () {
 
 /// A list of equal parts, as `repeat` makes it.
 impl<T: Parameters> Parameters for Vec<T> {
-    fn read(reader: &mut WeightReader) -> Result<Self> {
+    fn read(reader: &mut WeightReader) -> Self {
         reader.list()
     }
 
@@ -124,8 +118,8 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     /// Never for a declared network. A hand-written [`Parameters`] that reads other weights than its `SPEC` lists is a
     /// programming error and panics.
     fn init(seed: Seed) -> Self {
-        let mut reader = WeightReader::of(Self::SPEC, weights::initial(Self::SPEC, seed));
-        match Self::read(&mut reader).and_then(|network| reader.finish().map(|()| network)) {
+        let reader = WeightReader::of(Self::SPEC, weights::initial(Self::SPEC, seed));
+        match reader.into_parameters() {
             Ok(network) => network,
             Err(error) => contradicts_spec(Self::SPEC, &error),
         }
@@ -139,10 +133,7 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
     /// [`Error::Weights`] with everything in it that does not fit the network.
     fn load(path: impl AsRef<Path>) -> Result<Self> {
         let arrays = weights::safetensors::load(Self::SPEC, path.as_ref())?;
-        let mut reader = WeightReader::of(Self::SPEC, arrays);
-        let network = Self::read(&mut reader)?;
-        reader.finish()?;
-        Ok(network)
+        WeightReader::of(Self::SPEC, arrays).into_parameters()
     }
 
     /// The network on a device, ready to run. The model keeps a copy of the weights.
@@ -248,7 +239,7 @@ mod tests {
 
     use super::{Network, Parameters, XNetwork};
     use crate::weights::{Weight, WeightReader, WeightView, WeightViewMut};
-    use crate::{Error, Result, Seed, layers};
+    use crate::{Error, Seed, layers};
 
     /// What the expansion of a chain of three linear layers, the last two from a `repeat`, comes down to.
     #[derive(Clone, Debug)]
@@ -303,11 +294,11 @@ mod tests {
     impl XNetwork for Chain {}
 
     impl Parameters for Chain {
-        fn read(reader: &mut WeightReader) -> Result<Self> {
-            Ok(Self {
-                stem: Parameters::read(reader)?,
-                body: Parameters::read(reader)?,
-            })
+        fn read(reader: &mut WeightReader) -> Self {
+            Self {
+                stem: Parameters::read(reader),
+                body: Parameters::read(reader),
+            }
         }
 
         fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
@@ -318,6 +309,24 @@ mod tests {
         fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
             self.stem.visit_mut(visitor);
             self.body.visit_mut(visitor);
+        }
+    }
+
+    struct Pair<A, B>(A, B);
+
+    impl<A: Parameters, B: Parameters> Parameters for Pair<A, B> {
+        fn read(reader: &mut WeightReader) -> Self {
+            Self(A::read(reader), B::read(reader))
+        }
+
+        fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
+            self.0.visit(visitor);
+            self.1.visit(visitor);
+        }
+
+        fn visit_mut<'a>(&'a mut self, visitor: &mut dyn FnMut(WeightViewMut<'a>)) {
+            self.0.visit_mut(visitor);
+            self.1.visit_mut(visitor);
         }
     }
 
@@ -400,20 +409,37 @@ mod tests {
 
     #[test]
     fn a_type_that_does_not_follow_its_spec_gets_errors() {
-        let arrays = || (0..3).map(|_| Array2::zeros((2, 2)).into_dyn()).collect();
-        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
-        assert!(matches!(reader.weight::<Ix1>(), Err(Error::Graph(_))));
-        let list = |reader: &mut WeightReader| reader.list::<layers::Linear>();
-        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
-        assert!(matches!(list(&mut reader), Err(Error::Graph(_))));
-        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
-        layers::Linear::read(&mut reader).unwrap();
-        assert_eq!(list(&mut reader).unwrap().len(), 2);
-        assert!(matches!(list(&mut reader), Err(Error::Graph(_))));
-        let mut reader = WeightReader::new(Chain::SPEC, arrays()).unwrap();
-        let first: Weight<_> = layers::Linear::read(&mut reader).unwrap().weight;
-        assert_eq!(first.name(), "stem.weight");
-        assert!(matches!(reader.finish(), Err(Error::Graph(_))));
+        fn message<P: Parameters>() -> String {
+            let arrays = (0..3).map(|_| Array2::zeros((2, 2)).into_dyn()).collect();
+            let reader = WeightReader::new(Chain::SPEC, arrays).unwrap();
+            match reader.into_parameters::<P>() {
+                Err(Error::Graph(text)) => text.into_owned(),
+                _ => panic!("no error of the graph"),
+            }
+        }
+        // The first error counts, whatever comes after it.
+        type Wrong = Pair<Weight<Ix1>, Vec<layers::Linear>>;
+        assert_eq!(
+            message::<Wrong>(),
+            "weight `stem.weight` has 2 dimensions and is read as one with another number"
+        );
+        type List = Vec<layers::Linear>;
+        assert_eq!(
+            message::<List>(),
+            "a list is read where the network has none"
+        );
+        assert_eq!(
+            message::<Pair<layers::Linear, Pair<List, List>>>(),
+            message::<List>()
+        );
+        assert_eq!(
+            message::<Pair<Chain, layers::Linear>>(),
+            "more weights are read than the network has"
+        );
+        assert_eq!(
+            message::<layers::Linear>(),
+            "weight `body.0.weight` is not read into the network"
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ macro_rules! parameters {
     ($(<$(const $bound:ident: $of:ty),*>)? $name:ident $(<$($given:ident),*>)? { $($field:ident),* }) => {
         #[automatically_derived]
         impl $(<$(const $bound: $of),*>)? $crate::Parameters for $name $(<$($given),*>)? {
-            fn read(_reader: &mut $crate::WeightReader) -> $crate::Result<Self> {
-                ::core::result::Result::Ok(Self { $($field: $crate::Parameters::read(_reader)?),* })
+            fn read(_reader: &mut $crate::WeightReader) -> Self {
+                Self { $($field: $crate::Parameters::read(_reader)),* }
             }
 
             fn visit<'a>(&'a self, _visitor: &mut dyn ::core::ops::FnMut($crate::WeightView<'a>)) {

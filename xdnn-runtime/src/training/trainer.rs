@@ -233,8 +233,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             .map(|(dims, values)| ArrayD::from_shape_vec(dims, values.clone()));
         let arrays: Result<Vec<_>, _> = arrays.collect();
         let arrays = arrays.map_err(|error| invalid(error.to_string()))?;
-        let mut reader = WeightReader::new(N::SPEC, arrays)?;
-        N::read(&mut reader)
+        WeightReader::new(N::SPEC, arrays)?.into_parameters()
     }
 
     /// The masks of the dropouts: 0 with probability `p`, `1 / (1 − p)` otherwise.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::vec;
 
-use ndarray::{ArrayD, Dimension};
+use ndarray::{Array, ArrayD, Dimension};
 use xdnn_ir::NetworkSpec;
 
 use super::{Weight, WeightFault};
@@ -13,7 +13,9 @@ use crate::{Error, Parameters, Result};
 
 /// Hands out the weights of a network, one after the other in the order of its [`NetworkSpec`].
 ///
-/// [`Parameters::read`] takes from it what a layer needs, so that a struct is filled field by field.
+/// [`Parameters::read`] takes from it what a layer needs, so that a struct is filled field by field. A type that does not
+/// follow the network's `SPEC` is given empty weights and lists; [`into_parameters`](Self::into_parameters) drops it and
+/// returns the first error.
 #[derive(Debug)]
 pub struct WeightReader {
     weights: vec::IntoIter<(Cow<'static, str>, ArrayD<f32>)>,
@@ -23,6 +25,8 @@ pub struct WeightReader {
     lists: vec::IntoIter<List>,
     /// The name of the weight that was read last.
     last: Cow<'static, str>,
+    /// How the reading type first left the network's `SPEC`.
+    error: Option<Error>,
 }
 
 impl WeightReader {
@@ -77,73 +81,73 @@ impl WeightReader {
             weights: weights.into_iter(),
             lists: lists.into_iter(),
             last: "".into(),
+            error: None,
         }
     }
 
-    /// The next weight, as a tensor of as many dimensions as `D` has.
+    /// All weights, as the fields of `P`.
     ///
     /// # Errors
     ///
-    /// [`Error::Graph`] when there is none left or it has another number of dimensions: the reading type does not
-    /// follow the network's `SPEC`.
-    pub fn weight<D: Dimension>(&mut self) -> Result<Weight<D>> {
-        let Some((name, array)) = self.weights.next() else {
-            return Err(invalid("more weights are read than the network has"));
-        };
-        self.last = name.clone();
-        let rank = array.ndim();
-        match array.into_dimensionality() {
-            Ok(array) => Ok(Weight::new(name, array)),
-            Err(_) => Err(invalid(format!(
-                "weight `{name}` has {rank} dimensions and is read as one with another number"
+    /// [`Error::Graph`] when `P` does not follow the network's `SPEC`: it reads more weights or fewer, lists where there
+    /// are none, or tensors of another number of dimensions.
+    pub fn into_parameters<P: Parameters>(mut self) -> Result<P> {
+        let parameters = P::read(&mut self);
+        match (self.error, self.weights.next()) {
+            (None, None) => Ok(parameters),
+            (Some(error), _) => Err(error),
+            (None, Some((name, _))) => Err(invalid(format!(
+                "weight `{name}` is not read into the network"
             ))),
         }
     }
 
+    /// The next weight, as a tensor of as many dimensions as `D` has.
+    pub fn weight<D: Dimension>(&mut self) -> Weight<D> {
+        let Some((name, array)) = self.weights.next() else {
+            self.fail("more weights are read than the network has");
+            return Weight::new("".into(), Array::zeros(D::default()));
+        };
+        self.last = name.clone();
+        let rank = array.ndim();
+        let array = array.into_dimensionality().unwrap_or_else(|_| {
+            self.fail(format!(
+                "weight `{name}` has {rank} dimensions and is read as one with another number"
+            ));
+            Array::zeros(D::default())
+        });
+        Weight::new(name, array)
+    }
+
     /// The weight of this name of the layer whose weight was read last, where that is the next one.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`WeightReader::weight`].
-    pub fn optional<D: Dimension>(&mut self, name: &str) -> Result<Option<Weight<D>>> {
+    pub fn optional<D: Dimension>(&mut self, name: &str) -> Option<Weight<D>> {
         let layer = self.last.rsplit_once('.').map(|(path, _)| path);
         let next = self.weights.as_slice().first();
         let next = next.and_then(|(next, _)| next.rsplit_once('.'));
         match (layer, next) {
             (Some(layer), Some((path, last))) if layer == path && last == name => {
-                self.weight().map(Some)
+                Some(self.weight())
             }
-            _ => Ok(None),
+            _ => None,
         }
     }
 
     /// The list of parts that starts with the next weight. It is as long as the names of the weights say: one with
     /// `layers.2.conv.weight` has three parts or more.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Graph`] when no list starts there, and those of reading a part.
-    pub fn list<T: Parameters>(&mut self) -> Result<Vec<T>> {
+    pub fn list<T: Parameters>(&mut self) -> Vec<T> {
         let position = self.total - self.weights.len();
         let list = self.lists.find(|list| list.first >= position);
         match list.filter(|list| list.first == position) {
             Some(list) => (0..list.len).map(|_| T::read(self)).collect(),
-            None => Err(invalid("a list is read where the network has none")),
+            None => {
+                self.fail("a list is read where the network has none");
+                Vec::new()
+            }
         }
     }
 
-    /// Ends the reading.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Graph`] when weights are left: the reading type does not follow the network's `SPEC`.
-    pub fn finish(mut self) -> Result<()> {
-        match self.weights.next() {
-            None => Ok(()),
-            Some((name, _)) => Err(invalid(format!(
-                "weight `{name}` is not read into the network"
-            ))),
-        }
+    fn fail(&mut self, message: impl Into<Cow<'static, str>>) {
+        self.error.get_or_insert_with(|| invalid(message));
     }
 }
 

@@ -158,8 +158,8 @@ mod tests {
     struct Both(Weight<ndarray::Ix2>, Weight<ndarray::Ix1>);
 
     impl Parameters for Both {
-        fn read(reader: &mut WeightReader) -> Result<Self> {
-            Ok(Self(reader.weight()?, reader.weight()?))
+        fn read(reader: &mut WeightReader) -> Self {
+            Self(reader.weight(), reader.weight())
         }
 
         fn visit<'a>(&'a self, visitor: &mut dyn FnMut(WeightView<'a>)) {
@@ -177,7 +177,8 @@ mod tests {
         let (a, b) = (&values[..6], &values[6..]);
         let a = ndarray::ArrayView2::from_shape((3, 2), a).unwrap();
         let arrays = vec![a.to_owned().into_dyn(), ndarray::arr1(b).into_dyn()];
-        Both::read(&mut WeightReader::new(&spec(), arrays).unwrap()).unwrap()
+        let reader = WeightReader::new(&spec(), arrays).unwrap();
+        reader.into_parameters().unwrap()
     }
 
     fn loaded(bytes: &[u8]) -> Result<Vec<Vec<f32>>> {

@@ -89,7 +89,7 @@ impl<D: Dimension> fmt::Debug for Weight<D> {
 }
 
 impl<D: Dimension> Parameters for Weight<D> {
-    fn read(reader: &mut WeightReader) -> Result<Self> {
+    fn read(reader: &mut WeightReader) -> Self {
         reader.weight()
     }
 
