@@ -15,6 +15,7 @@ mod model;
 mod network;
 pub mod ops;
 mod parameters;
+pub mod passes;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod seed;

@@ -7,6 +7,7 @@ use xdnn_ir::NetworkSpec;
 use super::{Program, cpu, reference};
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
+use crate::passes::UseWinograd;
 use crate::{Device, Error, Result};
 
 /// A number that networks can run with: `f32` on every device, `f64` on the reference backend.
@@ -34,7 +35,14 @@ impl Element for f32 {
         let _span =
             tracing::info_span!("compile", %device, ?task, batch, network = %spec.name).entered();
         match device {
-            Device::Cpu => Ok(Arc::new(cpu::compile(&Graph::build(spec, task, batch)?)?)),
+            Device::Cpu => {
+                let mut graph = Graph::build(spec, task, batch)?;
+                // Training changes the weights from run to run.
+                if !matches!(task, Task::Train(_)) {
+                    graph.compile_with(UseWinograd)?;
+                }
+                Ok(Arc::new(cpu::compile(&graph)?))
+            }
             Device::Reference => interpreter(spec, task, batch),
         }
     }

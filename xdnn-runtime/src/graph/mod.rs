@@ -368,7 +368,7 @@ impl fmt::Debug for Graph {
 }
 
 /// luminal's description of a contiguous tensor.
-fn tracker(shape: Shape) -> ShapeTracker {
+pub(crate) fn tracker(shape: Shape) -> ShapeTracker {
     let dims: Vec<_> = shape.dims().iter().map(|dim| (*dim).into()).collect();
     ShapeTracker::new(&dims)
 }

@@ -1,5 +1,6 @@
 //! A network that is known at run time only.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +11,7 @@ use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
 use crate::graph::{Task, rules};
-use crate::ops::Leaf;
+use crate::ops::{Leaf, Winograd};
 use crate::{Device, Error, Inputs, Result};
 
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
@@ -23,6 +24,8 @@ pub struct DynamicModel<T: Element = f32> {
     weights: Vec<Vec<T>>,
     device: Device,
     programs: Mutex<Programs<T>>,
+    /// Weights transformed for [`Winograd`], by number.
+    packed: Mutex<HashMap<usize, Arc<Vec<T>>>>,
 }
 
 impl<T: Element> DynamicModel<T> {
@@ -66,6 +69,7 @@ impl<T: Element> DynamicModel<T> {
             weights: buffers,
             device,
             programs: Mutex::new(Programs(Vec::new())),
+            packed: Mutex::default(),
         })
     }
 
@@ -118,12 +122,23 @@ impl<T: Element> DynamicModel<T> {
     ) -> Result<Vec<Vec<T>>> {
         let program = self.program(task, batch)?;
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
+        let packed: Vec<_> = program
+            .leaves()
+            .iter()
+            .filter_map(|(leaf, _)| match leaf {
+                Leaf::WinogradWeight(i) => Some((*leaf, self.packed(*i))),
+                _ => None,
+            })
+            .collect();
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
+                Leaf::WinogradWeight(_) => packed
+                    .iter()
+                    .find_map(|(other, values)| (other == leaf).then_some(values.as_slice())),
                 Leaf::Seed(_) => None,
             };
             data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
@@ -146,7 +161,17 @@ impl<T: Element> DynamicModel<T> {
 
     /// The weights, to be changed in place.
     pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
+        let packed = self.packed.get_mut();
+        packed.unwrap_or_else(PoisonError::into_inner).clear();
         &mut self.weights
+    }
+
+    /// A weight transformed for [`Winograd`], which is made when it is first asked for.
+    fn packed(&self, weight: usize) -> Arc<Vec<T>> {
+        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = packed.entry(weight);
+        let values = values.or_insert_with(|| Arc::new(Winograd::pack(&self.weights[weight])));
+        Arc::clone(values)
     }
 
     fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {

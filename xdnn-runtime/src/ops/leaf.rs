@@ -17,6 +17,8 @@ pub enum Leaf {
     Target,
     /// The mask of dropout number `n`: 0 or `1 / (1 − p)` for each element.
     DropoutMask(usize),
+    /// Weight number `n`, its kernels transformed for [`Winograd`](super::Winograd).
+    WinogradWeight(usize),
     /// Tangent or cotangent number `n`, given from outside.
     Seed(usize),
 }

@@ -26,6 +26,7 @@ mod matmul;
 mod one_hot;
 mod pool;
 mod view;
+mod winograd;
 
 pub use axis_map::{AxisMap, SparseMap};
 pub use broadcast::{Axes, Broadcast, Sum};
@@ -40,11 +41,13 @@ pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
 pub use view::{Permute, Reshape};
+pub use winograd::Winograd;
 
 pub(crate) use convolution::Volumes;
 pub(crate) use index::{around, strides};
 pub(crate) use matmul::Sizes;
 pub(crate) use pool::tap_of;
+pub(crate) use winograd::{READ, TILE};
 
 /// A number that graphs compute with: `f32` or `f64`.
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {
@@ -171,7 +174,7 @@ operations! {
     Reshape, Permute,
     Concat, Slice, Place,
     AxisMap,
-    MatMul, Convolution,
+    MatMul, Convolution, Winograd,
     PoolWinner, PoolGather, PoolScatter,
     OneHot, Largest,
 }

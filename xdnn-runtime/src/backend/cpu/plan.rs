@@ -69,19 +69,20 @@ fn ordered(graph: &Graph) -> Result<Vec<Node<'_>>> {
             readers.entry(operand).or_default().push(node.value.id());
         }
     }
+    // What reads nothing is there from the start, even where a pass has added it last.
     let mut ready: BTreeSet<_> = missing
         .iter()
         .filter(|(_, count)| **count == 0)
-        .map(|(id, _)| *id)
+        .map(|(id, _)| (false, *id))
         .collect();
     let mut order = Vec::with_capacity(nodes.len());
-    while let Some(id) = ready.pop_first() {
+    while let Some((_, id)) = ready.pop_first() {
         order.extend(nodes.remove(&id));
         for reader in readers.remove(&id).unwrap_or_default() {
             if let Some(count) = missing.get_mut(&reader) {
                 *count -= 1;
                 if *count == 0 {
-                    ready.insert(reader);
+                    ready.insert((true, reader));
                 }
             }
         }

@@ -20,6 +20,7 @@ mod matmul;
 mod one_hot;
 mod pool;
 mod sum;
+mod winograd;
 
 pub(super) use copy::Copy;
 
@@ -73,6 +74,7 @@ pub(super) fn choose(op: &Op, operands: &[Shape], shape: Shape) -> Result<Box<dy
         (Op::AxisMap(map), [x]) => Box::new(axis_map::AxisMap::new(map, *x)),
         (Op::MatMul(product), [a, b]) => Box::new(matmul::MatMul::new(*product, *a, *b)?),
         (Op::Convolution(convolution), [a, b]) => convolution::choose(convolution, *a, *b)?,
+        (Op::Winograd(op), [x, _]) => Box::new(winograd::Winograd::new(*op, *x, shape)),
         (Op::PoolWinner(pool), [x]) => Box::new(pool::Winner::new(*pool, *x)?),
         (Op::PoolGather(pool), [x, _]) => Box::new(pool::Gather::new(*pool, *x)?),
         (Op::PoolScatter(pool), [_, _]) => Box::new(pool::Scatter::new(*pool)?),

@@ -11,6 +11,7 @@ mod networks;
 mod operators;
 mod plan;
 mod threads;
+mod winograd;
 
 /// Numbers of a reproducible sequence, about as often below 0 as above, of magnitudes up to 1.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {

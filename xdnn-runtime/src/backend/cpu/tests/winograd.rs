@@ -1,0 +1,149 @@
+//! Winograd's algorithm computes convolutions and their input gradients.
+
+use proptest::prelude::*;
+use xdnn_ir::Shape;
+
+use super::{assert_near, compile, exact, numbers, run, single};
+use crate::graph::Graph;
+use crate::ops::{Convolution, Leaf, Role, Winograd};
+use crate::passes::UseWinograd;
+
+/// A convolution on a leaf and on a weight.
+fn convolution(op: Convolution, x: Shape, w: Shape) -> Graph {
+    let mut graph = Graph::new();
+    let x = graph.leaf(Leaf::Input(0), x).unwrap();
+    let w = graph.leaf(Leaf::Weight(0), w).unwrap();
+    let output = graph.apply(op, &[x, w]).unwrap();
+    graph.set_outputs(vec![output]);
+    graph
+}
+
+/// The convolution, and its input gradient, of these sizes.
+fn both(sizes: [usize; 7]) -> [(Convolution, Shape, Shape); 2] {
+    let [n, c, o, h, w, padding_h, padding_w] = sizes;
+    let x = Shape::new([n, c, h, w]);
+    let y = Shape::new([n, o, h + 2 * padding_h - 2, w + 2 * padding_w - 2]);
+    let weight = Shape::new([o, c, 3, 3]);
+    let op = |role, shape| Convolution {
+        role,
+        shape,
+        stride: [1; 3],
+        padding: [0, padding_h, padding_w],
+        dilation: [1; 3],
+        groups: 1,
+    };
+    [
+        (op(Role::Forward, y), x, weight),
+        (op(Role::InputGradient, x), y, weight),
+    ]
+}
+
+fn assert_computes(op: Convolution, x: Shape, w: Shape, seed: u64) {
+    let [_, height, width] = op.padding;
+    let transposed = op.role == Role::InputGradient;
+    let padding = match transposed {
+        false => [height, width],
+        true => [2 - height, 2 - width],
+    };
+    let winograd = Winograd {
+        padding,
+        transposed,
+    };
+    let leaves = [numbers(x.elements(), seed), numbers(w.elements(), seed + 1)];
+    let absolute = leaves
+        .clone()
+        .map(|leaf| leaf.iter().map(|x| x.abs()).collect());
+    let mut graph = convolution(op, x, w);
+    let expected = exact(&mut graph, &leaves);
+    // An error is as large as the largest numbers of a tile are, whatever becomes of them (Barabasz et al., "Error Analysis and
+    // Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
+    let magnitude = &exact(&mut graph, &absolute)[0];
+    let largest = magnitude.iter().copied().fold(0.0, f64::max);
+    let magnitude = vec![largest; magnitude.len()];
+    let [x_values, w_values] = leaves;
+    let packed = Winograd::pack(&w_values);
+    let mut graph = single(winograd, &[x, Winograd::packed(w)]);
+    let program = compile(&graph).unwrap();
+    let found = run(&program, &[x_values.clone(), packed]);
+    assert_near(&found[0], &expected[0], &magnitude, &program.to_string());
+    // Without the rounding of `f32` the algorithm is exact.
+    let wide: Vec<f64> = w_values.iter().map(|x| f64::from(*x)).collect();
+    let leaves = [
+        x_values.iter().map(|x| f64::from(*x)).collect(),
+        Winograd::pack(&wide),
+    ];
+    let leaves: Vec<&[f64]> = leaves.iter().map(Vec::as_slice).collect();
+    let found = super::super::super::reference::execute(&mut graph, &leaves).unwrap();
+    for ((found, expected), magnitude) in found[0].iter().zip(&expected[0]).zip(&magnitude) {
+        assert!(
+            (found - expected).abs() <= 1e-13 * magnitude,
+            "{found} is not {expected}"
+        );
+    }
+}
+
+fn sizes() -> impl Strategy<Value = [usize; 7]> {
+    let sizes = (
+        1..=9_usize,
+        1..=17_usize,
+        1..=17_usize,
+        1..=19_usize,
+        1..=19_usize,
+        0..=2_usize,
+        0..=2_usize,
+    );
+    sizes.prop_filter_map("a window beyond the image", |(n, c, o, h, w, ph, pw)| {
+        (h + 2 * ph >= 3 && w + 2 * pw >= 3).then_some([n, c, o, h, w, ph, pw])
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn convolutions_and_their_input_gradients(sizes in sizes(), seed in 0_u64..1000) {
+        for (op, x, w) in both(sizes) {
+            assert_computes(op, x, w, seed);
+        }
+    }
+}
+
+#[test]
+fn blocks_of_rows_and_of_samples() {
+    // Rows of tiles of one sample; several samples; a last block with fewer of both.
+    for sizes in [
+        [2, 40, 70, 61, 50, 1, 1],
+        [9, 130, 64, 13, 13, 1, 1],
+        [5, 300, 20, 7, 9, 2, 0],
+    ] {
+        for (op, x, w) in both(sizes) {
+            assert_computes(op, x, w, 7);
+        }
+    }
+}
+
+/// What the pass makes of a graph of one convolution.
+fn passed(op: Convolution, x: Shape, w: Shape) -> String {
+    let mut graph = convolution(op, x, w);
+    graph.compile_with(UseWinograd).unwrap();
+    crate::graph::verify::verify(&graph).unwrap();
+    compile(&graph).unwrap().to_string()
+}
+
+#[test]
+fn the_pass_takes_what_pays() {
+    let [(forward, x, w), (back, y, _)] = both([1, 32, 16, 13, 13, 1, 1]);
+    assert!(passed(forward, x, w).contains("winograd 32→16, 13×13 → 13×13"));
+    assert!(passed(back, y, w).contains("winograd 16→32, 13×13 → 13×13"));
+    let few_channels = both([1, 3, 64, 13, 13, 1, 1]);
+    let few_tiles = both([1, 64, 64, 7, 7, 1, 1]);
+    for (op, x, w) in few_channels.into_iter().chain(few_tiles) {
+        assert!(!passed(op, x, w).contains("winograd"));
+    }
+    let strided = Convolution {
+        shape: Shape::new([1, 16, 7, 7]),
+        stride: [1, 2, 2],
+        ..forward
+    };
+    assert!(!passed(strided, x, w).contains("winograd"));
+}

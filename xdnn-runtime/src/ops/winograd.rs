@@ -1,0 +1,198 @@
+//! Convolutions of 3×3 windows with fewer multiplications.
+
+use std::f64::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
+
+use xdnn_ir::Shape;
+
+use super::{Applied, Operation, Real, TensorView, misfit};
+use crate::error::{Result, invalid};
+use crate::graph::{Graph, Value};
+
+/// A convolution of 3×3 windows with step 1, or its input gradient, with 36 instead of 144 multiplications for 4×4 results of
+/// a channel: `Y = Aᵀ·[Σ_c U_c ⊙ (Bᵀ·d_c·B)]·A` of tiles `d` of the input, with `U = G·g·Gᵀ` of each kernel `g`.
+///
+/// From `(N, C, H, W)` and a weight `(36, O, C)` as [`Winograd::pack`] makes it to `(N, O, …)`, and `transposed` from
+/// `(N, O, …)` to `(N, C, H, W)`.
+///
+/// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 13, `F(4×4, 3×3)`. The
+/// points of interpolation are 0, ±√½, ±√2 and ∞ instead of 0, ±1, ±2 and ∞. They round less, as Barabasz et al., "Error
+/// Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks" (2020), find of points with
+/// reciprocals among them. And a kernel that is turned, as the input gradient wants it, is the polynomial of the reciprocal
+/// point: it has the same `U` in another order, so that both directions read one packed weight.
+///
+/// A pass puts it into graphs that have been differentiated; it has no derivatives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Winograd {
+    /// Zeros on each side, for height and width.
+    pub padding: [usize; 2],
+    /// Whether the kernels are turned by 180°, from output channels to input channels.
+    pub transposed: bool,
+}
+
+/// Results of a tile along an axis.
+pub(crate) const TILE: usize = 4;
+/// What a tile reads along an axis.
+pub(crate) const READ: usize = 6;
+
+/// `Aᵀ`: the powers of the points.
+const RESULT: [[f64; READ]; TILE] = [
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+    [0.0, A, -A, B, -B, 0.0],
+    [0.0, 0.5, 0.5, 2.0, 2.0, 0.0],
+    [0.0, 0.5 * A, -0.5 * A, 2.0 * B, -2.0 * B, 1.0],
+];
+/// `Bᵀ`: for each point the polynomial that is 0 at all others, times what makes `G` symmetric.
+const INPUT: [[f64; READ]; READ] = [
+    [1.0, 0.0, -2.5, 0.0, 1.0, 0.0],
+    [0.0, B, 2.0, -A, -1.0, 0.0],
+    [0.0, -B, 2.0, A, -1.0, 0.0],
+    [0.0, -0.5 * A, -0.25, A, 0.5, 0.0],
+    [0.0, 0.5 * A, -0.25, -A, 0.5, 0.0],
+    [0.0, 1.0, 0.0, -2.5, 0.0, 1.0],
+];
+/// `G`: a kernel at each point.
+const KERNEL: [[f64; 3]; READ] = [
+    [1.0, 0.0, 0.0],
+    [2.0 / 3.0, 2.0 / 3.0 * A, 1.0 / 3.0],
+    [2.0 / 3.0, -2.0 / 3.0 * A, 1.0 / 3.0],
+    [1.0 / 3.0, 1.0 / 3.0 * B, 2.0 / 3.0],
+    [1.0 / 3.0, -1.0 / 3.0 * B, 2.0 / 3.0],
+    [0.0, 0.0, 1.0],
+];
+/// The position of the reciprocal of each point.
+const RECIPROCAL: [usize; READ] = [5, 3, 4, 1, 2, 0];
+
+/// `M·x·Mᵀ`.
+fn both_sides<const ROWS: usize, const SIZE: usize>(
+    m: &[[f64; SIZE]; ROWS],
+    x: &[[f64; SIZE]; SIZE],
+) -> [[f64; ROWS]; ROWS] {
+    let mut result = [[0.0; ROWS]; ROWS];
+    for (i, row) in result.iter_mut().enumerate() {
+        for (j, result) in row.iter_mut().enumerate() {
+            for (a, x) in m[i].iter().zip(x) {
+                *result += a * x.iter().zip(&m[j]).map(|(x, b)| x * b).sum::<f64>();
+            }
+        }
+    }
+    result
+}
+
+impl Winograd {
+    /// The shape of the transformed kernels of a weight `(O, C, 3, 3)`.
+    pub(crate) fn packed(weight: Shape) -> Shape {
+        Shape::new([READ * READ, weight.dim(0), weight.dim(1)])
+    }
+
+    /// The transformed kernels `G·g·Gᵀ` of a weight `(O, C, 3, 3)`, as `(36, O, C)`.
+    pub(crate) fn pack<T: Real>(weight: &[T]) -> Vec<T> {
+        let kernels = weight.len() / 9;
+        let mut packed = vec![T::zero(); READ * READ * kernels];
+        for (i, kernel) in weight.chunks_exact(9).enumerate() {
+            let tap = |at: usize| kernel[at].to_f64().unwrap_or(f64::NAN);
+            let g = std::array::from_fn(|y| std::array::from_fn(|x| tap(3 * y + x)));
+            let transformed = both_sides(&KERNEL, &g);
+            for (k, value) in transformed.as_flattened().iter().enumerate() {
+                packed[k * kernels + i] = T::of(*value);
+            }
+        }
+        packed
+    }
+
+    /// Where the matrix is that meets element `k` of the tiles.
+    pub(crate) fn matrix(&self, k: usize) -> usize {
+        match self.transposed {
+            true => READ * RECIPROCAL[k / READ] + RECIPROCAL[k % READ],
+            false => k,
+        }
+    }
+
+    /// The numbers of channels that are read and written, with kernels of this shape.
+    fn channels(&self, packed: Shape) -> [usize; 2] {
+        match self.transposed {
+            true => [packed.dim(1), packed.dim(2)],
+            false => [packed.dim(2), packed.dim(1)],
+        }
+    }
+}
+
+impl Operation for Winograd {
+    fn shape(&self, operands: &[Shape]) -> Result<Shape> {
+        let [x, u] = operands else {
+            return Err(misfit(self, operands));
+        };
+        let [n, c, h, w] = *x.dims() else {
+            return Err(misfit(self, operands));
+        };
+        let [height, width] = [h + 2 * self.padding[0], w + 2 * self.padding[1]];
+        if u.rank() != 3 || u.dim(0) != READ * READ || height < 3 || width < 3 {
+            return Err(misfit(self, operands));
+        }
+        let [inputs, outputs] = self.channels(*u);
+        if inputs != c {
+            return Err(misfit(self, operands));
+        }
+        Ok(Shape::new([n, outputs, height - 2, width - 2]))
+    }
+
+    fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
+        let [x, u] = [operands[0], operands[1]];
+        let (inputs, height, width) = (x.shape.dim(1), x.shape.dim(2), x.shape.dim(3));
+        let (samples, outputs) = (shape.dim(0), shape.dim(1));
+        let (rows, columns) = (shape.dim(2), shape.dim(3));
+        let number = |value: T| value.to_f64().unwrap_or(f64::NAN);
+        for n in 0..samples {
+            for top in (0..rows).step_by(TILE) {
+                for left in (0..columns).step_by(TILE) {
+                    let mut products = vec![[[0.0; READ]; READ]; outputs];
+                    for c in 0..inputs {
+                        let plane = (n * inputs + c) * height;
+                        let d = std::array::from_fn(|i| {
+                            std::array::from_fn(|j| {
+                                let y = (top + i).checked_sub(self.padding[0]);
+                                let y = y.filter(|y| *y < height);
+                                let x_at = (left + j).checked_sub(self.padding[1]);
+                                let x_at = x_at.filter(|x| *x < width);
+                                let at = y.zip(x_at).map(|(y, x)| (plane + y) * width + x);
+                                at.map_or(0.0, |at| number(x.data[at]))
+                            })
+                        });
+                        let v = both_sides(&INPUT, &d);
+                        for (o, product) in products.iter_mut().enumerate() {
+                            let kernel = match self.transposed {
+                                true => c * outputs + o,
+                                false => o * inputs + c,
+                            };
+                            let product = product.as_flattened_mut().iter_mut();
+                            for (k, (m, v)) in product.zip(v.as_flattened()).enumerate() {
+                                *m +=
+                                    number(u.data[self.matrix(k) * inputs * outputs + kernel]) * v;
+                            }
+                        }
+                    }
+                    for (o, product) in products.iter().enumerate() {
+                        let result = both_sides(&RESULT, product);
+                        for y in top..rows.min(top + TILE) {
+                            for x in left..columns.min(left + TILE) {
+                                let at = ((n * outputs + o) * rows + y) * columns + x;
+                                output[at] = T::of(result[y - top][x - left]);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn vjp(&self, _: &mut Graph, _: Applied<'_>, _: Value) -> Result<Vec<Option<Value>>> {
+        Err(no_derivative())
+    }
+
+    fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
+        Err(no_derivative())
+    }
+}
+
+fn no_derivative() -> crate::Error {
+    invalid("`Winograd` has no derivative: graphs are differentiated before passes run".to_owned())
+}

@@ -1,0 +1,131 @@
+//! Convolutions of 3×3 windows by Winograd's algorithm.
+
+use luminal::prelude::petgraph::Direction;
+use luminal::prelude::petgraph::visit::EdgeRef;
+use luminal::prelude::{Compiler, Dependency, Graph, NodeIndex, ToIdsMut};
+use xdnn_ir::Shape;
+
+use crate::graph::tracker;
+use crate::ops::{Convolution, Dialect, Leaf, Op, Role, Winograd};
+
+/// Fewer channels leave products of matrices that are not worth their overhead.
+const CHANNELS: usize = 16;
+/// Fewer tiles are bound by the reading of the packed weights, which are four times as large.
+const TILES: usize = 12;
+
+/// Computes convolutions of 3×3 windows with step 1, and their input gradients, as [`Winograd`], where the kernel is a weight
+/// and there is enough to compute.
+///
+/// The weights become [`Leaf::WinogradWeight`]: this is for graphs whose weights stay the same from run to run.
+#[derive(Clone, Copy, Debug)]
+pub struct UseWinograd;
+
+impl Compiler for UseWinograd {
+    fn compile<T: ToIdsMut>(&self, graph: &mut Graph, _: T) {
+        let nodes: Vec<NodeIndex> = graph.graph.node_indices().collect();
+        for node in nodes {
+            if let Some(change) = Change::of(graph, node) {
+                change.make(graph, node);
+            }
+        }
+    }
+}
+
+/// What becomes of a convolution.
+struct Change {
+    op: Winograd,
+    shape: Shape,
+    kernel: NodeIndex,
+    leaf: Leaf,
+    packed: Shape,
+}
+
+impl Change {
+    fn of(graph: &Graph, node: NodeIndex) -> Option<Self> {
+        let Dialect { op, shape } = dialect(graph, node)?;
+        let Op::Convolution(convolution) = op else {
+            return None;
+        };
+        let [(x, ..), (kernel, ..)] = graph.get_sources(node)[..] else {
+            return None;
+        };
+        let (x, w) = (dialect(graph, x)?.shape, dialect(graph, kernel)?);
+        let Op::Leaf(Leaf::Weight(weight)) = w.op else {
+            return None;
+        };
+        let [_, height, width] = convolution.padding;
+        let op = match convolution.role {
+            Role::Forward => Winograd {
+                padding: [height, width],
+                transposed: false,
+            },
+            Role::InputGradient => Winograd {
+                padding: [2_usize.checked_sub(height)?, 2_usize.checked_sub(width)?],
+                transposed: true,
+            },
+            Role::WeightGradient => return None,
+        };
+        (suits(convolution, w.shape) && pays(*shape, w.shape))
+            .then(|| Self {
+                op,
+                shape: *shape,
+                kernel,
+                leaf: Leaf::WinogradWeight(weight),
+                packed: Winograd::packed(w.shape),
+            })
+            .filter(|_| x.rank() == 4)
+    }
+
+    /// The node stays, so that the order of nodes does.
+    fn make(self, graph: &mut Graph, node: NodeIndex) {
+        let known = graph.graph.node_indices().find(|id| {
+            matches!(dialect(graph, *id), Some(Dialect { op: Op::Leaf(leaf), .. }) if *leaf == self.leaf)
+        });
+        let leaf = known.unwrap_or_else(|| {
+            let leaf = Dialect {
+                op: self.leaf.into(),
+                shape: self.packed,
+            };
+            graph.add_op(leaf).finish()
+        });
+        let edges = graph.graph.edges_connecting(self.kernel, node);
+        let edges: Vec<_> = edges.map(|edge| edge.id()).collect();
+        for edge in edges {
+            graph.graph.remove_edge(edge);
+        }
+        let data = Dependency::Data {
+            input_order: 1,
+            output_order: 0,
+            shape: tracker(self.packed),
+        };
+        graph.graph.add_edge(leaf, node, data);
+        graph.graph[node] = Box::new(Dialect {
+            op: self.op.into(),
+            shape: self.shape,
+        });
+        if graph
+            .graph
+            .edges_directed(self.kernel, Direction::Outgoing)
+            .next()
+            .is_none()
+        {
+            graph.graph.remove_node(self.kernel);
+        }
+    }
+}
+
+fn dialect(graph: &Graph, node: NodeIndex) -> Option<&Dialect> {
+    graph.graph.node_weight(node)?.as_any().downcast_ref()
+}
+
+fn suits(convolution: &Convolution, weight: Shape) -> bool {
+    let [_, _, 3, 3] = *weight.dims() else {
+        return false;
+    };
+    convolution.groups == 1 && convolution.stride == [1; 3] && convolution.dilation == [1; 3]
+}
+
+fn pays(result: Shape, weight: Shape) -> bool {
+    let tiles = result.dim(0) * result.dim(2).div_ceil(4) * result.dim(3).div_ceil(4);
+    weight.dim(0) >= CHANNELS && weight.dim(1) >= CHANNELS && tiles >= TILES
+}
