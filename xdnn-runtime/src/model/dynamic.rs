@@ -11,7 +11,7 @@ use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
 use crate::graph::{Task, rules};
-use crate::ops::{Leaf, Winograd};
+use crate::ops::{Kernels, Leaf};
 use crate::{Device, Error, Inputs, Result};
 
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
@@ -24,8 +24,8 @@ pub struct DynamicModel<T: Element = f32> {
     weights: Vec<Vec<T>>,
     device: Device,
     programs: Mutex<Programs<T>>,
-    /// Weights transformed for [`Winograd`], by number.
-    packed: Mutex<HashMap<usize, Arc<Vec<T>>>>,
+    /// Weights with their [`Kernels`] transformed, by number.
+    transformed: Mutex<HashMap<usize, Arc<Vec<T>>>>,
 }
 
 impl<T: Element> DynamicModel<T> {
@@ -69,7 +69,7 @@ impl<T: Element> DynamicModel<T> {
             weights: buffers,
             device,
             programs: Mutex::new(Programs(Vec::new())),
-            packed: Mutex::default(),
+            transformed: Mutex::default(),
         })
     }
 
@@ -122,11 +122,11 @@ impl<T: Element> DynamicModel<T> {
     ) -> Result<Vec<Vec<T>>> {
         let program = self.program(task, batch)?;
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
-        let packed: Vec<_> = program
+        let transformed: Vec<_> = program
             .leaves()
             .iter()
             .filter_map(|(leaf, _)| match leaf {
-                Leaf::WinogradWeight(i) => Some((*leaf, self.packed(*i))),
+                Leaf::WinogradWeight(i) => Some((*leaf, self.transformed(*i))),
                 _ => None,
             })
             .collect();
@@ -136,7 +136,7 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
-                Leaf::WinogradWeight(_) => packed
+                Leaf::WinogradWeight(_) => transformed
                     .iter()
                     .find_map(|(other, values)| (other == leaf).then_some(values.as_slice())),
                 Leaf::Seed(_) => None,
@@ -161,16 +161,19 @@ impl<T: Element> DynamicModel<T> {
 
     /// The weights, to be changed in place.
     pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
-        let packed = self.packed.get_mut();
-        packed.unwrap_or_else(PoisonError::into_inner).clear();
+        let transformed = self.transformed.get_mut();
+        transformed.unwrap_or_else(PoisonError::into_inner).clear();
         &mut self.weights
     }
 
-    /// A weight transformed for [`Winograd`], which is made when it is first asked for.
-    fn packed(&self, weight: usize) -> Arc<Vec<T>> {
-        let mut packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = packed.entry(weight);
-        let values = values.or_insert_with(|| Arc::new(Winograd::pack(&self.weights[weight])));
+    /// A weight with its kernels transformed, which is made when it is first asked for.
+    fn transformed(&self, weight: usize) -> Arc<Vec<T>> {
+        let known = self.transformed.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let values = known.entry(weight).or_insert_with(|| {
+            let kernels = Kernels::of(self.spec.weights()[weight].shape);
+            Arc::new(kernels.transform(&self.weights[weight]))
+        });
         Arc::clone(values)
     }
 

@@ -41,13 +41,13 @@ pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
 pub use view::{Permute, Reshape};
-pub use winograd::Winograd;
+pub use winograd::{Kernels, Winograd};
 
 pub(crate) use convolution::Volumes;
 pub(crate) use index::{around, strides};
 pub(crate) use matmul::Sizes;
 pub(crate) use pool::tap_of;
-pub(crate) use winograd::{READ, TILE};
+pub(crate) use winograd::{READ, SIDE, TILE};
 
 /// A number that graphs compute with: `f32` or `f64`.
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {

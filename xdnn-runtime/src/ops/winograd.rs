@@ -11,8 +11,7 @@ use crate::graph::{Graph, Value};
 /// A convolution of 3×3 windows with step 1, or its input gradient, with 36 instead of 144 multiplications for 4×4 results of
 /// a channel: `Y = Aᵀ·[Σ_c U_c ⊙ (Bᵀ·d_c·B)]·A` of tiles `d` of the input, with `U = G·g·Gᵀ` of each kernel `g`.
 ///
-/// From `(N, C, H, W)` and a weight `(36, O, C)` as [`Winograd::pack`] makes it to `(N, O, …)`, and `transposed` from
-/// `(N, O, …)` to `(N, C, H, W)`.
+/// From `(N, C, H, W)` and transformed [`Kernels`] to `(N, O, …)`, and `transposed` from `(N, O, …)` to `(N, C, H, W)`.
 ///
 /// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 13, `F(4×4, 3×3)`. The
 /// points of interpolation are 0, ±√½, ±√2 and ∞ instead of 0, ±1, ±2 and ∞. They round less, as Barabasz et al., "Error
@@ -27,8 +26,24 @@ pub struct Winograd {
     pub padding: [usize; 2],
     /// Whether the kernels are turned by 180°, from output channels to input channels.
     pub transposed: bool,
+    /// The layout of the second operand.
+    pub kernels: Kernels,
 }
 
+/// The layout of kernels that have been transformed: `(36, ⌈O/8⌉, ⌈C/8⌉ or one more, 8, 8)`, for each element of `U` a matrix
+/// in blocks, so that both directions read them in order.
+///
+/// The last dimension counts output channels, the number of blocks in a row is odd, and what is no channel is 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kernels {
+    /// Output channels of the weight.
+    pub outputs: usize,
+    /// Input channels of the weight.
+    pub inputs: usize,
+}
+
+/// The rows and columns of a block of [`Kernels`].
+pub(crate) const SIDE: usize = 8;
 /// Results of a tile along an axis.
 pub(crate) const TILE: usize = 4;
 /// What a tile reads along an axis.
@@ -78,40 +93,53 @@ fn both_sides<const ROWS: usize, const SIZE: usize>(
     result
 }
 
-impl Winograd {
-    /// The shape of the transformed kernels of a weight `(O, C, 3, 3)`.
-    pub(crate) fn packed(weight: Shape) -> Shape {
-        Shape::new([READ * READ, weight.dim(0), weight.dim(1)])
+impl Kernels {
+    /// Those of a weight `(O, C, 3, 3)`.
+    pub(crate) fn of(weight: Shape) -> Self {
+        Self {
+            outputs: weight.dim(0),
+            inputs: weight.dim(1),
+        }
     }
 
-    /// The transformed kernels `G·g·Gᵀ` of a weight `(O, C, 3, 3)`, as `(36, O, C)`.
-    pub(crate) fn pack<T: Real>(weight: &[T]) -> Vec<T> {
-        let kernels = weight.len() / 9;
-        let mut packed = vec![T::zero(); READ * READ * kernels];
+    pub(crate) fn shape(self) -> Shape {
+        let [rows, columns] = self.blocks();
+        Shape::new([READ * READ, rows, columns, SIDE, SIDE])
+    }
+
+    /// The rows and columns of blocks. Rows a power of two apart would share a few lines of a cache.
+    pub(crate) fn blocks(self) -> [usize; 2] {
+        [self.outputs.div_ceil(SIDE), self.inputs.div_ceil(SIDE) | 1]
+    }
+
+    /// The transformed kernels `G·g·Gᵀ` of a weight.
+    pub(crate) fn transform<T: Real>(self, weight: &[T]) -> Vec<T> {
+        let mut transformed = vec![T::zero(); self.shape().elements()];
         for (i, kernel) in weight.chunks_exact(9).enumerate() {
             let tap = |at: usize| kernel[at].to_f64().unwrap_or(f64::NAN);
             let g = std::array::from_fn(|y| std::array::from_fn(|x| tap(3 * y + x)));
-            let transformed = both_sides(&KERNEL, &g);
-            for (k, value) in transformed.as_flattened().iter().enumerate() {
-                packed[k * kernels + i] = T::of(*value);
+            let u = both_sides(&KERNEL, &g);
+            for (k, value) in u.as_flattened().iter().enumerate() {
+                transformed[self.position(k, i / self.inputs, i % self.inputs)] = T::of(*value);
             }
         }
-        packed
+        transformed
     }
 
-    /// Where the matrix is that meets element `k` of the tiles.
-    pub(crate) fn matrix(&self, k: usize) -> usize {
+    /// Where element `k` of the kernel from `input` to `output` is.
+    fn position(self, k: usize, output: usize, input: usize) -> usize {
+        let [rows, columns] = self.blocks();
+        let block = (k * rows + output / SIDE) * columns + input / SIDE;
+        (block * SIDE + input % SIDE) * SIDE + output % SIDE
+    }
+}
+
+impl Winograd {
+    /// The element of the kernels that meets element `k` of the tiles.
+    pub(crate) fn element(&self, k: usize) -> usize {
         match self.transposed {
             true => READ * RECIPROCAL[k / READ] + RECIPROCAL[k % READ],
             false => k,
-        }
-    }
-
-    /// The numbers of channels that are read and written, with kernels of this shape.
-    fn channels(&self, packed: Shape) -> [usize; 2] {
-        match self.transposed {
-            true => [packed.dim(1), packed.dim(2)],
-            false => [packed.dim(2), packed.dim(1)],
         }
     }
 }
@@ -125,11 +153,12 @@ impl Operation for Winograd {
             return Err(misfit(self, operands));
         };
         let [height, width] = [h + 2 * self.padding[0], w + 2 * self.padding[1]];
-        if u.rank() != 3 || u.dim(0) != READ * READ || height < 3 || width < 3 {
-            return Err(misfit(self, operands));
-        }
-        let [inputs, outputs] = self.channels(*u);
-        if inputs != c {
+        let Kernels { outputs, inputs } = self.kernels;
+        let (inputs, outputs) = match self.transposed {
+            true => (outputs, inputs),
+            false => (inputs, outputs),
+        };
+        if *u != self.kernels.shape() || c != inputs || height < 3 || width < 3 {
             return Err(misfit(self, operands));
         }
         Ok(Shape::new([n, outputs, height - 2, width - 2]))
@@ -159,14 +188,11 @@ impl Operation for Winograd {
                         });
                         let v = both_sides(&INPUT, &d);
                         for (o, product) in products.iter_mut().enumerate() {
-                            let kernel = match self.transposed {
-                                true => c * outputs + o,
-                                false => o * inputs + c,
-                            };
+                            let (to, from) = if self.transposed { (c, o) } else { (o, c) };
                             let product = product.as_flattened_mut().iter_mut();
                             for (k, (m, v)) in product.zip(v.as_flattened()).enumerate() {
-                                *m +=
-                                    number(u.data[self.matrix(k) * inputs * outputs + kernel]) * v;
+                                let at = self.kernels.position(self.element(k), to, from);
+                                *m += number(u.data[at]) * v;
                             }
                         }
                     }

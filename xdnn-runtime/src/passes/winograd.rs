@@ -6,7 +6,7 @@ use luminal::prelude::{Compiler, Dependency, Graph, NodeIndex, ToIdsMut};
 use xdnn_ir::Shape;
 
 use crate::graph::tracker;
-use crate::ops::{Convolution, Dialect, Leaf, Op, Role, Winograd};
+use crate::ops::{Convolution, Dialect, Kernels, Leaf, Op, Role, Winograd};
 
 /// Fewer channels leave products of matrices that are not worth their overhead.
 const CHANNELS: usize = 16;
@@ -37,7 +37,6 @@ struct Change {
     shape: Shape,
     kernel: NodeIndex,
     leaf: Leaf,
-    packed: Shape,
 }
 
 impl Change {
@@ -54,26 +53,28 @@ impl Change {
             return None;
         };
         let [_, height, width] = convolution.padding;
-        let op = match convolution.role {
-            Role::Forward => Winograd {
-                padding: [height, width],
-                transposed: false,
-            },
-            Role::InputGradient => Winograd {
-                padding: [2_usize.checked_sub(height)?, 2_usize.checked_sub(width)?],
-                transposed: true,
-            },
+        let (padding, transposed) = match convolution.role {
+            Role::Forward => ([height, width], false),
+            Role::InputGradient => {
+                let turned = [2_usize.checked_sub(height)?, 2_usize.checked_sub(width)?];
+                (turned, true)
+            }
             Role::WeightGradient => return None,
         };
-        (suits(convolution, w.shape) && pays(*shape, w.shape))
-            .then(|| Self {
-                op,
-                shape: *shape,
-                kernel,
-                leaf: Leaf::WinogradWeight(weight),
-                packed: Winograd::packed(w.shape),
-            })
-            .filter(|_| x.rank() == 4)
+        if !suits(convolution, w.shape) || !pays(*shape, w.shape) || x.rank() != 4 {
+            return None;
+        }
+        let op = Winograd {
+            padding,
+            transposed,
+            kernels: Kernels::of(w.shape),
+        };
+        Some(Self {
+            op,
+            shape: *shape,
+            kernel,
+            leaf: Leaf::WinogradWeight(weight),
+        })
     }
 
     /// The node stays, so that the order of nodes does.
@@ -84,7 +85,7 @@ impl Change {
         let leaf = known.unwrap_or_else(|| {
             let leaf = Dialect {
                 op: self.leaf.into(),
-                shape: self.packed,
+                shape: self.op.kernels.shape(),
             };
             graph.add_op(leaf).finish()
         });
@@ -96,7 +97,7 @@ impl Change {
         let data = Dependency::Data {
             input_order: 1,
             output_order: 0,
-            shape: tracker(self.packed),
+            shape: tracker(self.op.kernels.shape()),
         };
         graph.graph.add_edge(leaf, node, data);
         graph.graph[node] = Box::new(Dialect {

@@ -27,6 +27,7 @@ mod memory;
 mod operands;
 mod parallel;
 mod plan;
+mod product;
 mod strided;
 mod windows;
 mod workspace;

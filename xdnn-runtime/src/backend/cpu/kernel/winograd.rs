@@ -2,24 +2,23 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 use std::fmt;
-use std::ops::{Add, Mul, Range, Sub};
+use std::ops::Range;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use xdnn_ir::Shape;
 
-use super::super::gemm::{Matrix, MatrixMut, gemm};
-use super::super::parallel::{Threads, chunks_on, jobs_on};
-use super::super::strided;
+use super::super::parallel::{Threads, chunks_on};
+use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::Result;
-use crate::ops::{self, READ, TILE};
+use crate::ops::{self, READ, SIDE, TILE};
 
 /// The elements of a transformed tile.
 const ELEMENTS: usize = READ * READ;
 /// How many numbers the transformed tiles of a block may take, more or less.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 18;
 /// Fewer tiles in a block make products that are too narrow.
-const TILES: usize = 48;
+const TILES: usize = 64;
 /// How many output channels a job computes.
 const OUTPUTS: usize = 64;
 
@@ -35,6 +34,8 @@ pub(super) struct Winograd {
     /// The samples in a block, and the rows of tiles of each. Several samples only with all rows.
     samples: usize,
     rows: usize,
+    /// How the tiles of a block are laid out.
+    panels: Panels,
 }
 
 /// Some rows of tiles of some samples.
@@ -48,9 +49,9 @@ impl Winograd {
         let tiles = [y.dim(2).div_ceil(TILE), y.dim(3).div_ceil(TILE)];
         let channels = x.dim(1) + y.dim(1);
         let most = (BLOCK / (ELEMENTS * channels.max(1))).max(TILES);
-        let rows = (most / tiles[1].max(1)).clamp(1, tiles[0].max(1));
+        let rows = even(tiles[0], most / tiles[1].max(1));
         let samples = match rows == tiles[0] {
-            true => (most / (tiles[0] * tiles[1]).max(1)).clamp(1, x.dim(0).max(1)),
+            true => even(x.dim(0), most / (tiles[0] * tiles[1]).max(1)),
             false => 1,
         };
         Self {
@@ -62,22 +63,19 @@ impl Winograd {
             batch: x.dim(0),
             samples,
             rows,
+            panels: Panels::new(samples * rows * tiles[1], lanes()),
         }
     }
 
-    fn tiles(&self) -> [usize; 2] {
-        self.to.map(|size| size.div_ceil(TILE))
-    }
-
-    /// The room for the tiles of a block, in whole vectors.
-    fn width(&self) -> usize {
-        (self.samples * self.rows * self.tiles()[1]).next_multiple_of(LANES)
+    /// The tiles of a row.
+    fn columns(&self) -> usize {
+        self.to[1].div_ceil(TILE)
     }
 
     fn blocks(&self) -> impl Iterator<Item = Block> {
         let samples = (0..self.batch).step_by(self.samples);
         samples.flat_map(move |sample| {
-            let rows = self.tiles()[0];
+            let rows = self.to[0].div_ceil(TILE);
             (0..rows).step_by(self.rows).map(move |row| Block {
                 samples: sample..(sample + self.samples).min(self.batch),
                 rows: row..(row + self.rows).min(rows),
@@ -85,139 +83,223 @@ impl Winograd {
         })
     }
 
-    /// The tiles of channel `c`, transformed: 36 rows of one element each.
-    fn read(&self, block: &Block, c: usize, x: &[f32], tiles: &mut [f32], arch: Arch) {
-        let width = self.width();
-        let [height, columns] = self.from;
-        tiles.fill(0.0);
-        for (i, (sample, row)) in block.places().enumerate() {
-            let plane = &x[(sample * self.inputs + c) * height * columns..][..height * columns];
-            let start = i * self.tiles()[1];
-            for (k, part) in tiles.chunks_exact_mut(width).enumerate() {
-                let part = &mut part[start..][..self.tiles()[1]];
-                let y = (TILE * row + k / READ).checked_sub(self.op.padding[0]);
-                if let Some(y) = y.filter(|y| *y < height) {
-                    self.row(k % READ, &plane[y * columns..][..columns], part);
-                }
-            }
-        }
-        arch.dispatch(
-            #[inline(always)]
-            || transform(tiles, width),
-        );
+    /// How many channels are in a chunk of transformed tiles, and how many chunks there are.
+    fn chunks(&self) -> (usize, usize) {
+        let channels = self.inputs.next_multiple_of(SIDE).min(CHUNK);
+        (channels, self.inputs.div_ceil(channels))
     }
 
-    /// Element `j` of each tile that lies in a row of the image.
-    fn row(&self, j: usize, row: &[f32], tiles: &mut [f32]) {
-        let padding = self.op.padding[1];
-        let first = padding.saturating_sub(j).div_ceil(TILE);
-        let end = (row.len() + padding).saturating_sub(j).div_ceil(TILE);
-        let end = end.min(tiles.len());
-        if first < end {
-            let from = TILE * first + j - padding;
-            strided::read(&mut tiles[first..end], &row[from..], TILE, |tile, x| {
-                *tile = x;
-            });
+    /// How many numbers a chunk of a panel takes: a line more, for the sake of the cache.
+    fn chunk(&self, width: usize) -> usize {
+        ELEMENTS * self.chunks().0 * width + 16
+    }
+
+    /// How many numbers the transformed tiles of a block take.
+    fn room(&self) -> usize {
+        let chunks = self.panels.iter().map(|(_, width)| self.chunk(width));
+        self.chunks().1 * chunks.sum::<usize>()
+    }
+
+    /// Transforms the tiles of a panel for a chunk of channels: for each element a row of each channel.
+    #[inline(always)]
+    fn read<S: Simd>(&self, simd: S, from: &Source<'_>, v: &mut [f32]) {
+        let (channels, width) = (self.chunks().0, from.panel.len());
+        let plane = self.from[0] * self.from[1];
+        let mut tiles = [0.0; ELEMENTS * WIDEST];
+        let tiles = &mut tiles[..ELEMENTS * width];
+        for c in 0..channels {
+            let v = &mut v[c * width..];
+            let channel = from.first + c;
+            if channel >= self.inputs {
+                let rows = v.chunks_mut(channels * width).take(ELEMENTS);
+                rows.for_each(|row| row[..width].fill(0.0));
+                continue;
+            }
+            for run in from.block.runs(from.panel.clone(), self.columns()) {
+                let x = &from.x[(run.sample * self.inputs + channel) * plane..][..plane];
+                for i in 0..READ {
+                    let mut line = [0.0; TILE * (WIDEST + 1)];
+                    self.line(TILE * run.row + i, TILE * run.tile, x, &mut line);
+                    let (line, _) = line.as_chunks::<TILE>();
+                    for (j, row) in tiles[i * READ * width..]
+                        .chunks_mut(width)
+                        .take(READ)
+                        .enumerate()
+                    {
+                        let row = &mut row[run.place.clone()];
+                        for (tile, x) in row.iter_mut().zip(&line[j / TILE..]) {
+                            *tile = x[j % TILE];
+                        }
+                    }
+                }
+            }
+            transform(simd, tiles, width, v, channels * width);
         }
+    }
+
+    /// A part of a padded row of an image.
+    #[inline(always)]
+    fn line(&self, row: usize, start: usize, x: &[f32], line: &mut [f32]) {
+        let [height, columns] = self.from;
+        let [above, left] = self.op.padding;
+        let Some(row) = row.checked_sub(above).filter(|row| *row < height) else {
+            return;
+        };
+        let skipped = left.saturating_sub(start).min(line.len());
+        let from = (start + skipped - left).min(columns);
+        let x = &x[row * columns..][from..columns];
+        let count = x.len().min(line.len() - skipped);
+        line[skipped..skipped + count].copy_from_slice(&x[..count]);
     }
 
     /// The results of some output channels, as rows of one element of a 4×4 tile each, before the rows that are not needed.
-    fn multiply(
-        &self,
-        u: &[f32],
-        first: usize,
-        v: &[f32],
-        m: &mut [f32],
-        arch: Arch,
-    ) -> Result<()> {
-        let width = self.width();
-        let outputs = m.len() / (ELEMENTS * width);
+    fn multiply(&self, u: &[product::Block], first: usize, v: &[f32], m: &mut [f32]) {
+        let (arch, width) = (Arch::new(), self.panels.width());
+        let [rows, columns] = self.op.kernels.blocks();
+        let (strides, start) = match self.op.transposed {
+            true => ([1, columns], first / SIDE),
+            false => ([columns, 1], first / SIDE * columns),
+        };
         for k in 0..ELEMENTS {
-            let u = &u[self.op.matrix(k) * self.outputs * self.inputs..];
-            let u = match self.op.transposed {
-                true => Matrix::rows(&u[first..], self.outputs).transposed(),
-                false => Matrix::rows(&u[first * self.inputs..], self.inputs),
+            let a = Left {
+                blocks: &u[self.op.element(k) * rows * columns + start..],
+                rows: m.len() / (ELEMENTS * width),
+                depth: self.inputs.div_ceil(SIDE),
+                strides,
+                row_major: self.op.transposed,
             };
-            let v = Matrix::rows(&v[k * width..], ELEMENTS * width);
-            let target = MatrixMut {
-                data: &mut m[k * width..],
-                row: ELEMENTS * width,
-                accumulate: false,
-            };
-            let size = [outputs, width, self.inputs];
-            gemm(size, target, u, v, Threads::One)?;
+            let (channels, count) = self.chunks();
+            let mut v = v;
+            for (at, panel) in self.panels.iter() {
+                let stride = self.chunk(panel);
+                let b = Right {
+                    rows: &v[k * channels * panel..],
+                    width: panel,
+                    stride,
+                };
+                product::multiply(a, b, &mut m[k * width + at..], ELEMENTS * width, arch);
+                v = &v[count * stride..];
+            }
         }
-        for tiles in m.chunks_exact_mut(ELEMENTS * width) {
-            arch.dispatch(
-                #[inline(always)]
-                || transform_back(tiles, width),
-            );
-        }
-        Ok(())
     }
 
-    /// Puts the results of an output channel of a sample where they belong.
-    fn write(&self, block: &Block, sample: usize, tiles: &[f32], y: &mut [f32]) {
-        let (width, [_, columns]) = (self.width(), self.to);
+    /// Transforms the results of an output channel back, and puts those of a sample where they belong.
+    #[inline(always)]
+    fn write<S: Simd>(&self, simd: S, block: &Block, sample: usize, m: &[f32], y: &mut [f32]) {
+        let (width, [_, columns]) = (self.panels.width(), self.to);
+        let all = self.columns();
+        let mut tiles = [0.0; TILE * TILE * WIDEST];
         for (i, row) in block.rows.clone().enumerate() {
-            let start = (sample * block.rows.len() + i) * self.tiles()[1];
-            let lines = y.chunks_exact_mut(columns).skip(TILE * row).take(TILE);
-            for (line, y) in lines.enumerate() {
-                for j in 0..TILE.min(columns) {
-                    let count = (columns - j).div_ceil(TILE);
-                    let tiles = &tiles[(line * TILE + j) * width + start..][..count];
-                    strided::write(&mut y[j..], TILE, tiles, |y, tile| *y = tile);
+            for start in (0..all).step_by(WIDEST) {
+                let count = (all - start).min(WIDEST);
+                let place = (sample * block.rows.len() + i) * all + start;
+                transform_back(simd, &m[place..], width, count, &mut tiles);
+                let lines = y.chunks_exact_mut(columns).skip(TILE * row).take(TILE);
+                for (line, y) in lines.enumerate() {
+                    let (whole, rest) = y[TILE * start..].as_chunks_mut::<TILE>();
+                    for (j, tiles) in tiles[line * TILE * WIDEST..]
+                        .chunks(WIDEST)
+                        .take(TILE)
+                        .enumerate()
+                    {
+                        for (y, tile) in whole.iter_mut().zip(&tiles[..count]) {
+                            y[j] = *tile;
+                        }
+                        if let (true, Some(y)) = (whole.len() < count, rest.get_mut(j)) {
+                            *y = tiles[count - 1];
+                        }
+                    }
                 }
             }
         }
     }
 }
 
+/// What is read into a chunk: the tiles of a panel of a block, for some channels from `first` on.
+struct Source<'a> {
+    block: &'a Block,
+    panel: Range<usize>,
+    first: usize,
+    x: &'a [f32],
+}
+
+/// A part of a row of tiles: the first of them, and their columns in a panel.
+struct Run {
+    sample: usize,
+    row: usize,
+    tile: usize,
+    place: Range<usize>,
+}
+
 impl Block {
-    /// The sample and the row of each row of tiles.
-    fn places(&self) -> impl Iterator<Item = (usize, usize)> {
-        let samples = self.samples.clone();
-        samples.flat_map(|sample| self.rows.clone().map(move |row| (sample, row)))
+    /// The rows of tiles of which a panel has some, of `columns` tiles each.
+    fn runs(&self, panel: Range<usize>, columns: usize) -> impl Iterator<Item = Run> {
+        let rows = self.rows.len();
+        let end = panel.end.min(self.samples.len() * rows * columns);
+        let places = panel.start / columns..end.div_ceil(columns);
+        places.map(move |place| {
+            let start = panel.start.max(place * columns);
+            let end = end.min((place + 1) * columns);
+            Run {
+                sample: self.samples.start + place / rows,
+                row: self.rows.start + place % rows,
+                tile: start - place * columns,
+                place: start - panel.start..end - panel.start,
+            }
+        })
     }
 }
 
 impl Kernel for Winograd {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
         let (x, u) = (operands.read(0)?, operands.read(1)?);
-        let (arch, width) = (Arch::new(), self.width());
-        let (v, rest) = scratch.shared.split_at_mut(ELEMENTS * self.inputs * width);
+        let (u, _) = u.as_chunks();
+        let (arch, width) = (Arch::new(), self.panels.width());
+        let (v, rest) = scratch.shared.split_at_mut(self.room());
         let m = &mut rest[..ELEMENTS * self.outputs * width];
         let work = ELEMENTS * width * self.inputs;
         let threads = Threads::for_work(work * self.outputs);
         let share = self.outputs.div_ceil(rayon::current_num_threads());
-        let share = share.clamp(1, OUTPUTS);
+        let share = share.min(OUTPUTS).next_multiple_of(SIDE);
         let plane = self.to[0] * self.to[1];
         for block in self.blocks() {
-            chunks_on(
-                threads,
-                v,
-                ELEMENTS * width,
-                8 * ELEMENTS * width,
-                |c, v| {
-                    self.read(&block, c, x, v, arch);
-                },
-            );
+            let mut rest = &mut *v;
+            for (at, width) in self.panels.iter() {
+                let ((channels, count), chunk) = (self.chunks(), self.chunk(width));
+                let (panel, others) = rest.split_at_mut(count * chunk);
+                rest = others;
+                chunks_on(threads, panel, chunk, 8 * chunk, |i, v| {
+                    let from = Source {
+                        block: &block,
+                        panel: at..at + width,
+                        first: i * channels,
+                        x,
+                    };
+                    arch.dispatch(Read {
+                        kernel: self,
+                        from,
+                        v,
+                    });
+                });
+            }
             let v = &*v;
-            jobs_on(
-                threads,
-                m,
-                share * ELEMENTS * width,
-                share * work,
-                |i, m| self.multiply(u, i * share, v, m, arch),
-            )?;
+            let part = ELEMENTS * width;
+            chunks_on(threads, m, share * part, share * work, |i, m| {
+                self.multiply(u, i * share, v, m);
+            });
             let m = &*m;
             let samples = block.samples.clone();
             let image = self.outputs * plane;
             let y = &mut output[samples.start * image..samples.end * image];
             chunks_on(threads, y, plane, 4 * plane, |i, y| {
                 let (sample, channel) = (i / self.outputs, i % self.outputs);
-                let tiles = &m[channel * ELEMENTS * width..][..ELEMENTS * width];
-                self.write(&block, sample, tiles, y);
+                arch.dispatch(Write {
+                    kernel: self,
+                    block: &block,
+                    sample,
+                    m: &m[channel * part..][..part],
+                    y,
+                });
             });
         }
         Ok(())
@@ -225,7 +307,7 @@ impl Kernel for Winograd {
 
     fn needs(&self) -> Needs {
         Needs {
-            shared: ELEMENTS * (self.inputs + self.outputs) * self.width(),
+            shared: self.room() + ELEMENTS * self.outputs * self.panels.width(),
             lane: 0,
         }
     }
@@ -238,116 +320,136 @@ impl fmt::Display for Winograd {
     }
 }
 
-/// How many tiles are transformed side by side.
-const LANES: usize = 8;
+/// [`Winograd::read`] with the instructions of this machine.
+struct Read<'a> {
+    kernel: &'a Winograd,
+    from: Source<'a>,
+    v: &'a mut [f32],
+}
 
-/// The same element of several tiles.
-#[derive(Clone, Copy)]
-struct Lanes([f32; LANES]);
-
-impl Lanes {
-    #[inline(always)]
-    fn load(row: &[f32], at: usize) -> Self {
-        let mut lanes = [0.0; LANES];
-        lanes.copy_from_slice(&row[at..at + LANES]);
-        Self(lanes)
-    }
+impl WithSimd for Read<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn store(self, row: &mut [f32], at: usize) {
-        row[at..at + LANES].copy_from_slice(&self.0);
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.kernel.read(simd, &self.from, self.v);
     }
 }
 
-macro_rules! elementwise {
-    ($($trait:ident $method:ident $op:tt;)*) => {$(
-        impl $trait for Lanes {
-            type Output = Self;
+/// [`Winograd::write`] with the instructions of this machine.
+struct Write<'a> {
+    kernel: &'a Winograd,
+    block: &'a Block,
+    sample: usize,
+    m: &'a [f32],
+    y: &'a mut [f32],
+}
 
-            #[inline(always)]
-            fn $method(self, other: Self) -> Self {
-                Self(std::array::from_fn(|i| self.0[i] $op other.0[i]))
+impl WithSimd for Write<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.kernel
+            .write(simd, self.block, self.sample, self.m, self.y);
+    }
+}
+
+/// `Bᵀ·d·B` of tiles `d`, which are rows of one element each; elements of the result are `stride` apart.
+#[inline(always)]
+fn transform<S: Simd>(simd: S, d: &[f32], width: usize, v: &mut [f32], stride: usize) {
+    for at in (0..width).step_by(S::F32_LANES) {
+        let mut rows = [[simd.splat_f32s(0.0); READ]; READ];
+        for j in 0..READ {
+            let mut column = [simd.splat_f32s(0.0); READ];
+            for (i, value) in column.iter_mut().enumerate() {
+                let d = &d[(i * READ + j) * width + at..][..S::F32_LANES];
+                *value = S::as_simd_f32s(d).0[0];
+            }
+            for (row, value) in rows.iter_mut().zip(input(simd, column)) {
+                row[j] = value;
             }
         }
-    )*};
+        for (i, row) in rows.into_iter().enumerate() {
+            for (j, value) in input(simd, row).into_iter().enumerate() {
+                let v = &mut v[(i * READ + j) * stride + at..][..S::F32_LANES];
+                S::as_mut_simd_f32s(v).0[0] = value;
+            }
+        }
+    }
 }
 
-elementwise! {
-    Add add +;
-    Sub sub -;
-}
-
-impl Mul<Lanes> for f32 {
-    type Output = Lanes;
-
-    #[inline(always)]
-    fn mul(self, lanes: Lanes) -> Lanes {
-        Lanes(lanes.0.map(|x| self * x))
+/// `Aᵀ·m·A` of `count` products, which are rows of one element each, as 16 rows of results.
+#[inline(always)]
+fn transform_back<S: Simd>(simd: S, m: &[f32], width: usize, count: usize, y: &mut [f32]) {
+    for at in (0..count).step_by(S::F32_LANES) {
+        let mut rows = [[simd.splat_f32s(0.0); READ]; TILE];
+        for j in 0..READ {
+            let mut column = [simd.splat_f32s(0.0); READ];
+            for (i, value) in column.iter_mut().enumerate() {
+                let m = &m[(i * READ + j) * width + at..];
+                *value = match S::as_simd_f32s(m).0 {
+                    [value, ..] => *value,
+                    [] => simd.partial_load_f32s(m),
+                };
+            }
+            for (row, value) in rows.iter_mut().zip(result(simd, column)) {
+                row[j] = value;
+            }
+        }
+        for (i, row) in rows.into_iter().enumerate() {
+            for (j, value) in result(simd, row).into_iter().enumerate() {
+                let y = &mut y[(i * TILE + j) * WIDEST + at..][..S::F32_LANES];
+                S::as_mut_simd_f32s(y).0[0] = value;
+            }
+        }
     }
 }
 
 /// `Bᵀ·d`
 #[inline(always)]
-fn input(d: [Lanes; READ]) -> [Lanes; READ] {
-    let (even, odd) = (2.0 * d[2] - d[4], B * d[1] - A * d[3]);
-    let (far_even, far_odd) = (0.5 * d[4] - 0.25 * d[2], A * d[3] - 0.5 * A * d[1]);
+fn input<S: Simd>(simd: S, d: [S::f32s; READ]) -> [S::f32s; READ] {
+    let even = simd.sub_f32s(times(simd, 2.0, d[2]), d[4]);
+    let odd = plus(simd, times(simd, B, d[1]), -A, d[3]);
+    let far_even = plus(simd, times(simd, 0.5, d[4]), -0.25, d[2]);
+    let far_odd = plus(simd, times(simd, A, d[3]), -0.5 * A, d[1]);
     [
-        d[0] - 2.5 * d[2] + d[4],
-        even + odd,
-        even - odd,
-        far_even + far_odd,
-        far_even - far_odd,
-        d[1] - 2.5 * d[3] + d[5],
+        plus(simd, simd.add_f32s(d[0], d[4]), -2.5, d[2]),
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        simd.add_f32s(far_even, far_odd),
+        simd.sub_f32s(far_even, far_odd),
+        plus(simd, simd.add_f32s(d[1], d[5]), -2.5, d[3]),
     ]
 }
 
 /// `Aᵀ·m`
 #[inline(always)]
-fn result(m: [Lanes; READ]) -> [Lanes; TILE] {
-    let (even, odd) = (m[1] + m[2], m[1] - m[2]);
-    let (far_even, far_odd) = (m[3] + m[4], m[3] - m[4]);
+fn result<S: Simd>(simd: S, m: [S::f32s; READ]) -> [S::f32s; TILE] {
+    let (even, odd) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (far_even, far_odd) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
     [
-        m[0] + even + far_even,
-        A * odd + B * far_odd,
-        0.5 * even + 2.0 * far_even,
-        0.5 * A * odd + 2.0 * B * far_odd + m[5],
+        simd.add_f32s(m[0], simd.add_f32s(even, far_even)),
+        plus(simd, times(simd, A, odd), B, far_odd),
+        plus(simd, times(simd, 2.0, far_even), 0.5, even),
+        plus(simd, plus(simd, m[5], 0.5 * A, odd), 2.0 * B, far_odd),
     ]
 }
 
-/// `Bᵀ·d·B` of each tile, in place; `tiles` holds rows of `width`, one for each element.
+/// `a·x`
 #[inline(always)]
-fn transform(tiles: &mut [f32], width: usize) {
-    for at in (0..width).step_by(LANES) {
-        let mut columns = [[Lanes([0.0; LANES]); READ]; READ];
-        for (j, column) in columns.iter_mut().enumerate() {
-            *column = input(std::array::from_fn(|i| {
-                Lanes::load(tiles, (i * READ + j) * width + at)
-            }));
-        }
-        for i in 0..READ {
-            let row = input(std::array::from_fn(|j| columns[j][i]));
-            for (j, lanes) in row.into_iter().enumerate() {
-                lanes.store(tiles, (i * READ + j) * width + at);
-            }
-        }
-    }
+fn times<S: Simd>(simd: S, a: f32, x: S::f32s) -> S::f32s {
+    simd.mul_f32s(simd.splat_f32s(a), x)
 }
 
-/// `Aᵀ·m·A` of each tile, in place: the first 16 rows.
+/// `y + a·x`
 #[inline(always)]
-fn transform_back(tiles: &mut [f32], width: usize) {
-    for at in (0..width).step_by(LANES) {
-        let mut columns = [[Lanes([0.0; LANES]); TILE]; READ];
-        for (j, column) in columns.iter_mut().enumerate() {
-            *column = result(std::array::from_fn(|i| {
-                Lanes::load(tiles, (i * READ + j) * width + at)
-            }));
-        }
-        for i in 0..TILE {
-            let row = result(std::array::from_fn(|j| columns[j][i]));
-            for (j, lanes) in row.into_iter().enumerate() {
-                lanes.store(tiles, (i * TILE + j) * width + at);
-            }
-        }
-    }
+fn plus<S: Simd>(simd: S, y: S::f32s, a: f32, x: S::f32s) -> S::f32s {
+    simd.mul_add_e_f32s(simd.splat_f32s(a), x, y)
+}
+
+/// The size of equal parts of `size`, as few as there can be of at most `limit`.
+fn even(size: usize, limit: usize) -> usize {
+    let parts = size.div_ceil(limit.max(1)).max(1);
+    size.div_ceil(parts).max(1)
 }

@@ -5,7 +5,7 @@ use xdnn_ir::Shape;
 
 use super::{assert_near, compile, exact, numbers, run, single};
 use crate::graph::Graph;
-use crate::ops::{Convolution, Leaf, Role, Winograd};
+use crate::ops::{Convolution, Kernels, Leaf, Role, Winograd};
 use crate::passes::UseWinograd;
 
 /// A convolution on a leaf and on a weight.
@@ -48,6 +48,7 @@ fn assert_computes(op: Convolution, x: Shape, w: Shape, seed: u64) {
     let winograd = Winograd {
         padding,
         transposed,
+        kernels: Kernels::of(w),
     };
     let leaves = [numbers(x.elements(), seed), numbers(w.elements(), seed + 1)];
     let absolute = leaves
@@ -61,16 +62,16 @@ fn assert_computes(op: Convolution, x: Shape, w: Shape, seed: u64) {
     let largest = magnitude.iter().copied().fold(0.0, f64::max);
     let magnitude = vec![largest; magnitude.len()];
     let [x_values, w_values] = leaves;
-    let packed = Winograd::pack(&w_values);
-    let mut graph = single(winograd, &[x, Winograd::packed(w)]);
+    let kernels = winograd.kernels;
+    let mut graph = single(winograd, &[x, kernels.shape()]);
     let program = compile(&graph).unwrap();
-    let found = run(&program, &[x_values.clone(), packed]);
+    let found = run(&program, &[x_values.clone(), kernels.transform(&w_values)]);
     assert_near(&found[0], &expected[0], &magnitude, &program.to_string());
     // Without the rounding of `f32` the algorithm is exact.
     let wide: Vec<f64> = w_values.iter().map(|x| f64::from(*x)).collect();
     let leaves = [
         x_values.iter().map(|x| f64::from(*x)).collect(),
-        Winograd::pack(&wide),
+        kernels.transform(&wide),
     ];
     let leaves: Vec<&[f64]> = leaves.iter().map(Vec::as_slice).collect();
     let found = super::super::super::reference::execute(&mut graph, &leaves).unwrap();
