@@ -43,8 +43,14 @@ const PEERS: [&str; 5] = [
 ];
 /// Between runs, so that threads of one framework that wait for work are asleep when the next one runs.
 const REST: Duration = Duration::from_millis(250);
+/// A peer whose first runs are all so many times slower than ours gets no more of them.
+const FEW: usize = 3;
+const FAR: f64 = 3.0;
 /// How far results may be apart, as a part of the largest: a few hundred roundings of `f32`.
-const TOLERANCE: f32 = 1e-4;
+const TOLERANCE: f64 = 1e-4;
+/// How far attributions may be apart, in the Euclidean norm. Where a ReLU or a pool is close to deciding otherwise an
+/// attribution has a jump, so that roundings move it more than its sum: X-VGG16's is 0.7 % from that in `f64` in PyTorch.
+const DISTANCE: f64 = 0.02;
 
 /// Measure speed against other frameworks
 #[derive(Args)]
@@ -209,7 +215,7 @@ fn measure<'w>(
             if expected.is_empty() {
                 expected = results;
             } else {
-                agree(&expected, &results).with_context(|| {
+                agree(work.task, &expected, &results).with_context(|| {
                     format!("{} {} by {}", work.network, work.task, process.name)
                 })?;
             }
@@ -217,9 +223,10 @@ fn measure<'w>(
         able.push(answer == Answer::Ready);
     }
     let mut times = vec![Vec::new(); processes.len()];
-    for _ in 0..rounds {
+    for round in 0..rounds {
         for (i, process) in processes.iter_mut().enumerate() {
-            if able[i] {
+            let behind = round >= FEW && times[i].iter().all(|time| *time > FAR * times[0][0]);
+            if able[i] && !behind {
                 thread::sleep(REST);
                 let seconds: f64 = process.ask("run")?.parse()?;
                 times[i].push(1e3 * seconds);
@@ -239,17 +246,28 @@ fn measure<'w>(
     })
 }
 
-fn agree(expected: &[f32], found: &[f32]) -> Result<()> {
+fn agree(task: &str, expected: &[f32], found: &[f32]) -> Result<()> {
     ensure!(expected.len() == found.len(), "results of another size");
-    let largest = expected.iter().fold(0.0_f32, |most, y| most.max(y.abs()));
+    let numbers = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
+    let (expected, found) = (numbers(expected), numbers(found));
+    let norm = |values: &[f64]| values.iter().map(|y| y * y).sum::<f64>().sqrt();
+    let difference: Vec<_> = expected.iter().zip(&found).map(|(a, b)| a - b).collect();
+    let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, y| most.max(y.abs()));
+    let (size, apart, limit) = match task {
+        "forward" => (largest(&expected), largest(&difference), TOLERANCE),
+        _ => {
+            let [ours, theirs] = [&expected, &found].map(|values| values.iter().sum::<f64>());
+            let gap = (ours - theirs).abs();
+            ensure!(
+                gap <= TOLERANCE * ours.abs(),
+                "attributions that sum up to {ours} and {theirs}"
+            );
+            (norm(&expected), norm(&difference), DISTANCE)
+        }
+    };
     ensure!(
-        largest > 0.0 && largest.is_finite(),
-        "results of at most {largest}"
-    );
-    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * largest;
-    ensure!(
-        expected.iter().zip(found).all(near),
-        "results that differ by more than {TOLERANCE} of the largest, {largest}"
+        size > 0.0 && apart <= limit * size,
+        "results of {size} that are {apart} apart, more than {limit} of that"
     );
     Ok(())
 }

@@ -47,7 +47,7 @@ pub(crate) use convolution::Volumes;
 pub(crate) use index::{around, strides};
 pub(crate) use matmul::Sizes;
 pub(crate) use pool::tap_of;
-pub(crate) use winograd::{READ, SIDE, TILE};
+pub(crate) use winograd::{READ, SIDE};
 
 /// A number that graphs compute with: `f32` or `f64`.
 pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static {

@@ -8,16 +8,17 @@ use super::{Applied, Operation, Real, TensorView, misfit};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
 
-/// A convolution of 3×3 windows with step 1, or its input gradient, with 36 instead of 144 multiplications for 4×4 results of
-/// a channel: `Y = Aᵀ·[Σ_c U_c ⊙ (Bᵀ·d_c·B)]·A` of tiles `d` of the input, with `U = G·g·Gᵀ` of each kernel `g`.
+/// A convolution with step 1 of windows of `r×r`, 3 or 5, or its input gradient, with 36 multiplications for `(7−r)²` results
+/// of a channel instead of 144 or 100: `Y = Aᵀ·[Σ_c U_c ⊙ (Bᵀ·d_c·B)]·A` of tiles `d` of the input, with `U = G·g·Gᵀ` of each
+/// kernel `g`.
 ///
 /// From `(N, C, H, W)` and transformed [`Kernels`] to `(N, O, …)`, and `transposed` from `(N, O, …)` to `(N, C, H, W)`.
 ///
-/// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 13, `F(4×4, 3×3)`. The
-/// points of interpolation are 0, ±√½, ±√2 and ∞ instead of 0, ±1, ±2 and ∞. They round less, as Barabasz et al., "Error
-/// Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks" (2020), find of points with
-/// reciprocals among them. And a kernel that is turned, as the input gradient wants it, is the polynomial of the reciprocal
-/// point: it has the same `U` in another order, so that both directions read one packed weight.
+/// Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, equation 13, as `F(4×4, 3×3)` and
+/// `F(2×2, 5×5)`. The points of interpolation are 0, ±√½, ±√2 and ∞ instead of 0, ±1, ±2 and ∞. They round less, as Barabasz
+/// et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks" (2020), find of points
+/// with reciprocals among them. And a kernel that is turned, as the input gradient wants it, is the polynomial of the
+/// reciprocal point: it has the same `U` in another order, so that both directions read one transformed weight.
 ///
 /// A pass puts it into graphs that have been differentiated; it has no derivatives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,23 +41,20 @@ pub struct Kernels {
     pub outputs: usize,
     /// Input channels of the weight.
     pub inputs: usize,
+    /// The height and width of a kernel: 3 or 5.
+    pub size: usize,
 }
 
 /// The rows and columns of a block of [`Kernels`].
 pub(crate) const SIDE: usize = 8;
-/// Results of a tile along an axis.
-pub(crate) const TILE: usize = 4;
 /// What a tile reads along an axis.
 pub(crate) const READ: usize = 6;
 
-/// `Aᵀ`: the powers of the points.
-const RESULT: [[f64; READ]; TILE] = [
-    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
-    [0.0, A, -A, B, -B, 0.0],
-    [0.0, 0.5, 0.5, 2.0, 2.0, 0.0],
-    [0.0, 0.5 * A, -0.5 * A, 2.0 * B, -2.0 * B, 1.0],
-];
-/// `Bᵀ`: for each point the polynomial that is 0 at all others, times what makes `G` symmetric.
+/// The points of interpolation, without ∞, which is the last.
+const POINTS: [f64; READ - 1] = [0.0, A, -A, B, -B];
+/// The position of the reciprocal of each point.
+const RECIPROCAL: [usize; READ] = [5, 3, 4, 1, 2, 0];
+/// `Bᵀ`: for each point the polynomial that is 0 at all others, by its factor.
 const INPUT: [[f64; READ]; READ] = [
     [1.0, 0.0, -2.5, 0.0, 1.0, 0.0],
     [0.0, B, 2.0, -A, -1.0, 0.0],
@@ -65,40 +63,38 @@ const INPUT: [[f64; READ]; READ] = [
     [0.0, 0.5 * A, -0.25, -A, 0.5, 0.0],
     [0.0, 1.0, 0.0, -2.5, 0.0, 1.0],
 ];
-/// `G`: a kernel at each point.
-const KERNEL: [[f64; 3]; READ] = [
-    [1.0, 0.0, 0.0],
-    [2.0 / 3.0, 2.0 / 3.0 * A, 1.0 / 3.0],
-    [2.0 / 3.0, -2.0 / 3.0 * A, 1.0 / 3.0],
-    [1.0 / 3.0, 1.0 / 3.0 * B, 2.0 / 3.0],
-    [1.0 / 3.0, -1.0 / 3.0 * B, 2.0 / 3.0],
-    [0.0, 0.0, 1.0],
-];
-/// The position of the reciprocal of each point.
-const RECIPROCAL: [usize; READ] = [5, 3, 4, 1, 2, 0];
+/// What makes up for the factors in `Bᵀ`, which are such that the kernels of 3×3 are symmetric.
+const FACTORS: [f64; READ] = [1.0, 2.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 1.0];
+
+/// The power `i` of each point, of `count` powers.
+fn powers(i: usize, count: usize) -> [f64; READ] {
+    std::array::from_fn(|k| match POINTS.get(k) {
+        Some(point) => point.powi(i as i32),
+        None if i + 1 == count => 1.0,
+        None => 0.0,
+    })
+}
 
 /// `M·x·Mᵀ`.
-fn both_sides<const ROWS: usize, const SIZE: usize>(
-    m: &[[f64; SIZE]; ROWS],
-    x: &[[f64; SIZE]; SIZE],
-) -> [[f64; ROWS]; ROWS] {
-    let mut result = [[0.0; ROWS]; ROWS];
-    for (i, row) in result.iter_mut().enumerate() {
-        for (j, result) in row.iter_mut().enumerate() {
-            for (a, x) in m[i].iter().zip(x) {
-                *result += a * x.iter().zip(&m[j]).map(|(x, b)| x * b).sum::<f64>();
-            }
-        }
-    }
-    result
+fn both_sides<const SIZE: usize>(m: &[[f64; SIZE]], x: &[[f64; SIZE]; SIZE]) -> Vec<f64> {
+    let product = |a: &[f64; SIZE], b: &[f64; SIZE]| -> f64 {
+        let rows = a.iter().zip(x);
+        rows.map(|(a, x)| a * x.iter().zip(b).map(|(x, b)| x * b).sum::<f64>())
+            .sum()
+    };
+    m.iter()
+        .flat_map(|a| m.iter().map(move |b| (a, b)))
+        .map(|(a, b)| product(a, b))
+        .collect()
 }
 
 impl Kernels {
-    /// Those of a weight `(O, C, 3, 3)`.
+    /// Those of a weight `(O, C, r, r)`.
     pub(crate) fn of(weight: Shape) -> Self {
         Self {
             outputs: weight.dim(0),
             inputs: weight.dim(1),
+            size: weight.dim(2),
         }
     }
 
@@ -114,13 +110,22 @@ impl Kernels {
 
     /// The transformed kernels `G·g·Gᵀ` of a weight.
     pub(crate) fn transform<T: Real>(self, weight: &[T]) -> Vec<T> {
+        match self.size {
+            3 => self.transform_sized::<T, 3>(weight),
+            _ => self.transform_sized::<T, 5>(weight),
+        }
+    }
+
+    fn transform_sized<T: Real, const SIZE: usize>(self, weight: &[T]) -> Vec<T> {
+        let powers: [_; SIZE] = std::array::from_fn(|i| powers(i, SIZE));
+        let g: [[f64; SIZE]; READ] =
+            std::array::from_fn(|k| powers.map(|powers| FACTORS[k] * powers[k]));
         let mut transformed = vec![T::zero(); self.shape().elements()];
-        for (i, kernel) in weight.chunks_exact(9).enumerate() {
+        for (i, kernel) in weight.chunks_exact(SIZE * SIZE).enumerate() {
             let tap = |at: usize| kernel[at].to_f64().unwrap_or(f64::NAN);
-            let g = std::array::from_fn(|y| std::array::from_fn(|x| tap(3 * y + x)));
-            let u = both_sides(&KERNEL, &g);
-            for (k, value) in u.as_flattened().iter().enumerate() {
-                transformed[self.position(k, i / self.inputs, i % self.inputs)] = T::of(*value);
+            let kernel = std::array::from_fn(|y| std::array::from_fn(|x| tap(SIZE * y + x)));
+            for (k, value) in both_sides(&g, &kernel).into_iter().enumerate() {
+                transformed[self.position(k, i / self.inputs, i % self.inputs)] = T::of(value);
             }
         }
         transformed
@@ -135,12 +140,39 @@ impl Kernels {
 }
 
 impl Winograd {
+    /// Results of a tile along an axis.
+    pub(crate) fn tile(&self) -> usize {
+        READ + 1 - self.kernels.size
+    }
+
     /// The element of the kernels that meets element `k` of the tiles.
     pub(crate) fn element(&self, k: usize) -> usize {
         match self.transposed {
             true => READ * RECIPROCAL[k / READ] + RECIPROCAL[k % READ],
             false => k,
         }
+    }
+
+    /// What a product at each point counts for: a turned kernel at a point is that power of the point times the kernel at the
+    /// reciprocal point, but for the factors.
+    pub(crate) fn scales(&self) -> [f64; READ] {
+        std::array::from_fn(|k| match POINTS.get(k) {
+            Some(point) if self.transposed && *point != 0.0 => {
+                let power = point.powi(self.kernels.size as i32 - 1);
+                FACTORS[k] * power / FACTORS[RECIPROCAL[k]]
+            }
+            _ => 1.0,
+        })
+    }
+
+    /// `Aᵀ`.
+    fn results(&self) -> Vec<[f64; READ]> {
+        let scales = self.scales();
+        let row = |i| {
+            let powers = powers(i, self.tile());
+            std::array::from_fn(|k| scales[k] * powers[k])
+        };
+        (0..self.tile()).map(row).collect()
     }
 }
 
@@ -153,15 +185,23 @@ impl Operation for Winograd {
             return Err(misfit(self, operands));
         };
         let [height, width] = [h + 2 * self.padding[0], w + 2 * self.padding[1]];
-        let Kernels { outputs, inputs } = self.kernels;
+        let size = self.kernels.size;
+        let Kernels {
+            outputs, inputs, ..
+        } = self.kernels;
         let (inputs, outputs) = match self.transposed {
             true => (outputs, inputs),
             false => (inputs, outputs),
         };
-        if *u != self.kernels.shape() || c != inputs || height < 3 || width < 3 {
+        if *u != self.kernels.shape() || c != inputs || height < size || width < size {
             return Err(misfit(self, operands));
         }
-        Ok(Shape::new([n, outputs, height - 2, width - 2]))
+        Ok(Shape::new([
+            n,
+            outputs,
+            height + 1 - size,
+            width + 1 - size,
+        ]))
     }
 
     fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
@@ -170,9 +210,10 @@ impl Operation for Winograd {
         let (samples, outputs) = (shape.dim(0), shape.dim(1));
         let (rows, columns) = (shape.dim(2), shape.dim(3));
         let number = |value: T| value.to_f64().unwrap_or(f64::NAN);
+        let (tile, results) = (self.tile(), self.results());
         for n in 0..samples {
-            for top in (0..rows).step_by(TILE) {
-                for left in (0..columns).step_by(TILE) {
+            for top in (0..rows).step_by(tile) {
+                for left in (0..columns).step_by(tile) {
                     let mut products = vec![[[0.0; READ]; READ]; outputs];
                     for c in 0..inputs {
                         let plane = (n * inputs + c) * height;
@@ -190,18 +231,18 @@ impl Operation for Winograd {
                         for (o, product) in products.iter_mut().enumerate() {
                             let (to, from) = if self.transposed { (c, o) } else { (o, c) };
                             let product = product.as_flattened_mut().iter_mut();
-                            for (k, (m, v)) in product.zip(v.as_flattened()).enumerate() {
+                            for (k, (m, v)) in product.zip(&v).enumerate() {
                                 let at = self.kernels.position(self.element(k), to, from);
                                 *m += number(u.data[at]) * v;
                             }
                         }
                     }
                     for (o, product) in products.iter().enumerate() {
-                        let result = both_sides(&RESULT, product);
-                        for y in top..rows.min(top + TILE) {
-                            for x in left..columns.min(left + TILE) {
+                        let result = both_sides(&results, product);
+                        for y in top..rows.min(top + tile) {
+                            for x in left..columns.min(left + tile) {
                                 let at = ((n * outputs + o) * rows + y) * columns + x;
-                                output[at] = T::of(result[y - top][x - left]);
+                                output[at] = T::of(result[(y - top) * tile + x - left]);
                             }
                         }
                     }

@@ -1,4 +1,4 @@
-//! Convolutions of 3×3 windows by Winograd's algorithm.
+//! Convolutions by Winograd's algorithm.
 
 use luminal::prelude::petgraph::Direction;
 use luminal::prelude::petgraph::visit::EdgeRef;
@@ -13,7 +13,7 @@ const CHANNELS: usize = 16;
 /// Fewer tiles are bound by the reading of the packed weights, which are four times as large.
 const TILES: usize = 12;
 
-/// Computes convolutions of 3×3 windows with step 1, and their input gradients, as [`Winograd`], where the kernel is a weight
+/// Computes convolutions of 3×3 and 5×5 windows with step 1, and their input gradients, as [`Winograd`], where the kernel is a weight
 /// and there is enough to compute.
 ///
 /// The weights become [`Leaf::WinogradWeight`]: this is for graphs whose weights stay the same from run to run.
@@ -52,24 +52,26 @@ impl Change {
         let Op::Leaf(Leaf::Weight(weight)) = w.op else {
             return None;
         };
+        if !suits(convolution, w.shape) || x.rank() != 4 {
+            return None;
+        }
         let [_, height, width] = convolution.padding;
+        let kernels = Kernels::of(w.shape);
         let (padding, transposed) = match convolution.role {
             Role::Forward => ([height, width], false),
             Role::InputGradient => {
-                let turned = [2_usize.checked_sub(height)?, 2_usize.checked_sub(width)?];
+                let last = kernels.size - 1;
+                let turned = [last.checked_sub(height)?, last.checked_sub(width)?];
                 (turned, true)
             }
             Role::WeightGradient => return None,
         };
-        if !suits(convolution, w.shape) || !pays(*shape, w.shape) || x.rank() != 4 {
-            return None;
-        }
         let op = Winograd {
             padding,
             transposed,
-            kernels: Kernels::of(w.shape),
+            kernels,
         };
-        Some(Self {
+        pays(op, *shape).then_some(Self {
             op,
             shape: *shape,
             kernel,
@@ -120,13 +122,16 @@ fn dialect(graph: &Graph, node: NodeIndex) -> Option<&Dialect> {
 }
 
 fn suits(convolution: &Convolution, weight: Shape) -> bool {
-    let [_, _, 3, 3] = *weight.dims() else {
-        return false;
-    };
-    convolution.groups == 1 && convolution.stride == [1; 3] && convolution.dilation == [1; 3]
+    let sizes = weight.dims().get(2..);
+    let known = sizes == Some(&[3, 3]) || sizes == Some(&[5, 5]);
+    known
+        && convolution.groups == 1
+        && convolution.stride == [1; 3]
+        && convolution.dilation == [1; 3]
 }
 
-fn pays(result: Shape, weight: Shape) -> bool {
-    let tiles = result.dim(0) * result.dim(2).div_ceil(4) * result.dim(3).div_ceil(4);
-    weight.dim(0) >= CHANNELS && weight.dim(1) >= CHANNELS && tiles >= TILES
+fn pays(op: Winograd, result: Shape) -> bool {
+    let [rows, columns] = [2, 3].map(|axis| result.dim(axis).div_ceil(op.tile()));
+    let channels = op.kernels.outputs.min(op.kernels.inputs);
+    channels >= CHANNELS && result.dim(0) * rows * columns >= TILES
 }

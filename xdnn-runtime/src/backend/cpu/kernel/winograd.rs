@@ -1,4 +1,4 @@
-//! Convolutions of 3×3 windows by Winograd's algorithm: 36 products of matrices, some tiles at a time.
+//! Convolutions by Winograd's algorithm: 36 products of matrices, some tiles at a time.
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 use std::fmt;
@@ -11,8 +11,12 @@ use super::super::parallel::{Threads, chunks_on};
 use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::Result;
-use crate::ops::{self, READ, SIDE, TILE};
+use crate::ops::{self, READ, SIDE};
 
+/// The most results of a tile along an axis.
+const LARGEST: usize = 4;
+/// Room for what a row of tiles of a panel reads.
+const LINE: usize = LARGEST * (WIDEST + 1);
 /// The elements of a transformed tile.
 const ELEMENTS: usize = READ * READ;
 /// How many numbers the transformed tiles of a block may take, more or less.
@@ -34,6 +38,8 @@ pub(super) struct Winograd {
     /// The samples in a block, and the rows of tiles of each. Several samples only with all rows.
     samples: usize,
     rows: usize,
+    /// What products at ±√½ and at ±√2 count for.
+    scales: [f32; 2],
     /// How the tiles of a block are laid out.
     panels: Panels,
 }
@@ -46,7 +52,7 @@ struct Block {
 
 impl Winograd {
     pub(super) fn new(op: ops::Winograd, x: Shape, y: Shape) -> Self {
-        let tiles = [y.dim(2).div_ceil(TILE), y.dim(3).div_ceil(TILE)];
+        let tiles = [2, 3].map(|axis| y.dim(axis).div_ceil(op.tile()));
         let channels = x.dim(1) + y.dim(1);
         let most = (BLOCK / (ELEMENTS * channels.max(1))).max(TILES);
         let rows = even(tiles[0], most / tiles[1].max(1));
@@ -63,19 +69,20 @@ impl Winograd {
             batch: x.dim(0),
             samples,
             rows,
+            scales: [1, 3].map(|k| op.scales()[k] as f32),
             panels: Panels::new(samples * rows * tiles[1], lanes()),
         }
     }
 
     /// The tiles of a row.
     fn columns(&self) -> usize {
-        self.to[1].div_ceil(TILE)
+        self.to[1].div_ceil(self.op.tile())
     }
 
     fn blocks(&self) -> impl Iterator<Item = Block> {
         let samples = (0..self.batch).step_by(self.samples);
         samples.flat_map(move |sample| {
-            let rows = self.to[0].div_ceil(TILE);
+            let rows = self.to[0].div_ceil(self.op.tile());
             (0..rows).step_by(self.rows).map(move |row| Block {
                 samples: sample..(sample + self.samples).min(self.batch),
                 rows: row..(row + self.rows).min(rows),
@@ -102,7 +109,7 @@ impl Winograd {
 
     /// Transforms the tiles of a panel for a chunk of channels: for each element a row of each channel.
     #[inline(always)]
-    fn read<S: Simd>(&self, simd: S, from: &Source<'_>, v: &mut [f32]) {
+    fn read<S: Simd, const TILE: usize>(&self, simd: S, from: &Source<'_>, v: &mut [f32]) {
         let (channels, width) = (self.chunks().0, from.panel.len());
         let plane = self.from[0] * self.from[1];
         let mut tiles = [0.0; ELEMENTS * WIDEST];
@@ -118,7 +125,7 @@ impl Winograd {
             for run in from.block.runs(from.panel.clone(), self.columns()) {
                 let x = &from.x[(run.sample * self.inputs + channel) * plane..][..plane];
                 for i in 0..READ {
-                    let mut line = [0.0; TILE * (WIDEST + 1)];
+                    let mut line = [0.0; LINE];
                     self.line(TILE * run.row + i, TILE * run.tile, x, &mut line);
                     let (line, _) = line.as_chunks::<TILE>();
                     for (j, row) in tiles[i * READ * width..]
@@ -152,7 +159,7 @@ impl Winograd {
         line[skipped..skipped + count].copy_from_slice(&x[..count]);
     }
 
-    /// The results of some output channels, as rows of one element of a 4×4 tile each, before the rows that are not needed.
+    /// The results of some output channels, as rows of one element of a tile each.
     fn multiply(&self, u: &[product::Block], first: usize, v: &[f32], m: &mut [f32]) {
         let (arch, width) = (Arch::new(), self.panels.width());
         let [rows, columns] = self.op.kernels.blocks();
@@ -185,15 +192,23 @@ impl Winograd {
 
     /// Transforms the results of an output channel back, and puts those of a sample where they belong.
     #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, block: &Block, sample: usize, m: &[f32], y: &mut [f32]) {
+    fn write<S: Simd, const TILE: usize>(
+        &self,
+        simd: S,
+        block: &Block,
+        sample: usize,
+        m: &[f32],
+        y: &mut [f32],
+    ) {
         let (width, [_, columns]) = (self.panels.width(), self.to);
         let all = self.columns();
-        let mut tiles = [0.0; TILE * TILE * WIDEST];
+        let mut tiles = [0.0; LARGEST * LARGEST * WIDEST];
         for (i, row) in block.rows.clone().enumerate() {
             for start in (0..all).step_by(WIDEST) {
                 let count = (all - start).min(WIDEST);
                 let place = (sample * block.rows.len() + i) * all + start;
-                transform_back(simd, &m[place..], width, count, &mut tiles);
+                let scales = self.scales;
+                transform_back::<S, TILE>(simd, scales, &m[place..], width, count, &mut tiles);
                 let lines = y.chunks_exact_mut(columns).skip(TILE * row).take(TILE);
                 for (line, y) in lines.enumerate() {
                     let (whole, rest) = y[TILE * start..].as_chunks_mut::<TILE>();
@@ -332,7 +347,10 @@ impl WithSimd for Read<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        self.kernel.read(simd, &self.from, self.v);
+        match self.kernel.op.tile() {
+            4 => self.kernel.read::<S, 4>(simd, &self.from, self.v),
+            _ => self.kernel.read::<S, 2>(simd, &self.from, self.v),
+        }
     }
 }
 
@@ -350,8 +368,17 @@ impl WithSimd for Write<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        self.kernel
-            .write(simd, self.block, self.sample, self.m, self.y);
+        let Self {
+            kernel,
+            block,
+            sample,
+            m,
+            y,
+        } = self;
+        match kernel.op.tile() {
+            4 => kernel.write::<S, 4>(simd, block, sample, m, y),
+            _ => kernel.write::<S, 2>(simd, block, sample, m, y),
+        }
     }
 }
 
@@ -379,9 +406,16 @@ fn transform<S: Simd>(simd: S, d: &[f32], width: usize, v: &mut [f32], stride: u
     }
 }
 
-/// `Aᵀ·m·A` of `count` products, which are rows of one element each, as 16 rows of results.
+/// `Aᵀ·m·A` of `count` products, which are rows of one element each, as rows of results.
 #[inline(always)]
-fn transform_back<S: Simd>(simd: S, m: &[f32], width: usize, count: usize, y: &mut [f32]) {
+fn transform_back<S: Simd, const TILE: usize>(
+    simd: S,
+    scales: [f32; 2],
+    m: &[f32],
+    width: usize,
+    count: usize,
+    y: &mut [f32],
+) {
     for at in (0..count).step_by(S::F32_LANES) {
         let mut rows = [[simd.splat_f32s(0.0); READ]; TILE];
         for j in 0..READ {
@@ -393,12 +427,12 @@ fn transform_back<S: Simd>(simd: S, m: &[f32], width: usize, count: usize, y: &m
                     [] => simd.partial_load_f32s(m),
                 };
             }
-            for (row, value) in rows.iter_mut().zip(result(simd, column)) {
+            for (row, value) in rows.iter_mut().zip(result::<S, TILE>(simd, scales, column)) {
                 row[j] = value;
             }
         }
         for (i, row) in rows.into_iter().enumerate() {
-            for (j, value) in result(simd, row).into_iter().enumerate() {
+            for (j, value) in result::<S, TILE>(simd, scales, row).into_iter().enumerate() {
                 let y = &mut y[(i * TILE + j) * WIDEST + at..][..S::F32_LANES];
                 S::as_mut_simd_f32s(y).0[0] = value;
             }
@@ -425,15 +459,27 @@ fn input<S: Simd>(simd: S, d: [S::f32s; READ]) -> [S::f32s; READ] {
 
 /// `Aᵀ·m`
 #[inline(always)]
-fn result<S: Simd>(simd: S, m: [S::f32s; READ]) -> [S::f32s; TILE] {
+fn result<S: Simd, const TILE: usize>(
+    simd: S,
+    [near, far]: [f32; 2],
+    m: [S::f32s; READ],
+) -> [S::f32s; TILE] {
     let (even, odd) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
     let (far_even, far_odd) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
-    [
-        simd.add_f32s(m[0], simd.add_f32s(even, far_even)),
-        plus(simd, times(simd, A, odd), B, far_odd),
-        plus(simd, times(simd, 2.0, far_even), 0.5, even),
-        plus(simd, plus(simd, m[5], 0.5 * A, odd), 2.0 * B, far_odd),
-    ]
+    let mut y = [simd.splat_f32s(0.0); TILE];
+    y[0] = plus(simd, plus(simd, m[0], near, even), far, far_even);
+    y[1] = plus(simd, times(simd, near * A, odd), far * B, far_odd);
+    if TILE == LARGEST {
+        y[2] = plus(simd, times(simd, far * 2.0, far_even), near * 0.5, even);
+        y[3] = plus(
+            simd,
+            times(simd, near * 0.5 * A, odd),
+            far * 2.0 * B,
+            far_odd,
+        );
+    }
+    y[TILE - 1] = simd.add_f32s(y[TILE - 1], m[5]);
+    y
 }
 
 /// `a·x`
