@@ -43,7 +43,7 @@ const PEERS: [&str; 5] = [
 ];
 /// Between runs, so that threads of one framework that wait for work are asleep when the next one runs.
 const REST: Duration = Duration::from_millis(250);
-/// A peer whose first runs are all so many times slower than ours gets no more of them.
+/// A peer that is so many times slower than ours after the first few runs gets no more of them.
 const FEW: usize = 3;
 const FAR: f64 = 3.0;
 /// How far results may be apart, as a part of the largest: a few hundred roundings of `f32`.
@@ -225,7 +225,7 @@ fn measure<'w>(
     let mut times = vec![Vec::new(); processes.len()];
     for round in 0..rounds {
         for (i, process) in processes.iter_mut().enumerate() {
-            let behind = round >= FEW && times[i].iter().all(|time| *time > FAR * times[0][0]);
+            let behind = round >= FEW && median(times[i].clone()) > FAR * median(times[0].clone());
             if able[i] && !behind {
                 thread::sleep(REST);
                 let seconds: f64 = process.ask("run")?.parse()?;
@@ -250,6 +250,10 @@ fn agree(task: &str, expected: &[f32], found: &[f32]) -> Result<()> {
     ensure!(expected.len() == found.len(), "results of another size");
     let numbers = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
     let (expected, found) = (numbers(expected), numbers(found));
+    ensure!(
+        expected.iter().chain(&found).all(|y| y.is_finite()),
+        "results that are not finite"
+    );
     let norm = |values: &[f64]| values.iter().map(|y| y * y).sum::<f64>().sqrt();
     let difference: Vec<_> = expected.iter().zip(&found).map(|(a, b)| a - b).collect();
     let largest = |values: &[f64]| values.iter().fold(0.0_f64, |most, y| most.max(y.abs()));

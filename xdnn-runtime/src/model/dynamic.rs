@@ -122,23 +122,14 @@ impl<T: Element> DynamicModel<T> {
     ) -> Result<Vec<Vec<T>>> {
         let program = self.program(task, batch)?;
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
-        let transformed: Vec<_> = program
-            .leaves()
-            .iter()
-            .filter_map(|(leaf, _)| match leaf {
-                Leaf::WinogradWeight(i) => Some((*leaf, self.transformed(*i))),
-                _ => None,
-            })
-            .collect();
+        let transformed = self.transformed(&*program);
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
-                Leaf::WinogradWeight(_) => transformed
-                    .iter()
-                    .find_map(|(other, values)| (other == leaf).then_some(values.as_slice())),
+                Leaf::WinogradWeight(i) => transformed.get(i).map(|values| values.as_slice()),
                 Leaf::Seed(_) => None,
             };
             data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
@@ -166,15 +157,21 @@ impl<T: Element> DynamicModel<T> {
         &mut self.weights
     }
 
-    /// A weight with its kernels transformed, which is made when it is first asked for.
-    fn transformed(&self, weight: usize) -> Arc<Vec<T>> {
+    /// The weights that a program reads with their kernels transformed, which are made when they are first asked for.
+    fn transformed(&self, program: &dyn Program<T>) -> HashMap<usize, Arc<Vec<T>>> {
         let known = self.transformed.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let values = known.entry(weight).or_insert_with(|| {
-            let kernels = Kernels::of(self.spec.weights()[weight].shape);
-            Arc::new(kernels.transform(&self.weights[weight]))
-        });
-        Arc::clone(values)
+        let mut read = HashMap::new();
+        for (leaf, _) in program.leaves() {
+            if let Leaf::WinogradWeight(weight) = leaf {
+                let values = known.entry(*weight).or_insert_with(|| {
+                    let kernels = Kernels::of(self.spec.weights()[*weight].shape);
+                    Arc::new(kernels.transform(&self.weights[*weight]))
+                });
+                read.insert(*weight, Arc::clone(values));
+            }
+        }
+        read
     }
 
     fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {
@@ -183,6 +180,7 @@ impl<T: Element> DynamicModel<T> {
             return Ok(program);
         }
         let program = T::compile(self.device, &self.spec, task, batch)?; // without the lock: it takes a while
+        self.transformed(&*program);
         self.programs().keep(key, Arc::clone(&program));
         Ok(program)
     }

@@ -1,4 +1,4 @@
-//! Convolutions of 3×3 windows with fewer multiplications.
+//! Convolutions with fewer multiplications.
 
 use std::f64::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
@@ -18,7 +18,11 @@ use crate::graph::{Graph, Value};
 /// `F(2×2, 5×5)`. The points of interpolation are 0, ±√½, ±√2 and ∞ instead of 0, ±1, ±2 and ∞. They round less, as Barabasz
 /// et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks" (2020), find of points
 /// with reciprocals among them. And a kernel that is turned, as the input gradient wants it, is the polynomial of the
-/// reciprocal point: it has the same `U` in another order, so that both directions read one transformed weight.
+/// reciprocal point: it has the same `U` in another order, times powers of two for `r = 5`, so that both directions read one
+/// transformed weight.
+///
+/// What a sum of products does to single numbers, this does to tiles: a result is 0 only up to rounding where a window sees
+/// zeros beside other numbers, and one infinity makes a tile NaN.
 ///
 /// A pass puts it into graphs that have been differentiated; it has no derivatives.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +94,7 @@ fn both_sides<const SIZE: usize>(m: &[[f64; SIZE]], x: &[[f64; SIZE]; SIZE]) -> 
 
 impl Kernels {
     /// Those of a weight `(O, C, r, r)`.
-    pub(crate) fn of(weight: Shape) -> Self {
+    pub fn of(weight: Shape) -> Self {
         Self {
             outputs: weight.dim(0),
             inputs: weight.dim(1),
@@ -98,7 +102,8 @@ impl Kernels {
         }
     }
 
-    pub(crate) fn shape(self) -> Shape {
+    /// Their shape.
+    pub fn shape(self) -> Shape {
         let [rows, columns] = self.blocks();
         Shape::new([READ * READ, rows, columns, SIDE, SIDE])
     }
@@ -109,7 +114,7 @@ impl Kernels {
     }
 
     /// The transformed kernels `G·g·Gᵀ` of a weight.
-    pub(crate) fn transform<T: Real>(self, weight: &[T]) -> Vec<T> {
+    pub fn transform<T: Real>(self, weight: &[T]) -> Vec<T> {
         match self.size {
             3 => self.transform_sized::<T, 3>(weight),
             _ => self.transform_sized::<T, 5>(weight),
@@ -193,7 +198,8 @@ impl Operation for Winograd {
             true => (outputs, inputs),
             false => (inputs, outputs),
         };
-        if *u != self.kernels.shape() || c != inputs || height < size || width < size {
+        let known = matches!(size, 3 | 5) && inputs > 0 && outputs > 0;
+        if !known || *u != self.kernels.shape() || c != inputs || height < size || width < size {
             return Err(misfit(self, operands));
         }
         Ok(Shape::new([

@@ -10,7 +10,7 @@ use crate::ops::{Convolution, Dialect, Kernels, Leaf, Op, Role, Winograd};
 
 /// Fewer channels leave products of matrices that are not worth their overhead.
 const CHANNELS: usize = 16;
-/// Fewer tiles are bound by the reading of the packed weights, which are four times as large.
+/// Fewer tiles are bound by the reading of the transformed weights, which are larger.
 const TILES: usize = 12;
 
 /// Computes convolutions of 3×3 and 5×5 windows with step 1, and their input gradients, as [`Winograd`], where the kernel is a weight
@@ -92,6 +92,9 @@ impl Change {
             graph.add_op(leaf).finish()
         });
         let edges = graph.graph.edges_connecting(self.kernel, node);
+        let reads_kernel =
+            |edge: &Dependency| matches!(edge, Dependency::Data { input_order: 1, .. });
+        let edges = edges.filter(|edge| reads_kernel(edge.weight()));
         let edges: Vec<_> = edges.map(|edge| edge.id()).collect();
         for edge in edges {
             graph.graph.remove_edge(edge);
@@ -106,12 +109,8 @@ impl Change {
             op: self.op.into(),
             shape: self.shape,
         });
-        if graph
-            .graph
-            .edges_directed(self.kernel, Direction::Outgoing)
-            .next()
-            .is_none()
-        {
+        let mut readers = graph.graph.edges_directed(self.kernel, Direction::Outgoing);
+        if readers.next().is_none() && !graph.no_delete.contains(&self.kernel) {
             graph.graph.remove_node(self.kernel);
         }
     }

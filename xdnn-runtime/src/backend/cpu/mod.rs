@@ -74,11 +74,21 @@ impl Program<f32> for CpuProgram {
         let _span = tracing::trace_span!("run", backend = "cpu").entered();
         self.interface.check(leaves, outputs)?;
         let mut workspace = self.workspaces.take(&self.plan)?;
-        for step in &self.plan.steps {
-            workspace.run(step, &self.plan.constants, leaves, outputs)?;
-        }
+        on_the_pool(|| {
+            let mut steps = self.plan.steps.iter();
+            steps.try_for_each(|step| workspace.run(step, &self.plan.constants, leaves, outputs))
+        })?;
         self.workspaces.give(workspace);
         Ok(())
+    }
+}
+
+/// Runs all steps on a thread of rayon's pool: from any other, each loop that is divided would wait for the pool to wake up and
+/// to answer.
+fn on_the_pool(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    match rayon::current_num_threads() {
+        1 => run(),
+        _ => rayon::scope(|_| run()),
     }
 }
 

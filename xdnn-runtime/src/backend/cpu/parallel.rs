@@ -28,6 +28,12 @@ impl Threads {
     }
 }
 
+/// The size of equal parts of `size`, as few as there can be of at most `limit`.
+pub(super) fn even(size: usize, limit: usize) -> usize {
+    let parts = size.div_ceil(limit.max(1)).max(1);
+    size.div_ceil(parts).max(1)
+}
+
 /// Calls `each(i, chunk)` for each chunk of `size` elements of `output`, the last one of which may be shorter. `work` is
 /// the number of simple operations a chunk.
 pub(super) fn chunks(

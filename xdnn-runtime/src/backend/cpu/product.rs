@@ -4,6 +4,8 @@
 //! transforms of Winograd's algorithm are, this saves the copies that `gemm` makes of its operands, which matters
 //! where one of them is narrow.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::ops::SIDE;
@@ -58,11 +60,14 @@ impl Panels {
         self.vectors.div_ceil(VECTORS)
     }
 
-    /// Where each panel starts, and its width.
-    pub(super) fn iter(self) -> impl Iterator<Item = (usize, usize)> {
-        let count = self.count();
-        let bound = move |i: usize| i * self.vectors / count * self.lanes;
-        (0..count).map(move |i| (bound(i), bound(i + 1) - bound(i)))
+    /// The columns of a panel.
+    pub(super) fn columns(self, panel: usize) -> Range<usize> {
+        let bound = |i: usize| i * self.vectors / self.count() * self.lanes;
+        bound(panel)..bound(panel + 1)
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = Range<usize>> {
+        (0..self.count()).map(move |panel| self.columns(panel))
     }
 }
 
@@ -259,10 +264,13 @@ mod tests {
 
     #[test]
     fn panels_are_few_and_even() {
-        let widths = |columns| -> Vec<_> { Panels::new(columns, 8).iter().collect() };
-        assert_eq!(widths(1), [(0, 8)]);
-        assert_eq!(widths(49), [(0, 16), (16, 16), (32, 24)]);
-        assert_eq!(widths(24), [(0, 24)]);
+        let starts = |columns| -> Vec<_> {
+            let panels = Panels::new(columns, 8).iter();
+            panels.map(|panel| panel.start).collect()
+        };
+        assert_eq!(starts(1), [0]);
+        assert_eq!(starts(24), [0]);
+        assert_eq!(starts(49), [0, 16, 32]);
         assert_eq!(Panels::new(49, 8).width(), 56);
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use xdnn_ir::Shape;
 
-use super::super::parallel::{Threads, chunks_on};
+use super::super::parallel::{Threads, chunks_on, even};
 use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const ELEMENTS: usize = READ * READ;
 /// How many numbers the transformed tiles of a block may take, more or less.
 const BLOCK: usize = 1 << 18;
 /// Fewer tiles in a block make products that are too narrow.
-const TILES: usize = 64;
+const FEWEST: usize = 64;
 /// How many output channels a job computes.
 const OUTPUTS: usize = 64;
 
@@ -45,7 +45,7 @@ pub(super) struct Winograd {
 }
 
 /// Some rows of tiles of some samples.
-struct Block {
+struct Part {
     samples: Range<usize>,
     rows: Range<usize>,
 }
@@ -54,7 +54,7 @@ impl Winograd {
     pub(super) fn new(op: ops::Winograd, x: Shape, y: Shape) -> Self {
         let tiles = [2, 3].map(|axis| y.dim(axis).div_ceil(op.tile()));
         let channels = x.dim(1) + y.dim(1);
-        let most = (BLOCK / (ELEMENTS * channels.max(1))).max(TILES);
+        let most = (BLOCK / (ELEMENTS * channels.max(1))).max(FEWEST);
         let rows = even(tiles[0], most / tiles[1].max(1));
         let samples = match rows == tiles[0] {
             true => even(x.dim(0), most / (tiles[0] * tiles[1]).max(1)),
@@ -79,11 +79,11 @@ impl Winograd {
         self.to[1].div_ceil(self.op.tile())
     }
 
-    fn blocks(&self) -> impl Iterator<Item = Block> {
+    fn blocks(&self) -> impl Iterator<Item = Part> {
         let samples = (0..self.batch).step_by(self.samples);
         samples.flat_map(move |sample| {
             let rows = self.to[0].div_ceil(self.op.tile());
-            (0..rows).step_by(self.rows).map(move |row| Block {
+            (0..rows).step_by(self.rows).map(move |row| Part {
                 samples: sample..(sample + self.samples).min(self.batch),
                 rows: row..(row + self.rows).min(rows),
             })
@@ -97,14 +97,14 @@ impl Winograd {
     }
 
     /// How many numbers a chunk of a panel takes: a line more, for the sake of the cache.
-    fn chunk(&self, width: usize) -> usize {
-        ELEMENTS * self.chunks().0 * width + 16
+    fn chunk(&self) -> usize {
+        let widest = self.panels.iter().map(|panel| panel.len()).max();
+        ELEMENTS * self.chunks().0 * widest.unwrap_or_default() + 16
     }
 
     /// How many numbers the transformed tiles of a block take.
     fn room(&self) -> usize {
-        let chunks = self.panels.iter().map(|(_, width)| self.chunk(width));
-        self.chunks().1 * chunks.sum::<usize>()
+        self.panels.count() * self.chunks().1 * self.chunk()
     }
 
     /// Transforms the tiles of a panel for a chunk of channels: for each element a row of each channel.
@@ -153,7 +153,7 @@ impl Winograd {
             return;
         };
         let skipped = left.saturating_sub(start).min(line.len());
-        let from = (start + skipped - left).min(columns);
+        let from = (start + skipped).saturating_sub(left).min(columns);
         let x = &x[row * columns..][from..columns];
         let count = x.len().min(line.len() - skipped);
         line[skipped..skipped + count].copy_from_slice(&x[..count]);
@@ -175,17 +175,15 @@ impl Winograd {
                 strides,
                 row_major: self.op.transposed,
             };
-            let (channels, count) = self.chunks();
-            let mut v = v;
-            for (at, panel) in self.panels.iter() {
-                let stride = self.chunk(panel);
+            let ((channels, count), chunk) = (self.chunks(), self.chunk());
+            for (panel, v) in self.panels.iter().zip(v.chunks_exact(count * chunk)) {
                 let b = Right {
-                    rows: &v[k * channels * panel..],
-                    width: panel,
-                    stride,
+                    rows: &v[k * channels * panel.len()..],
+                    width: panel.len(),
+                    stride: chunk,
                 };
-                product::multiply(a, b, &mut m[k * width + at..], ELEMENTS * width, arch);
-                v = &v[count * stride..];
+                let m = &mut m[k * width + panel.start..];
+                product::multiply(a, b, m, ELEMENTS * width, arch);
             }
         }
     }
@@ -195,7 +193,7 @@ impl Winograd {
     fn write<S: Simd, const TILE: usize>(
         &self,
         simd: S,
-        block: &Block,
+        block: &Part,
         sample: usize,
         m: &[f32],
         y: &mut [f32],
@@ -232,7 +230,7 @@ impl Winograd {
 
 /// What is read into a chunk: the tiles of a panel of a block, for some channels from `first` on.
 struct Source<'a> {
-    block: &'a Block,
+    block: &'a Part,
     panel: Range<usize>,
     first: usize,
     x: &'a [f32],
@@ -246,7 +244,7 @@ struct Run {
     place: Range<usize>,
 }
 
-impl Block {
+impl Part {
     /// The rows of tiles of which a panel has some, of `columns` tiles each.
     fn runs(&self, panel: Range<usize>, columns: usize) -> impl Iterator<Item = Run> {
         let rows = self.rows.len();
@@ -278,25 +276,20 @@ impl Kernel for Winograd {
         let share = share.min(OUTPUTS).next_multiple_of(SIDE);
         let plane = self.to[0] * self.to[1];
         for block in self.blocks() {
-            let mut rest = &mut *v;
-            for (at, width) in self.panels.iter() {
-                let ((channels, count), chunk) = (self.chunks(), self.chunk(width));
-                let (panel, others) = rest.split_at_mut(count * chunk);
-                rest = others;
-                chunks_on(threads, panel, chunk, 8 * chunk, |i, v| {
-                    let from = Source {
-                        block: &block,
-                        panel: at..at + width,
-                        first: i * channels,
-                        x,
-                    };
-                    arch.dispatch(Read {
-                        kernel: self,
-                        from,
-                        v,
-                    });
+            let ((channels, count), chunk) = (self.chunks(), self.chunk());
+            chunks_on(threads, v, chunk, 8 * chunk, |i, v| {
+                let from = Source {
+                    block: &block,
+                    panel: self.panels.columns(i / count),
+                    first: i % count * channels,
+                    x,
+                };
+                arch.dispatch(Read {
+                    kernel: self,
+                    from,
+                    v,
                 });
-            }
+            });
             let v = &*v;
             let part = ELEMENTS * width;
             chunks_on(threads, m, share * part, share * work, |i, m| {
@@ -357,7 +350,7 @@ impl WithSimd for Read<'_> {
 /// [`Winograd::write`] with the instructions of this machine.
 struct Write<'a> {
     kernel: &'a Winograd,
-    block: &'a Block,
+    block: &'a Part,
     sample: usize,
     m: &'a [f32],
     y: &'a mut [f32],
@@ -492,10 +485,4 @@ fn times<S: Simd>(simd: S, a: f32, x: S::f32s) -> S::f32s {
 #[inline(always)]
 fn plus<S: Simd>(simd: S, y: S::f32s, a: f32, x: S::f32s) -> S::f32s {
     simd.mul_add_e_f32s(simd.splat_f32s(a), x, y)
-}
-
-/// The size of equal parts of `size`, as few as there can be of at most `limit`.
-fn even(size: usize, limit: usize) -> usize {
-    let parts = size.div_ceil(limit.max(1)).max(1);
-    size.div_ceil(parts).max(1)
 }

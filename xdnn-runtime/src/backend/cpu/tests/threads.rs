@@ -8,12 +8,15 @@ use super::super::compile;
 use super::networks::{conv2d, leaves, residual};
 use super::run;
 use crate::graph::{Graph, Loss, Task};
+use crate::passes::UseWinograd;
 use crate::sketch::Sketch;
 
 /// Large enough that every kernel divides its work.
 fn wide() -> NetworkSpec {
-    let mut net = Sketch::new(&[("x", &[8, 20, 20])]);
-    let x = net.layer("a", conv2d(32, 3, 1, 1), Operand::Input(0));
+    let mut net = Sketch::new(&[("x", &[16, 20, 20])]);
+    let x = net.layer("a", conv2d(80, 3, 1, 1), Operand::Input(0));
+    let x = net.layer("", Relu {}, x);
+    let x = net.layer("a2", conv2d(32, 5, 1, 1), x);
     let x = net.layer("", Relu {}, x);
     let x = net.layer("b", conv2d(48, 3, 2, 2), x);
     let x = net.layer("c", conv2d(48, 3, 2, 48), x);
@@ -37,7 +40,11 @@ fn any_number_of_threads_gives_the_same_bits() {
             let on = |threads: usize| {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.unwrap().install(|| {
-                    let program = compile(&Graph::build(&wide(), task, batch).unwrap()).unwrap();
+                    let mut graph = Graph::build(&wide(), task, batch).unwrap();
+                    if task == Task::Attribute {
+                        graph.compile_with(UseWinograd).unwrap();
+                    }
+                    let program = compile(&graph).unwrap();
                     run(&program, &leaves(&program, 7))
                 })
             };

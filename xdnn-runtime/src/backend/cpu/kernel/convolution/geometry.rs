@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::super::super::parallel::{Threads, lanes_on};
+use super::super::super::parallel::{Threads, even, lanes_on};
 use super::super::super::windows::{Motion, Windows};
 use super::{Result, Scratch};
 use crate::ops::{Convolution, Volumes};
@@ -170,12 +170,6 @@ impl Geometry {
             each(i, part, lane, inside)
         })
     }
-}
-
-/// The size of equal parts of `size`, as few as there can be of at most `limit`.
-fn even(size: usize, limit: usize) -> usize {
-    let parts = size.div_ceil(limit.max(1)).max(1);
-    size.div_ceil(parts).max(1)
 }
 
 /// `32 groups of 4→4, 1×8×8 → 1×8×8 by 1×3×3, tiles of 36×64`.
