@@ -1,12 +1,19 @@
 //! Winograd's algorithm computes convolutions and their input gradients.
 
-use proptest::prelude::*;
-use xdnn_ir::Shape;
+use std::sync::Arc;
 
+use proptest::prelude::*;
+use xdnn_ir::layer::{Flatten, Sign};
+use xdnn_ir::{Operand, Shape};
+
+use super::networks::conv2d;
 use super::{assert_near, compile, exact, numbers, run, single};
-use crate::graph::Graph;
+use crate::Device;
+use crate::backend::Element;
+use crate::graph::{Graph, Loss, Task};
 use crate::ops::{Convolution, Kernels, Leaf, Role, Winograd};
 use crate::passes::UseWinograd;
+use crate::sketch::Sketch;
 
 /// A convolution on a leaf and on a weight.
 fn convolution(op: Convolution, x: Shape, w: Shape) -> Graph {
@@ -159,4 +166,23 @@ fn the_pass_takes_what_pays() {
         ..forward
     };
     assert!(!passed(strided, x, w).contains("winograd"));
+}
+
+#[test]
+fn networks_that_jump_at_zero_and_training_do_without() {
+    let transforms = |normalised: bool, task: Task| {
+        let mut net = Sketch::new(&[("x", &[16, 13, 13])]);
+        let mut x = net.layer("a", conv2d(16, 3, 1, 1), Operand::Input(0));
+        if normalised {
+            x = net.layer("", Sign {}, x);
+        }
+        let x = net.layer("", Flatten {}, x);
+        let spec = Arc::new(net.finish(x));
+        let program = f32::compile(Device::Cpu, &spec, task, 1).unwrap();
+        let mut leaves = program.leaves().iter();
+        leaves.any(|(leaf, _)| matches!(leaf, Leaf::WinogradWeight(_)))
+    };
+    assert!(transforms(false, Task::Forward));
+    assert!(!transforms(true, Task::Forward));
+    assert!(!transforms(false, Task::Train(Loss::CrossEntropy)));
 }
