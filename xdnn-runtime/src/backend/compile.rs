@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use xdnn_ir::{Degree, NetworkSpec};
 
+use super::cpu::Weights;
 use super::{Program, cpu, reference};
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
-use crate::passes::UseWinograd;
+use crate::passes::{FuseElementwise, SlopesAsBits, UseWinograd};
 use crate::{Device, Error, Result};
 
 /// A number that networks can run with: `f32` on every device, `f64` on the reference backend.
@@ -41,10 +42,16 @@ impl Element for f32 {
                 // so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                if continuous && !matches!(task, Task::Train(_)) {
+                let weights = match task {
+                    Task::Train(_) => Weights::Changing,
+                    _ => Weights::Constant,
+                };
+                if continuous && weights == Weights::Constant {
                     graph.compile_with(UseWinograd)?;
                 }
-                Ok(Arc::new(cpu::compile(&graph)?))
+                graph.compile_with(SlopesAsBits)?;
+                graph.compile_with(FuseElementwise)?;
+                Ok(Arc::new(cpu::compile(&graph, weights)?))
             }
             Device::Reference => interpreter(spec, task, batch),
         }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, invalid};
 use crate::graph::Graph;
 use crate::ops::{Leaf, Real};
 
+pub(crate) mod blocks;
 mod compile;
 pub mod cpu;
 pub mod reference;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{NetworkSpec, Shape};
 
+use crate::backend::blocks::Blocks;
 use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
@@ -24,8 +25,8 @@ pub struct DynamicModel<T: Element = f32> {
     weights: Vec<Vec<T>>,
     device: Device,
     programs: Mutex<Programs<T>>,
-    /// Weights with their [`Kernels`] transformed, by number.
-    transformed: Mutex<HashMap<usize, Arc<Vec<T>>>>,
+    /// Weights in other layouts than their own.
+    prepared: Mutex<HashMap<Leaf, Arc<Vec<T>>>>,
 }
 
 impl<T: Element> DynamicModel<T> {
@@ -69,7 +70,7 @@ impl<T: Element> DynamicModel<T> {
             weights: buffers,
             device,
             programs: Mutex::new(Programs(Vec::new())),
-            transformed: Mutex::default(),
+            prepared: Mutex::default(),
         })
     }
 
@@ -122,14 +123,16 @@ impl<T: Element> DynamicModel<T> {
     ) -> Result<Vec<Vec<T>>> {
         let program = self.program(task, batch)?;
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
-        let transformed = self.transformed(&*program);
+        let prepared = self.prepared(&*program);
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
-                Leaf::WinogradWeight(i) => transformed.get(i).map(|values| values.as_slice()),
+                Leaf::WinogradWeight(_) | Leaf::BlockedWeight(_) => {
+                    prepared.get(leaf).map(|values| values.as_slice())
+                }
                 Leaf::Seed(_) => None,
             };
             data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
@@ -152,23 +155,31 @@ impl<T: Element> DynamicModel<T> {
 
     /// The weights, to be changed in place.
     pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
-        let transformed = self.transformed.get_mut();
-        transformed.unwrap_or_else(PoisonError::into_inner).clear();
+        let prepared = self.prepared.get_mut();
+        prepared.unwrap_or_else(PoisonError::into_inner).clear();
         &mut self.weights
     }
 
-    /// The weights that a program reads with their kernels transformed, which are made when they are first asked for.
-    fn transformed(&self, program: &dyn Program<T>) -> HashMap<usize, Arc<Vec<T>>> {
-        let known = self.transformed.lock();
+    /// The weights that a program reads in other layouts, which are made when they are first asked for.
+    fn prepared(&self, program: &dyn Program<T>) -> HashMap<Leaf, Arc<Vec<T>>> {
+        let known = self.prepared.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let mut read = HashMap::new();
-        for (leaf, _) in program.leaves() {
-            if let Leaf::WinogradWeight(weight) = leaf {
-                let values = known.entry(*weight).or_insert_with(|| {
-                    let kernels = Kernels::of(self.spec.weights()[*weight].shape);
-                    Arc::new(kernels.transform(&self.weights[*weight]))
-                });
-                read.insert(*weight, Arc::clone(values));
+        for (leaf, shape) in program.leaves() {
+            let prepare = |weight: usize| match leaf {
+                Leaf::WinogradWeight(_) => {
+                    let kernels = Kernels::of(self.spec.weights()[weight].shape);
+                    kernels.transform(&self.weights[weight])
+                }
+                _ => {
+                    let blocks = Blocks::of(self.spec.weights()[weight].shape, shape.dim(0));
+                    blocks.fill(&self.weights[weight])
+                }
+            };
+            if let Leaf::WinogradWeight(weight) | Leaf::BlockedWeight(weight) = leaf {
+                let values = known.entry(*leaf);
+                let values = values.or_insert_with(|| Arc::new(prepare(*weight)));
+                read.insert(*leaf, Arc::clone(values));
             }
         }
         read
@@ -180,7 +191,7 @@ impl<T: Element> DynamicModel<T> {
             return Ok(program);
         }
         let program = T::compile(self.device, &self.spec, task, batch)?; // without the lock: it takes a while
-        self.transformed(&*program);
+        self.prepared(&*program);
         self.programs().keep(key, Arc::clone(&program));
         Ok(program)
     }

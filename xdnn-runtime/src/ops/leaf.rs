@@ -19,6 +19,8 @@ pub enum Leaf {
     DropoutMask(usize),
     /// Weight number `n`, its kernels transformed for [`Winograd`](super::Winograd).
     WinogradWeight(usize),
+    /// Weight number `n` in blocks, as the CPU reads what stays the same from run to run.
+    BlockedWeight(usize),
     /// Tangent or cotangent number `n`, given from outside.
     Seed(usize),
 }

@@ -19,12 +19,14 @@ mod broadcast;
 mod concat;
 mod convolution;
 mod elementwise;
+mod fused;
 mod index;
 mod largest;
 mod leaf;
 mod matmul;
 mod one_hot;
 mod pool;
+mod signs;
 mod view;
 mod winograd;
 
@@ -33,6 +35,7 @@ pub use broadcast::{Axes, Broadcast, Sum};
 pub use concat::{Concat, Place, Slice};
 pub use convolution::{Convolution, Role};
 pub use elementwise::{Add, Map, Mul, Slopes};
+pub use fused::{Fused, Stage};
 pub use index::Spatial;
 pub use largest::Largest;
 pub use leaf::{Constant, Leaf};
@@ -40,6 +43,7 @@ pub use matmul::MatMul;
 pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
+pub use signs::{Select, Signs};
 pub use view::{Permute, Reshape};
 pub use winograd::{Kernels, Winograd};
 
@@ -47,6 +51,7 @@ pub(crate) use convolution::Volumes;
 pub(crate) use index::{around, strides};
 pub(crate) use matmul::Sizes;
 pub(crate) use pool::tap_of;
+pub(crate) use signs::WORD;
 pub(crate) use winograd::{READ, SIDE};
 
 /// A number that graphs compute with: `f32` or `f64`.
@@ -56,6 +61,12 @@ pub trait Real: Float + FromPrimitive + Debug + Default + Send + Sync + 'static 
 
     /// The error function, `2/√π · ∫₀ˣ e^(−t²) dt`.
     fn erf(self) -> Self;
+
+    /// A number that holds 32 bits, and stands for nothing else.
+    fn from_bits32(bits: u32) -> Self;
+
+    /// The bits that [`Real::from_bits32`] has put there.
+    fn to_bits32(self) -> u32;
 }
 
 impl Real for f32 {
@@ -66,6 +77,14 @@ impl Real for f32 {
     fn erf(self) -> Self {
         libm::erff(self)
     }
+
+    fn from_bits32(bits: u32) -> Self {
+        Self::from_bits(bits)
+    }
+
+    fn to_bits32(self) -> u32 {
+        self.to_bits()
+    }
 }
 
 impl Real for f64 {
@@ -75,6 +94,14 @@ impl Real for f64 {
 
     fn erf(self) -> Self {
         libm::erf(self)
+    }
+
+    fn from_bits32(bits: u32) -> Self {
+        Self::from_bits(bits.into())
+    }
+
+    fn to_bits32(self) -> u32 {
+        self.to_bits() as u32
     }
 }
 
@@ -177,6 +204,7 @@ operations! {
     MatMul, Convolution, Winograd,
     PoolWinner, PoolGather, PoolScatter,
     OneHot, Largest,
+    Signs, Select, Fused,
 }
 
 /// An operator of the dialect as luminal's graph holds it, with the shape of its result.

@@ -1,11 +1,9 @@
 //! Convolutions by Winograd's algorithm.
 
-use luminal::prelude::petgraph::Direction;
-use luminal::prelude::petgraph::visit::EdgeRef;
-use luminal::prelude::{Compiler, Dependency, Graph, NodeIndex, ToIdsMut};
+use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 use xdnn_ir::Shape;
 
-use crate::graph::tracker;
+use super::rewrite::{Look, Rewrite};
 use crate::ops::{Convolution, Dialect, Kernels, Leaf, Op, Role, Winograd};
 
 /// Fewer channels leave products of matrices that are not worth their overhead.
@@ -34,25 +32,24 @@ impl Compiler for UseWinograd {
 /// What becomes of a convolution.
 struct Change {
     op: Winograd,
-    shape: Shape,
-    kernel: NodeIndex,
+    x: NodeIndex,
     leaf: Leaf,
 }
 
 impl Change {
     fn of(graph: &Graph, node: NodeIndex) -> Option<Self> {
-        let Dialect { op, shape } = dialect(graph, node)?;
+        let Dialect { op, shape } = graph.dialect(node)?;
         let Op::Convolution(convolution) = op else {
             return None;
         };
-        let [(x, ..), (kernel, ..)] = graph.get_sources(node)[..] else {
+        let [x, kernel] = graph.operands(node)[..] else {
             return None;
         };
-        let (x, w) = (dialect(graph, x)?.shape, dialect(graph, kernel)?);
+        let w = graph.dialect(kernel)?;
         let Op::Leaf(Leaf::Weight(weight)) = w.op else {
             return None;
         };
-        if !suits(convolution, w.shape) || x.rank() != 4 {
+        if !suits(convolution, w.shape) || shape.rank() != 4 {
             return None;
         }
         let [_, height, width] = convolution.padding;
@@ -73,51 +70,17 @@ impl Change {
         };
         pays(op, *shape).then_some(Self {
             op,
-            shape: *shape,
-            kernel,
+            x,
             leaf: Leaf::WinogradWeight(weight),
         })
     }
 
-    /// The node stays, so that the order of nodes does.
     fn make(self, graph: &mut Graph, node: NodeIndex) {
-        let known = graph.graph.node_indices().find(|id| {
-            matches!(dialect(graph, *id), Some(Dialect { op: Op::Leaf(leaf), .. }) if *leaf == self.leaf)
-        });
-        let leaf = known.unwrap_or_else(|| {
-            let leaf = Dialect {
-                op: self.leaf.into(),
-                shape: self.op.kernels.shape(),
-            };
-            graph.add_op(leaf).finish()
-        });
-        let edges = graph.graph.edges_connecting(self.kernel, node);
-        let reads_kernel =
-            |edge: &Dependency| matches!(edge, Dependency::Data { input_order: 1, .. });
-        let edges = edges.filter(|edge| reads_kernel(edge.weight()));
-        let edges: Vec<_> = edges.map(|edge| edge.id()).collect();
-        for edge in edges {
-            graph.graph.remove_edge(edge);
-        }
-        let data = Dependency::Data {
-            input_order: 1,
-            output_order: 0,
-            shape: tracker(self.op.kernels.shape()),
-        };
-        graph.graph.add_edge(leaf, node, data);
-        graph.graph[node] = Box::new(Dialect {
-            op: self.op.into(),
-            shape: self.shape,
-        });
-        let mut readers = graph.graph.edges_directed(self.kernel, Direction::Outgoing);
-        if readers.next().is_none() && !graph.no_delete.contains(&self.kernel) {
-            graph.graph.remove_node(self.kernel);
-        }
+        let shape = self.op.kernels.shape();
+        let known = graph.find_leaf(self.leaf);
+        let leaf = known.unwrap_or_else(|| graph.insert(self.leaf, shape, &[]));
+        graph.replace(node, self.op, &[self.x, leaf]);
     }
-}
-
-fn dialect(graph: &Graph, node: NodeIndex) -> Option<&Dialect> {
-    graph.graph.node_weight(node)?.as_any().downcast_ref()
 }
 
 fn suits(convolution: &Convolution, weight: Shape) -> bool {

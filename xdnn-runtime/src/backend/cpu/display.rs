@@ -21,7 +21,12 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Pl
     }
     for (i, step) in plan.steps.iter().enumerate() {
         write!(f, "{i:>3}: {} =", step.target)?;
-        write!(f, " {}(", step.kernel)?;
+        let (kernel, finish) = (step.kernel.to_string(), step.finish.to_string());
+        match (kernel.as_str(), finish.as_str()) {
+            (kernel, "") => write!(f, " {kernel}(")?,
+            ("copy", finish) => write!(f, " {finish}(")?,
+            (kernel, finish) => write!(f, " {kernel} → {finish}(")?,
+        }
         for (i, operand) in step.operands.iter().enumerate() {
             let same = if *operand == step.target { "=" } else { "" };
             write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;

@@ -28,6 +28,7 @@ mod operands;
 mod parallel;
 mod plan;
 mod product;
+mod simd;
 mod strided;
 mod windows;
 mod workspace;
@@ -45,17 +46,27 @@ pub struct CpuProgram {
     workspaces: Pool,
 }
 
+/// Whether the weights are the same in every run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    /// They are: the program reads them in the layout that suits it, as other leaves.
+    Constant,
+    /// They change: the program reads the leaves of the graph, in their order.
+    Changing,
+}
+
 /// Compiles a graph for the CPU.
-pub fn compile(graph: &Graph) -> Result<CpuProgram> {
+pub fn compile(graph: &Graph, weights: Weights) -> Result<CpuProgram> {
     let _span = tracing::debug_span!("compile", backend = "cpu").entered();
-    let plan = Plan::of(graph)?;
+    let mut interface = Interface::of(graph);
+    let plan = Plan::of(graph, weights, &mut interface.leaves)?;
     tracing::debug!(
         steps = plan.steps.len(),
         arena_bytes = plan.arena * size_of::<f32>(),
         "planned"
     );
     Ok(CpuProgram {
-        interface: Interface::of(graph),
+        interface,
         plan,
         workspaces: Pool::default(),
     })

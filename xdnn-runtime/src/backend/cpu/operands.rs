@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::kernel::Finish;
 use crate::error::{Result, invalid};
 
 /// Where a value is.
@@ -19,6 +20,8 @@ pub(super) enum Place {
 
 /// What a step reads: everything but what it writes.
 pub(super) struct Operands<'a> {
+    /// What happens to the result.
+    pub finish: &'a Finish,
     /// Where the operands are.
     pub places: &'a [Place],
     /// Where the result is; an operand may be there too.

@@ -1,16 +1,17 @@
 //! What a program does, step by step, and where every value is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use xdnn_ir::Shape;
 
-use super::kernel::{self, Kernel};
+use super::Weights;
+use super::kernel::{self, Finish, Kernel};
 use super::memory::{ALIGNMENT, Lifetime, assign};
 use super::operands::Place;
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::Op;
+use crate::ops::{Leaf, Op};
 
 /// The steps of a program and the memory that they need, in numbers.
 pub(super) struct Plan {
@@ -31,6 +32,7 @@ pub(super) struct Plan {
 /// One operator, on places.
 pub(super) struct Step {
     pub kernel: Box<dyn Kernel>,
+    pub finish: Finish,
     pub operands: Vec<Place>,
     pub target: Place,
     /// The part of the arena that the kernel works in.
@@ -40,20 +42,30 @@ pub(super) struct Step {
 }
 
 impl Plan {
-    pub(super) fn of(graph: &Graph) -> Result<Self> {
+    /// The plan of a graph. Weights that are read in another layout become leaves of their own; those that nothing reads any more
+    /// are taken out of `leaves`.
+    pub(super) fn of(
+        graph: &Graph,
+        weights: Weights,
+        leaves: &mut Vec<(Leaf, Shape)>,
+    ) -> Result<Self> {
         let _span = tracing::debug_span!("plan").entered();
         let nodes = ordered(graph)?;
-        let mut planner = Planner::new(&nodes, graph.outputs());
+        let mut planner = Planner::new(&nodes, graph.outputs(), weights);
         for node in &nodes {
             planner.add(node)?;
         }
         planner.place_outputs(graph.outputs())?;
-        planner.finish()
+        planner.finish(leaves)
     }
 }
 
+/// By how much a result must be smaller than what it is made of to be computed as soon as it can be.
+const SMALLER: usize = 8;
+
 /// The operators, each after what it reads, and otherwise in the order in which they were added to the graph: what a
-/// derivative reads is computed shortly before.
+/// derivative reads is computed shortly before. But signs and other small results are computed at once, so that nothing keeps
+/// what they are made of.
 fn ordered(graph: &Graph) -> Result<Vec<Node<'_>>> {
     let mut nodes: HashMap<_, _> = graph
         .nodes()?
@@ -69,7 +81,17 @@ fn ordered(graph: &Graph) -> Result<Vec<Node<'_>>> {
             readers.entry(operand).or_default().push(node.value.id());
         }
     }
-    // What reads nothing is there from the start, even where a pass has added it last.
+    let small: HashMap<_, _> = (nodes.values())
+        .map(|node| {
+            let operands = node
+                .operands
+                .iter()
+                .map(|operand| operand.shape().elements());
+            let least = operands.min().unwrap_or(usize::MAX);
+            let size = node.value.shape().elements();
+            (node.value.id(), size.saturating_mul(SMALLER) <= least)
+        })
+        .collect();
     let mut ready: BTreeSet<_> = missing
         .iter()
         .filter(|(_, count)| **count == 0)
@@ -82,7 +104,7 @@ fn ordered(graph: &Graph) -> Result<Vec<Node<'_>>> {
             if let Some(count) = missing.get_mut(&reader) {
                 *count -= 1;
                 if *count == 0 {
-                    ready.insert((true, reader));
+                    ready.insert((!small[&reader], reader));
                 }
             }
         }
@@ -95,9 +117,9 @@ fn ordered(graph: &Graph) -> Result<Vec<Node<'_>>> {
 }
 
 /// Where a value is while the arena is not yet laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Home {
-    Leaf(usize),
+    Leaf(Leaf),
     Constant(usize),
     Buffer(usize),
 }
@@ -112,6 +134,7 @@ struct Buffer {
 /// A step whose places are not yet known.
 struct Draft {
     kernel: Box<dyn Kernel>,
+    finish: Finish,
     operands: Vec<(Home, usize)>,
     target: Target,
     shape: Shape,
@@ -130,7 +153,9 @@ struct Planner {
     roots: HashMap<Value, Value>,
     /// The number of the last step that reads a root or a view of it; none where it is an output.
     last_reads: HashMap<Value, Option<usize>>,
-    leaves: HashMap<Value, usize>,
+    weights: Weights,
+    /// The leaves that are read in another layout than that of the graph.
+    laid_out: Vec<(Leaf, Shape)>,
     homes: HashMap<Value, Home>,
     buffers: Vec<Buffer>,
     drafts: Vec<Draft>,
@@ -138,10 +163,9 @@ struct Planner {
 }
 
 impl Planner {
-    fn new(nodes: &[Node<'_>], outputs: &[Value]) -> Self {
+    fn new(nodes: &[Node<'_>], outputs: &[Value], weights: Weights) -> Self {
         let mut roots: HashMap<Value, Value> = HashMap::new();
         let mut last_reads = HashMap::new();
-        let mut leaves = Vec::new();
         let mut step = 0;
         for node in nodes {
             let root = match (node.op, node.operands.as_slice()) {
@@ -149,9 +173,6 @@ impl Planner {
                 _ => node.value,
             };
             roots.insert(node.value, root);
-            if let Op::Leaf(leaf) = node.op {
-                leaves.push((*leaf, node.value));
-            }
             if is_step(node.op) {
                 for operand in &node.operands {
                     let root = roots.get(operand).copied().unwrap_or(*operand);
@@ -164,12 +185,11 @@ impl Planner {
             let root = roots.get(output).copied().unwrap_or(*output);
             last_reads.insert(root, None);
         }
-        leaves.sort_by_key(|(leaf, _)| *leaf);
-        let leaves = leaves.into_iter().map(|(_, value)| value).zip(0..);
         Self {
             roots,
             last_reads,
-            leaves: leaves.collect(),
+            weights,
+            laid_out: Vec::new(),
             homes: HashMap::new(),
             buffers: Vec::new(),
             drafts: Vec::new(),
@@ -185,10 +205,7 @@ impl Planner {
 
     fn add(&mut self, node: &Node<'_>) -> Result<()> {
         let home = match node.op {
-            Op::Leaf(_) => {
-                let leaf = self.leaves.get(&node.value).copied();
-                Home::Leaf(leaf.unwrap_or_default())
-            }
+            Op::Leaf(leaf) => Home::Leaf(*leaf),
             Op::Constant(constant) => self.constant(constant.value, node.value),
             Op::Reshape(_) => return Ok(()), // its root has the home
             op => {
@@ -199,13 +216,36 @@ impl Planner {
                         op.name()
                     )));
                 }
-                let kernel = kernel::choose(op, &shapes, node.value.shape())?;
                 let operands: Result<Vec<_>> = node
                     .operands
                     .iter()
                     .map(|operand| Ok((self.home(operand)?, operand.shape().elements())))
                     .collect();
-                Home::Buffer(self.step(kernel, node, operands?))
+                let mut operands = operands?;
+                let weight = match (self.weights, operands.get(1)) {
+                    (Weights::Constant, Some((Home::Leaf(Leaf::Weight(weight)), _))) => {
+                        Some(*weight)
+                    }
+                    _ => None,
+                };
+                let (first, finish) = Finish::of(op);
+                let reads = match op {
+                    Op::Fused(fused) => fused.reads,
+                    _ => shapes.len(),
+                };
+                let shapes = &shapes[..reads];
+                let kernel = match first {
+                    Some(op) => kernel::choose(op, shapes, node.value.shape(), weight.is_some())?,
+                    None => Box::new(kernel::Copy),
+                };
+                if let (Some(weight), Some(shape)) = (weight, kernel.layout()) {
+                    let leaf = Leaf::BlockedWeight(weight);
+                    if !self.laid_out.contains(&(leaf, shape)) {
+                        self.laid_out.push((leaf, shape));
+                    }
+                    operands[1] = (Home::Leaf(leaf), shape.elements());
+                }
+                Home::Buffer(self.step(kernel, finish, node, operands))
             }
         };
         self.homes.insert(node.value, home);
@@ -229,37 +269,40 @@ impl Planner {
     fn step(
         &mut self,
         kernel: Box<dyn Kernel>,
+        finish: Finish,
         node: &Node<'_>,
-        operands: Vec<(Home, usize)>,
+        mut operands: Vec<(Home, usize)>,
     ) -> usize {
         let (step, size) = (self.drafts.len(), node.value.shape().elements());
-        let over = node
-            .operands
-            .iter()
-            .zip(&operands)
-            .find_map(|(operand, home)| {
-                let root = self.roots.get(operand).unwrap_or(operand);
-                let dies = self.last_reads.get(root) == Some(&Some(step));
-                match home {
-                    (Home::Buffer(buffer), length)
-                        if kernel.in_place() && dies && *length == size =>
-                    {
-                        Some(*buffer)
-                    }
-                    _ => None,
-                }
-            });
+        let over = |at: usize| {
+            let root = self.roots.get(node.operands.get(at)?)?;
+            let dies = self.last_reads.get(root) == Some(&Some(step));
+            let reads = operands.iter().filter(|(home, _)| *home == operands[at].0);
+            let once = reads.count() == 1;
+            match operands[at] {
+                (Home::Buffer(buffer), length) if dies && once && length == size => Some(buffer),
+                _ => None,
+            }
+        };
+        let mut buffer = over(0).filter(|_| kernel.in_place());
+        if buffer.is_none() && commutes(node.op) {
+            buffer = over(1);
+            if buffer.is_some() {
+                operands.swap(0, 1);
+            }
+        }
         let last = match self.last_reads.get(&node.value) {
             Some(None) => usize::MAX,
             Some(Some(last)) => *last,
             None => step,
         };
-        let buffer = over.unwrap_or_else(|| self.buffer(step, size));
+        let buffer = buffer.unwrap_or_else(|| self.buffer(step, size));
         self.buffers[buffer].lifetime.last = last;
         let needs = kernel.needs();
         let scratch = (needs.shared > 0).then(|| self.buffer(step, needs.shared));
         self.drafts.push(Draft {
             kernel,
+            finish,
             operands,
             target: Target::Buffer(buffer),
             shape: node.value.shape(),
@@ -292,6 +335,7 @@ impl Planner {
             }
             self.drafts.push(Draft {
                 kernel: Box::new(kernel::Copy),
+                finish: Finish::default(),
                 operands: vec![(home, size)],
                 target: Target::Output(i),
                 shape: output.shape(),
@@ -301,7 +345,15 @@ impl Planner {
         Ok(())
     }
 
-    fn finish(self) -> Result<Plan> {
+    fn finish(self, leaves: &mut Vec<(Leaf, Shape)>) -> Result<Plan> {
+        leaves.extend(&self.laid_out);
+        if self.weights == Weights::Constant {
+            let read: HashSet<Home> = (self.drafts.iter())
+                .flat_map(|draft| draft.operands.iter().map(|(home, _)| *home))
+                .collect();
+            leaves.retain(|(leaf, _)| read.contains(&Home::Leaf(*leaf)));
+        }
+        let numbers: HashMap<Leaf, usize> = leaves.iter().map(|(leaf, _)| *leaf).zip(0..).collect();
         let lifetimes: Vec<Lifetime> = self
             .buffers
             .iter()
@@ -313,7 +365,7 @@ impl Planner {
         let (offsets, arena) = assign(&lifetimes);
         let range = |buffer: usize| offsets[buffer]..offsets[buffer] + lifetimes[buffer].size;
         let place = |(home, length): (Home, usize)| match home {
-            Home::Leaf(leaf) => Place::Leaf(leaf),
+            Home::Leaf(leaf) => Place::Leaf(numbers.get(&leaf).copied().unwrap_or(usize::MAX)),
             Home::Constant(constant) => Place::Constant(constant, length),
             Home::Buffer(buffer) => match self.buffers[buffer].output {
                 Some(output) => Place::Output(output),
@@ -333,6 +385,7 @@ impl Planner {
             },
             scratch: draft.scratch.map_or(arena..arena, range),
             kernel: draft.kernel,
+            finish: draft.finish,
             shape: draft.shape,
         };
         Ok(Plan {
@@ -353,4 +406,13 @@ impl Planner {
 /// Whether an operator is executed when the program runs.
 fn is_step(op: &Op) -> bool {
     !matches!(op, Op::Leaf(_) | Op::Constant(_) | Op::Reshape(_))
+}
+
+/// Whether an elementwise operator is the same with its first two operands exchanged.
+fn commutes(op: &Op) -> bool {
+    match op {
+        Op::Add(_) | Op::Mul(_) => true,
+        Op::Fused(fused) => commutes(&fused.op),
+        _ => false,
+    }
 }

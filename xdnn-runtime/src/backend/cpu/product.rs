@@ -8,12 +8,16 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::parallel::{Threads, chunks_on};
+use crate::backend::blocks::Block;
 use crate::ops::SIDE;
 
-/// A block of a left matrix.
-pub(super) type Block = [f32; SIDE * SIDE];
-/// The most vectors in a panel: with four rows, as many as there are registers for.
+/// The most vectors in a panel: with four rows, or eight where there are registers for them.
 const VECTORS: usize = 3;
+/// From how many registers on there are enough for eight rows of three vectors.
+const MANY: usize = 32;
+/// The most rows that are computed while a panel of the right matrix passes by.
+const ROWS: usize = 64;
 /// How many blocks are summed up while a panel of the right matrix stays in the first cache.
 const DEPTH: usize = 16;
 /// How many rows of a panel are in a chunk.
@@ -71,6 +75,111 @@ impl Panels {
     }
 }
 
+/// How a right matrix lies in memory: for each panel its chunks of up to [`CHUNK`] rows, all of them equally far apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packing {
+    pub panels: Panels,
+    /// Rows of the matrix.
+    depth: usize,
+}
+
+impl Packing {
+    pub(super) fn new(depth: usize, columns: usize) -> Self {
+        Self {
+            panels: Panels::new(columns, lanes()),
+            depth,
+        }
+    }
+
+    /// Rows of a chunk: whole blocks.
+    fn rows(self) -> usize {
+        self.depth.next_multiple_of(SIDE).clamp(SIDE, CHUNK)
+    }
+
+    /// Chunks of a panel.
+    fn chunks(self) -> usize {
+        self.depth.div_ceil(self.rows())
+    }
+
+    /// The distance between chunks: a line more than they need, for the sake of the cache.
+    pub(super) fn stride(self) -> usize {
+        let widest = self.panels.iter().map(|panel| panel.len()).max();
+        self.rows() * widest.unwrap_or_default() + 16
+    }
+
+    /// How many numbers the matrix takes.
+    pub(super) fn size(self) -> usize {
+        self.panels.count() * self.chunks() * self.stride()
+    }
+
+    /// Calls `fill(row, columns, numbers)` for each row of each panel; what is beyond the depth becomes 0.
+    pub(super) fn pack(
+        self,
+        packed: &mut [f32],
+        threads: Threads,
+        fill: impl Fn(usize, Range<usize>, &mut [f32]) + Sync,
+    ) {
+        let (stride, chunks, height) = (self.stride(), self.chunks(), self.rows());
+        let packed = &mut packed[..self.size()];
+        chunks_on(threads, packed, stride, 4 * stride, |i, chunk| {
+            let columns = self.panels.columns(i / chunks);
+            let rows = chunk.chunks_exact_mut(columns.len()).take(height);
+            for (row, numbers) in (i % chunks * height..).zip(rows) {
+                match row < self.depth {
+                    true => fill(row, columns.clone(), numbers),
+                    false => numbers.fill(0.0),
+                }
+            }
+        });
+    }
+
+    fn panel(self, packed: &[f32], panel: usize) -> Right<'_> {
+        Right {
+            rows: &packed[panel * self.chunks() * self.stride()..],
+            width: self.panels.columns(panel).len(),
+            stride: self.stride(),
+        }
+    }
+
+    /// How many rows of `rows` a job computes, so that every thread has as many jobs as any other.
+    pub(super) fn share(rows: usize, threads: Threads) -> usize {
+        let threads = match threads {
+            Threads::One => 1,
+            Threads::All => rayon::current_num_threads(),
+        };
+        let jobs = threads * rows.div_ceil(threads * ROWS).max(1);
+        rows.div_ceil(jobs).next_multiple_of(SIDE)
+    }
+
+    /// `C = A·B`, where row `i` of `C` are the `columns` numbers from `start + i · stride` on.
+    pub(super) fn multiply(
+        self,
+        a: Left<'_>,
+        packed: &[f32],
+        c: &mut [f32],
+        [start, stride, columns]: [usize; 3],
+    ) {
+        let arch = Arch::new();
+        let mut tile = [0.0; ROWS * WIDEST];
+        for first in (0..a.rows).step_by(ROWS) {
+            let a = Left {
+                blocks: &a.blocks[first / SIDE * a.strides[0]..],
+                rows: ROWS.min(a.rows - first),
+                ..a
+            };
+            for (i, panel) in self.panels.iter().enumerate() {
+                let width = panel.len();
+                multiply(a, self.panel(packed, i), &mut tile, width, arch);
+                let panel = panel.start..panel.end.min(columns);
+                for (row, tile) in tile.chunks_exact(width).take(a.rows).enumerate() {
+                    let c = &mut c[start + (first + row) * stride..][panel.clone()];
+                    c.copy_from_slice(&tile[..panel.len()]);
+                }
+            }
+        }
+    }
+}
+
 /// A left matrix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Left<'a> {
@@ -111,19 +220,26 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        // One vector needs more rows, to have enough sums that do not wait for one another.
-        match (self.b.width / S::F32_LANES, self.a.row_major) {
-            (1, false) => self.rows::<S, 8, 1, false>(simd),
-            (1, true) => self.rows::<S, 8, 1, true>(simd),
-            (2, false) => self.rows::<S, 4, 2, false>(simd),
-            (2, true) => self.rows::<S, 4, 2, true>(simd),
-            (_, false) => self.rows::<S, 4, 3, false>(simd),
-            (_, true) => self.rows::<S, 4, 3, true>(simd),
+        match self.a.row_major {
+            false => self.columns::<S, false>(simd),
+            true => self.columns::<S, true>(simd),
         }
     }
 }
 
 impl Multiply<'_> {
+    #[inline(always)]
+    fn columns<S: Simd, const ROW_MAJOR: bool>(&mut self, simd: S) {
+        // One vector needs more rows, to have enough sums that do not wait for one another.
+        match (self.b.width / S::F32_LANES, S::REGISTER_COUNT >= MANY) {
+            (1, _) => self.rows::<S, 8, 1, ROW_MAJOR>(simd),
+            (2, true) => self.rows::<S, 8, 2, ROW_MAJOR>(simd),
+            (2, false) => self.rows::<S, 4, 2, ROW_MAJOR>(simd),
+            (_, true) => self.rows::<S, 8, 3, ROW_MAJOR>(simd),
+            (_, false) => self.rows::<S, 4, 3, ROW_MAJOR>(simd),
+        }
+    }
+
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const WIDTH: usize, const ROW_MAJOR: bool>(
         &mut self,

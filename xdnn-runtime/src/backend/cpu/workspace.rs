@@ -106,6 +106,7 @@ impl Workspace {
             _ => (written, [&*outputs, &[]]),
         };
         let operands = Operands {
+            finish: &step.finish,
             places: &step.operands,
             target: &step.target,
             leaves,
@@ -118,7 +119,11 @@ impl Workspace {
             lanes: self.lanes.as_mut(),
             lane: self.lane,
         };
-        step.kernel.run(&operands, written, scratch)
+        step.kernel.run(&operands, written, scratch)?;
+        match step.kernel.finishes() {
+            true => Ok(()),
+            false => step.finish.all(&operands, written),
+        }
     }
 }
 

@@ -12,29 +12,41 @@ mod axis_map;
 mod blocks;
 mod convolution;
 mod copy;
-mod elementwise;
 mod fallback;
+mod finish;
 mod gather;
 mod largest;
 mod matmul;
 mod one_hot;
 mod pool;
+mod signs;
 mod sum;
 mod winograd;
 
 pub(super) use copy::Copy;
+pub(super) use finish::Finish;
 
 /// Executes one operator. Its [`Display`](fmt::Display) names it in listings.
 pub(super) trait Kernel: fmt::Display + Send + Sync {
-    /// Writes every element of `output`, which holds whatever was there before.
+    /// Writes every element of `output`, which holds whatever was there before, and finishes it where it says that it does.
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()>;
+
+    /// Whether it applies [`Operands::finish`] to all that it writes; otherwise that happens afterwards.
+    fn finishes(&self) -> bool {
+        false
+    }
 
     /// The memory it needs besides.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// Whether the result may be written over an operand of the same size.
+    /// The shape of operand 1, a constant weight, where it is read as [`Leaf::BlockedWeight`](crate::ops::Leaf).
+    fn layout(&self) -> Option<Shape> {
+        None
+    }
+
+    /// Whether the result may be written over operand 0, if it has the same size.
     fn in_place(&self) -> bool {
         false
     }
@@ -59,12 +71,25 @@ pub(super) struct Scratch<'a> {
     pub lane: usize,
 }
 
-/// The kernel of an operator.
-pub(super) fn choose(op: &Op, operands: &[Shape], shape: Shape) -> Result<Box<dyn Kernel>> {
+impl<'a> Scratch<'a> {
+    /// The memory in one piece, and that of the jobs.
+    fn split(self) -> (&'a mut [f32], Self) {
+        let rest = Self {
+            shared: &mut [],
+            ..self
+        };
+        (self.shared, rest)
+    }
+}
+
+/// The kernel of an operator, whose operand 1 may be a `constant` weight: one that stays the same from run to run.
+pub(super) fn choose(
+    op: &Op,
+    operands: &[Shape],
+    shape: Shape,
+    constant: bool,
+) -> Result<Box<dyn Kernel>> {
     Ok(match (op, operands) {
-        (Op::Add(_), _) => Box::new(elementwise::Add),
-        (Op::Mul(_), _) => Box::new(elementwise::Mul),
-        (Op::Map(map), _) => Box::new(elementwise::Map(*map)),
         (Op::Sum(sum), [x]) => Box::new(sum::Sum::new(*sum, *x)),
         (Op::Broadcast(broadcast), [_]) => Box::new(gather::Gather::broadcast(*broadcast)),
         (Op::Permute(permute), [x]) => Box::new(gather::Gather::permute(permute, *x)),
@@ -73,14 +98,16 @@ pub(super) fn choose(op: &Op, operands: &[Shape], shape: Shape) -> Result<Box<dy
         (Op::Place(place), [x]) => Box::new(blocks::Blocks::place(*place, *x)),
         (Op::AxisMap(map), [x]) => Box::new(axis_map::AxisMap::new(map, *x)),
         (Op::MatMul(product), [a, b]) => Box::new(matmul::MatMul::new(*product, *a, *b)?),
-        (Op::Convolution(convolution), [a, b]) => convolution::choose(convolution, *a, *b)?,
+        (Op::Convolution(convolution), [a, b]) => {
+            convolution::choose(convolution, *a, *b, constant)?
+        }
         (Op::Winograd(op), [x, _]) => Box::new(winograd::Winograd::new(*op, *x, shape)),
         (Op::PoolWinner(pool), [x]) => Box::new(pool::Winner::new(*pool, *x)?),
         (Op::PoolGather(pool), [x, _]) => Box::new(pool::Gather::new(*pool, *x)?),
         (Op::PoolScatter(pool), [_, _]) => Box::new(pool::Scatter::new(*pool)?),
         (Op::OneHot(_), [scores, _]) => Box::new(one_hot::OneHot::new(*scores)),
         (Op::Largest(largest), [x]) => Box::new(largest::Largest::new(*largest, *x)),
-        (Op::Reshape(_), _) => Box::new(Copy),
+        (Op::Signs(_), [_]) => Box::new(signs::Signs),
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })
 }

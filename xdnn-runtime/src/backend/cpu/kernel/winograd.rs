@@ -7,9 +7,10 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use xdnn_ir::Shape;
 
-use super::super::parallel::{Threads, chunks_on, even};
+use super::super::parallel::{Threads, chunks_on, even, jobs_on};
 use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
+use crate::backend::blocks::Block;
 use crate::error::Result;
 use crate::ops::{self, READ, SIDE};
 
@@ -160,7 +161,7 @@ impl Winograd {
     }
 
     /// The results of some output channels, as rows of one element of a tile each.
-    fn multiply(&self, u: &[product::Block], first: usize, v: &[f32], m: &mut [f32]) {
+    fn multiply(&self, u: &[Block], first: usize, v: &[f32], m: &mut [f32]) {
         let (arch, width) = (Arch::new(), self.panels.width());
         let [rows, columns] = self.op.kernels.blocks();
         let (strides, start) = match self.op.transposed {
@@ -299,7 +300,11 @@ impl Kernel for Winograd {
             let samples = block.samples.clone();
             let image = self.outputs * plane;
             let y = &mut output[samples.start * image..samples.end * image];
-            chunks_on(threads, y, plane, 4 * plane, |i, y| {
+            let first = block.samples.start * image;
+            let [from, to] =
+                [block.rows.start, block.rows.end].map(|row| self.op.tile() * row * self.to[1]);
+            let written = from..to.min(plane);
+            jobs_on(threads, y, plane, 4 * plane, |i, y| {
                 let (sample, channel) = (i / self.outputs, i % self.outputs);
                 arch.dispatch(Write {
                     kernel: self,
@@ -308,9 +313,15 @@ impl Kernel for Winograd {
                     m: &m[channel * part..][..part],
                     y,
                 });
-            });
+                let y = &mut y[written.clone()];
+                operands.finish.apply(operands, first + i * plane + from, y)
+            })?;
         }
         Ok(())
+    }
+
+    fn finishes(&self) -> bool {
+        true
     }
 
     fn needs(&self) -> Needs {

@@ -1,5 +1,7 @@
 //! Whole networks in every task.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 use xdnn_ir::layer::{
     AvgPool2d, Conv1d, Conv2d, Dropout, Flatten, GlobalAvgPool, LeakyRelu, Linear, MaxPool1d,
@@ -7,11 +9,13 @@ use xdnn_ir::layer::{
 };
 use xdnn_ir::{Combine, NetworkSpec, Operand};
 
-use super::super::{CpuProgram, compile};
-use super::{exact, numbers, run};
+use super::super::{CpuProgram, Weights};
+use super::{compile, exact, numbers, run};
 use crate::backend::Program;
+use crate::backend::blocks::Blocks;
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::Leaf;
+use crate::passes::{FuseElementwise, SlopesAsBits};
 use crate::sketch::Sketch;
 
 const TASKS: [Task; 4] = [
@@ -157,23 +161,50 @@ pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
     values.collect()
 }
 
+/// The graph as `Device::Cpu` compiles it, with the leaves of the program made of those of the graph.
+fn optimised(graph: &mut Graph, task: Task, values: &[Vec<f32>]) -> (CpuProgram, Vec<Vec<f32>>) {
+    let known: HashMap<_, _> = graph.leaves().into_iter().zip(values).collect();
+    let known: HashMap<Leaf, _> = (known.into_iter())
+        .map(|((leaf, value), data)| (leaf, (value.shape(), data)))
+        .collect();
+    graph.compile_with(SlopesAsBits).unwrap();
+    graph.compile_with(FuseElementwise).unwrap();
+    let weights = match task {
+        Task::Train(_) => Weights::Changing,
+        _ => Weights::Constant,
+    };
+    let program = super::super::compile(graph, weights).unwrap();
+    let leaves = program.leaves().iter().map(|(leaf, shape)| match leaf {
+        Leaf::BlockedWeight(i) => {
+            let (weight, data) = known[&Leaf::Weight(*i)];
+            Blocks::of(weight, shape.dim(0)).fill(data)
+        }
+        leaf => known[leaf].1.clone(),
+    });
+    let leaves = leaves.collect();
+    (program, leaves)
+}
+
 fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, seed: u64) {
     let mut graph = Graph::build(spec, task, batch).unwrap();
     let program = compile(&graph).unwrap();
-    let listing = program.to_string();
-    assert!(!listing.contains("fallback"), "{listing}");
     let leaves = leaves(&program, seed);
     let expected = exact(&mut graph, &leaves);
-    for _ in 0..2 {
-        for (found, expected) in run(&program, &leaves).iter().zip(&expected) {
-            // A loss near 0 is the logarithm of a number near 1, whose last digit is 10⁻⁷.
-            let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
-            for (found, expected) in found.iter().zip(expected) {
-                let difference = (f64::from(*found) - expected).abs();
-                assert!(
-                    difference <= 2e-5 * largest,
-                    "{found} is not {expected} ({task:?}, {batch} samples)\n{listing}"
-                );
+    let fused = optimised(&mut graph, task, &leaves);
+    for (program, leaves) in [(program, leaves), fused] {
+        let listing = program.to_string();
+        assert!(!listing.contains("fallback"), "{listing}");
+        for _ in 0..2 {
+            for (found, expected) in run(&program, &leaves).iter().zip(&expected) {
+                // A loss near 0 is the logarithm of a number near 1, whose last digit is 10⁻⁷.
+                let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
+                for (found, expected) in found.iter().zip(expected) {
+                    let difference = (f64::from(*found) - expected).abs();
+                    assert!(
+                        difference <= 2e-5 * largest,
+                        "{found} is not {expected} ({task:?}, {batch} samples)\n{listing}"
+                    );
+                }
             }
         }
     }

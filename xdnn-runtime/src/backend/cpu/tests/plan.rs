@@ -1,13 +1,18 @@
 //! Where things are put.
 
+use super::super::CpuProgram;
 use super::super::memory::Lifetime;
 use super::super::operands::Place;
-use super::super::{CpuProgram, compile};
+use super::compile;
 use super::networks::residual;
 use crate::graph::{Graph, Loss, Task};
+use crate::passes::{FuseElementwise, SlopesAsBits};
 
 fn program(task: Task) -> CpuProgram {
-    compile(&Graph::build(&residual(), task, 2).unwrap()).unwrap()
+    let mut graph = Graph::build(&residual(), task, 2).unwrap();
+    graph.compile_with(SlopesAsBits).unwrap();
+    graph.compile_with(FuseElementwise).unwrap();
+    compile(&graph).unwrap()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use rayon::ThreadPoolBuilder;
 use xdnn_ir::layer::{Flatten, Linear, Relu};
 use xdnn_ir::{NetworkSpec, Operand};
 
-use super::super::compile;
+use super::compile;
 use super::networks::{conv2d, leaves, residual};
 use super::run;
 use crate::graph::{Graph, Loss, Task};

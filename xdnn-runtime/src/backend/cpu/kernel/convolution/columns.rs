@@ -7,72 +7,100 @@ use super::super::super::parallel::{Threads, chunks_on};
 use super::super::super::strided;
 use super::geometry::{Geometry, Tile};
 
+/// A part of a row of a tile that belongs to one sample.
+struct Part {
+    sample: usize,
+    columns: Range<usize>,
+    /// Where it is in what is asked for.
+    place: Range<usize>,
+}
+
+impl Tile {
+    /// The parts of some of its columns; those beyond its width have none.
+    fn parts(&self, columns: Range<usize>) -> impl Iterator<Item = Part> {
+        let (size, first) = (self.columns.len().max(1), self.columns.start);
+        let end = columns.end.min(self.width());
+        let samples = columns.start / size..end.div_ceil(size);
+        samples.map(move |i| {
+            let part = columns.start.max(i * size)..end.min((i + 1) * size);
+            Part {
+                sample: self.samples.start + i,
+                columns: first + part.start - i * size..first + part.end - i * size,
+                place: part.start - columns.start..part.end - columns.start,
+            }
+        })
+    }
+}
+
 impl Geometry {
-    /// Unrolls rows of the input for a tile.
+    /// Some columns of a row of the unrolled input; what is beyond the tile is 0.
     pub(super) fn unroll(
         &self,
         tile: &Tile,
         group: usize,
-        rows: Range<usize>,
+        row: usize,
+        columns: Range<usize>,
         x: &[f32],
         unrolled: &mut [f32],
-        threads: Threads,
     ) {
         let (taps, plane, step) = (
             self.windows.taps(),
             self.windows.inputs(),
             self.windows.step(),
         );
-        let width = tile.width();
-        let unrolled = &mut unrolled[..rows.len() * width];
-        chunks_on(threads, unrolled, width, width, |i, row| {
-            let (channel, tap) = ((rows.start + i) / taps, (rows.start + i) % taps);
-            let padded = !self.windows.covers(tap);
-            let parts = row.chunks_exact_mut(tile.columns.len().max(1));
-            for (sample, part) in tile.samples.clone().zip(parts) {
-                let x = &x[self.input(sample, group) + channel * plane..][..plane];
-                if padded {
-                    part.fill(0.0);
-                }
-                self.windows.runs(tap, tile.columns.clone(), |run| {
-                    let part = &mut part[run.outputs()];
-                    strided::read(part, &x[run.input..], step, |y, x| *y = x);
-                });
-            }
-        });
+        let (channel, tap) = (row / taps, row % taps);
+        if columns.end > tile.width() || !self.windows.covers(tap) {
+            unrolled.fill(0.0);
+        }
+        for part in tile.parts(columns) {
+            let x = &x[self.input(part.sample, group) + channel * plane..][..plane];
+            let unrolled = &mut unrolled[part.place];
+            self.windows.runs(tap, part.columns, |run| {
+                let unrolled = &mut unrolled[run.outputs()];
+                strided::read(unrolled, &x[run.input..], step, |y, x| *y = x);
+            });
+        }
     }
 
-    /// Adds unrolled rows of a tile to the input: the transpose of [`Geometry::unroll`]. `x` starts at the group's first
-    /// plane of the tile's first sample.
-    pub(super) fn roll(
+    /// Some columns of a row of the output, one for each channel; what is beyond the tile is 0.
+    pub(super) fn gather(
         &self,
         tile: &Tile,
-        rows: Range<usize>,
-        unrolled: &[f32],
-        x: &mut [f32],
-        threads: Threads,
+        group: usize,
+        channel: usize,
+        columns: Range<usize>,
+        y: &[f32],
+        row: &mut [f32],
     ) {
+        if columns.end > tile.width() {
+            row.fill(0.0);
+        }
+        for part in tile.parts(columns) {
+            let start = self.output(part.sample, group) + channel * self.windows.outputs();
+            row[part.place].copy_from_slice(&y[start..][part.columns]);
+        }
+    }
+
+    /// Adds the unrolled rows of a tile to the input: the transpose of [`Geometry::unroll`]. `x` starts at the group's first
+    /// plane of the tile's first sample.
+    pub(super) fn roll(&self, tile: &Tile, unrolled: &[f32], x: &mut [f32], threads: Threads) {
         let (taps, plane, step) = (
             self.windows.taps(),
             self.windows.inputs(),
             self.windows.step(),
         );
         let (width, columns) = (tile.width(), tile.columns.len());
-        let channels = rows.start / taps..rows.end.div_ceil(taps);
-        for sample in 0..tile.samples.len() {
-            let start = (sample * self.inputs + channels.start) * plane;
-            let x = &mut x[start..start + channels.len() * plane];
-            chunks_on(threads, x, plane, columns * taps, |i, x| {
-                let first = (channels.start + i) * taps;
-                for row in first.max(rows.start)..(first + taps).min(rows.end) {
-                    let g = &unrolled[(row - rows.start) * width + sample * columns..][..columns];
-                    self.windows.runs(row - first, tile.columns.clone(), |run| {
-                        let g = &g[run.outputs()];
-                        strided::write(&mut x[run.input..], step, g, |x, g| *x += g);
-                    });
-                }
-            });
-        }
+        chunks_on(threads, x, plane, columns * taps, |i, x| {
+            let (sample, channel) = (i / self.inputs, i % self.inputs);
+            for tap in 0..taps {
+                let start = (channel * taps + tap) * width + sample * columns;
+                let g = &unrolled[start..][..columns];
+                self.windows.runs(tap, tile.columns.clone(), |run| {
+                    let g = &g[run.outputs()];
+                    strided::write(&mut x[run.input..], step, g, |x, g| *x += g);
+                });
+            }
+        });
     }
 
     /// A tile of the output as a matrix of one row for each channel; `staged` takes the elements that are not so already.

@@ -3,15 +3,22 @@
 use super::super::super::parallel::chunks;
 use super::super::super::strided;
 use super::super::super::windows::Run;
-use super::{Geometry, Kernel, Operands, Result, Role, Scratch, fmt};
+use super::{Convolution, Geometry, Kernel, Operands, Result, Role, Scratch, Volumes, fmt};
 
 /// A convolution in one of its three roles, plane by plane.
 pub(super) struct Direct {
-    pub role: Role,
-    pub geometry: Geometry,
+    role: Role,
+    geometry: Geometry,
 }
 
 impl Direct {
+    pub(super) fn new(op: &Convolution, volumes: Volumes) -> Self {
+        Self {
+            role: op.role,
+            geometry: Geometry::new(op, volumes, 1),
+        }
+    }
+
     /// Plane `i` of `y`.
     fn forward(&self, i: usize, [x, w]: [&[f32]; 2], y: &mut [f32]) {
         let geometry = &self.geometry;

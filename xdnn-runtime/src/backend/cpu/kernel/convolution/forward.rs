@@ -1,56 +1,81 @@
 //! `y = conv(x, w)` as `Y = W·X̂`, where `X̂` is the unrolled input.
 
-use super::super::super::gemm::{Matrix, MatrixMut, gemm};
-use super::super::super::parallel::Threads;
-use super::{Geometry, Kernel, Needs, Operands, Result, Scratch, fmt};
+use super::super::super::parallel::{Threads, jobs_on};
+use super::super::super::product::Packing;
+use super::{
+    Convolution, Geometry, Kernel, Needs, Operands, Result, Scratch, Shape, Volumes, Weight, fmt,
+};
+use crate::backend::blocks::Block;
+
+/// How many numbers of the unrolled input are made at a time, more or less.
+const UNROLLED: usize = 1 << 17;
+/// Fewer columns at a time make products that are too narrow.
+const NARROWEST: usize = 96;
 
 /// The convolution itself.
-pub(super) struct Forward(pub Geometry);
+pub(super) struct Forward {
+    geometry: Geometry,
+    weight: Weight,
+}
 
 impl Forward {
+    pub(super) fn new(op: &Convolution, volumes: Volumes, weight: Weight) -> Self {
+        let width = (UNROLLED / weight.blocks.columns.max(1)).max(NARROWEST);
+        Self {
+            geometry: Geometry::new(op, volumes, width),
+            weight,
+        }
+    }
+
+    fn packing(&self, width: usize) -> Packing {
+        Packing::new(self.geometry.depth(), width)
+    }
+
     /// One group of one block of samples.
     fn unit(
         &self,
         unit: usize,
-        [x, w]: [&[f32]; 2],
+        operands: &Operands<'_>,
+        w: &[Block],
         y: &mut [f32],
         lane: &mut [f32],
         threads: Threads,
     ) -> Result<()> {
-        let geometry = &self.0;
+        let x = operands.read(0)?;
+        let geometry = &self.geometry;
         let (block, group) = (unit / geometry.groups, unit % geometry.groups);
-        let (plane, depth) = (geometry.windows.outputs(), geometry.depth());
-        let w = &w[group * geometry.outputs * depth..];
-        let (unrolled, staged) = lane.split_at_mut(geometry.unrolled());
+        let (plane, rows) = (geometry.windows.outputs(), geometry.outputs);
+        let share = Packing::share(rows, threads);
+        let at = unit * geometry.samples * rows * plane;
+        let (packed, staged) = lane.split_at_mut(self.packing(geometry.width()).size());
         for tile in geometry.tiles(block) {
             let width = tile.width();
-            for rows in geometry.row_blocks() {
-                let target = if geometry.samples == 1 {
-                    MatrixMut {
-                        data: &mut y[tile.columns.start..],
-                        row: plane,
-                        accumulate: rows.start > 0,
-                    }
-                } else {
-                    MatrixMut {
-                        data: &mut *staged,
-                        row: width,
-                        accumulate: rows.start > 0,
-                    }
-                };
-                let input = if geometry.is_plain() {
-                    let start = geometry.input(tile.samples.start, group) + tile.columns.start;
-                    Matrix::rows(&x[start..], plane)
-                } else {
-                    geometry.unroll(&tile, group, rows.clone(), x, unrolled, threads);
-                    Matrix::rows(unrolled, width)
-                };
-                let size = [geometry.outputs, width, rows.len()];
-                let w = Matrix::rows(&w[rows.start..], depth);
-                gemm(size, target, w, input, threads)?;
-            }
-            if geometry.samples > 1 {
+            let packing = self.packing(width);
+            packing.pack(packed, threads, |row, columns, numbers| {
+                geometry.unroll(&tile, group, row, columns, x, numbers);
+            });
+            let packed = &*packed;
+            let (target, start, stride) = match geometry.samples {
+                1 => (&mut *y, tile.columns.start, plane),
+                _ => (&mut staged[..rows * width], 0, width),
+            };
+            let work = share * width * geometry.depth();
+            let single = geometry.samples == 1;
+            jobs_on(threads, target, share * stride, work, |i, c| {
+                let a = self.weight.rows(w, group, i * share, c.len() / stride);
+                packing.multiply(a, packed, c, [start, stride, width]);
+                let rows = c.chunks_exact_mut(stride).filter(|_| single);
+                for (row, y) in (i * share..).zip(rows) {
+                    let y = &mut y[start..start + width];
+                    operands
+                        .finish
+                        .apply(operands, at + row * plane + start, y)?;
+                }
+                Ok(())
+            })?;
+            if !single {
                 geometry.unstage(&tile, staged, y);
+                operands.finish.apply(operands, at, y)?;
             }
         }
         Ok(())
@@ -59,24 +84,34 @@ impl Forward {
 
 impl Kernel for Forward {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
-        let geometry = &self.0;
-        let read = [operands.read(0)?, operands.read(1)?];
+        let geometry = &self.geometry;
+        let (shared, scratch) = scratch.split();
+        let w = self.weight.read(operands, shared)?;
         let unit = geometry.samples * geometry.outputs * geometry.windows.outputs();
         geometry.divide(output, unit, scratch, |i, y, lane, threads| {
-            self.unit(i, read, y, lane, threads)
+            self.unit(i, operands, w, y, lane, threads)
         })
     }
 
+    fn finishes(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
+        let geometry = &self.geometry;
         Needs {
-            shared: 0,
-            lane: self.0.unrolled() + self.0.staged(),
+            shared: self.weight.room(),
+            lane: self.packing(geometry.width()).size() + geometry.staged(),
         }
+    }
+
+    fn layout(&self) -> Option<Shape> {
+        self.weight.layout()
     }
 }
 
 impl fmt::Display for Forward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "conv {}", self.0)
+        write!(f, "conv {}", self.geometry)
     }
 }

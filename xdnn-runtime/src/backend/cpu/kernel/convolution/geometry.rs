@@ -8,11 +8,6 @@ use super::super::super::windows::{Motion, Windows};
 use super::{Result, Scratch};
 use crate::ops::{Convolution, Volumes};
 
-/// How many columns of the unrolled input a tile has, more or less.
-const WIDTH: usize = 384;
-/// How many of its rows are unrolled at a time, more or less.
-const DEPTH: usize = 512;
-
 /// The sizes of a convolution.
 #[derive(Debug)]
 pub(super) struct Geometry {
@@ -30,8 +25,6 @@ pub(super) struct Geometry {
     pub samples: usize,
     /// How many columns of a sample are in a tile: all of them, where a block has several samples.
     columns: usize,
-    /// How many rows are unrolled at a time.
-    rows: usize,
 }
 
 /// Some windows of some samples: the columns of a product. Several samples only with all their windows.
@@ -49,36 +42,33 @@ impl Tile {
 }
 
 impl Geometry {
-    pub(super) fn new(op: &Convolution, volumes: Volumes) -> Self {
+    /// A convolution cut into tiles of up to `width` columns, more or less.
+    pub(super) fn new(op: &Convolution, volumes: Volumes, width: usize) -> Self {
         let Volumes { x, w, y } = volumes;
         let motion = Motion {
             stride: op.stride,
             padding: op.padding,
             dilation: op.dilation,
         };
-        let windows = Windows::new(x.size, y.size, w.size, motion);
         let plane = y.plane().max(1);
-        let joined = if op.groups == 1 && plane <= WIDTH / 2 {
-            (WIDTH / plane).min(y.batch).max(1)
+        let joined = if op.groups == 1 && plane <= width / 2 {
+            (width / plane).min(y.batch).max(1)
         } else {
             1
         };
         let samples = even(y.batch, joined);
-        let depth = w.channels * windows.taps();
-        let unrolled = samples > 1 || !windows.is_pointwise();
         Self {
             batch: y.batch,
             groups: op.groups,
             inputs: w.channels,
             outputs: y.channels / op.groups.max(1),
             samples,
-            columns: if samples == 1 && unrolled {
-                even(plane, WIDTH).next_multiple_of(16).min(plane)
+            columns: if samples == 1 {
+                even(plane, width).next_multiple_of(16).min(plane)
             } else {
                 plane
             },
-            rows: if unrolled { even(depth, DEPTH) } else { depth },
-            windows,
+            windows: Windows::new(x.size, y.size, w.size, motion),
         }
     }
 
@@ -109,26 +99,14 @@ impl Geometry {
         })
     }
 
-    /// The rows of the unrolled input that are processed at a time.
-    pub(super) fn row_blocks(&self) -> impl Iterator<Item = Range<usize>> {
-        let (depth, step) = (self.depth(), self.rows.max(1));
-        (0..depth)
-            .step_by(step)
-            .map(move |start| start..(start + step).min(depth))
-    }
-
     /// Whether the input needs no unrolling.
     pub(super) fn is_plain(&self) -> bool {
         self.samples == 1 && self.windows.is_pointwise()
     }
 
-    /// The size of the memory for unrolled rows of a tile.
-    pub(super) fn unrolled(&self) -> usize {
-        if self.is_plain() {
-            0
-        } else {
-            self.rows * self.columns * self.samples
-        }
+    /// The most columns that a tile has.
+    pub(super) fn width(&self) -> usize {
+        self.columns * self.samples
     }
 
     /// The size of the memory for the results of a tile of several samples.
@@ -136,7 +114,7 @@ impl Geometry {
         if self.samples == 1 {
             0
         } else {
-            self.outputs * self.columns * self.samples
+            self.outputs * self.width()
         }
     }
 

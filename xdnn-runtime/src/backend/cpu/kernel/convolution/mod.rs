@@ -9,33 +9,43 @@ use xdnn_ir::Shape;
 
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
-use crate::ops::{Convolution, Role};
+use crate::ops::{Convolution, Role, Volumes};
 
 mod columns;
 mod direct;
 mod forward;
 mod geometry;
 mod input_gradient;
+mod weight;
 mod weight_gradient;
 
 use direct::Direct;
 use forward::Forward;
 use geometry::Geometry;
 use input_gradient::InputGradient;
+use weight::Weight;
 use weight_gradient::WeightGradient;
 
 /// Up to this number of output channels in a group, a product of matrices does not pay.
 const FEW: usize = 2;
 
-/// The kernel of a convolution.
-pub(super) fn choose(op: &Convolution, a: Shape, b: Shape) -> Result<Box<dyn Kernel>> {
+/// The kernel of a convolution. A weight that is `constant` is read in blocks.
+pub(super) fn choose(
+    op: &Convolution,
+    a: Shape,
+    b: Shape,
+    constant: bool,
+) -> Result<Box<dyn Kernel>> {
     let volumes = op.volumes(&[a, b]);
     let volumes = volumes.ok_or_else(|| invalid(format!("no convolution of {a} and {b}")))?;
-    let geometry = Geometry::new(op, volumes);
     Ok(match op.role {
-        role if geometry.outputs <= FEW => Box::new(Direct { role, geometry }),
-        Role::Forward => Box::new(Forward(geometry)),
-        Role::InputGradient => Box::new(InputGradient(geometry)),
-        Role::WeightGradient => Box::new(WeightGradient(geometry)),
+        _ if volumes.y.channels / op.groups <= FEW => Box::new(Direct::new(op, volumes)),
+        Role::Forward => Box::new(Forward::new(op, volumes, Weight::new(op, b, constant))),
+        Role::InputGradient => Box::new(InputGradient::new(
+            op,
+            volumes,
+            Weight::new(op, b, constant),
+        )),
+        Role::WeightGradient => Box::new(WeightGradient::new(op, volumes)),
     })
 }

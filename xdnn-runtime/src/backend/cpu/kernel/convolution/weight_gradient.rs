@@ -3,18 +3,40 @@
 use std::ops::Range;
 
 use super::super::super::gemm::{Matrix, MatrixMut, gemm};
-use super::super::super::parallel::{Threads, chunks};
-use super::{Geometry, Kernel, Needs, Operands, Result, Scratch, fmt};
+use super::super::super::parallel::{Threads, chunks, chunks_on, even};
+use super::{Convolution, Geometry, Kernel, Needs, Operands, Result, Scratch, Volumes, fmt};
 
 /// A kernel of at most this size is computed as a sum of [`PARTS`], which are independent of each other.
 const SMALL: usize = 1 << 16;
 /// How many parts there are; not the number of threads, so that the sum does not depend on it.
 const PARTS: usize = 8;
 
+/// How many columns of the unrolled input a tile has, more or less.
+const WIDTH: usize = 384;
+/// How many of its rows are unrolled at a time, more or less.
+const DEPTH: usize = 512;
+
 /// The gradient of the kernel.
-pub(super) struct WeightGradient(pub Geometry);
+pub(super) struct WeightGradient(Geometry);
 
 impl WeightGradient {
+    pub(super) fn new(op: &Convolution, volumes: Volumes) -> Self {
+        Self(Geometry::new(op, volumes, WIDTH))
+    }
+
+    /// How many rows are unrolled at a time.
+    fn rows(&self) -> usize {
+        even(self.0.depth(), DEPTH)
+    }
+
+    /// The size of the memory for them.
+    fn unrolled(&self) -> usize {
+        match self.0.is_plain() {
+            true => 0,
+            false => self.rows() * self.0.width(),
+        }
+    }
+
     fn size(&self) -> usize {
         self.0.groups * self.0.outputs * self.0.depth()
     }
@@ -46,17 +68,21 @@ impl WeightGradient {
         let geometry = &self.0;
         let (part, group) = (unit / geometry.groups, unit % geometry.groups);
         let (plane, depth) = (geometry.windows.inputs(), geometry.depth());
-        let (unrolled, staged) = lane.split_at_mut(geometry.unrolled());
+        let (unrolled, staged) = lane.split_at_mut(self.unrolled());
         w.fill(0.0);
         for tile in self.blocks(part).flat_map(|block| geometry.tiles(block)) {
             let width = tile.width();
             let y = geometry.stage(&tile, group, y, staged);
-            for rows in geometry.row_blocks() {
+            for start in (0..depth).step_by(self.rows()) {
+                let rows = start..depth.min(start + self.rows());
                 let input = if geometry.is_plain() {
                     let start = geometry.input(tile.samples.start, group) + tile.columns.start;
                     Matrix::rows(&x[start..], plane)
                 } else {
-                    geometry.unroll(&tile, group, rows.clone(), x, unrolled, threads);
+                    let unrolled = &mut unrolled[..rows.len() * width];
+                    chunks_on(threads, unrolled, width, width, |i, row| {
+                        geometry.unroll(&tile, group, start + i, 0..width, x, row);
+                    });
                     Matrix::rows(unrolled, width)
                 };
                 let target = MatrixMut {
@@ -114,7 +140,7 @@ impl Kernel for WeightGradient {
         let parts = self.parts();
         Needs {
             shared: if parts == 1 { 0 } else { parts * self.size() },
-            lane: self.0.unrolled() + self.0.staged(),
+            lane: self.unrolled() + self.0.staged(),
         }
     }
 }
