@@ -70,9 +70,35 @@ impl Blocks {
     }
 }
 
+/// The transpose of a matrix of `columns` columns, square by square so that lines of a cache are used whole.
+pub(crate) fn transposed<T: Copy + Default>(matrix: &[T], columns: usize) -> Vec<T> {
+    const SQUARE: usize = 64;
+    let rows = matrix.len() / columns.max(1);
+    let mut transposed = vec![T::default(); matrix.len()];
+    for top in (0..rows).step_by(SQUARE) {
+        for left in (0..columns).step_by(SQUARE) {
+            for row in top..rows.min(top + SQUARE) {
+                for column in left..columns.min(left + SQUARE) {
+                    transposed[column * rows + row] = matrix[row * columns + column];
+                }
+            }
+        }
+    }
+    transposed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_become_columns() {
+        let matrix: Vec<usize> = (0..70 * 130).collect();
+        let found = transposed(&matrix, 130);
+        for (at, value) in found.iter().enumerate() {
+            assert_eq!(*value, at % 70 * 130 + at / 70);
+        }
+    }
 
     #[test]
     fn elements_are_where_they_belong() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::blocks::Blocks;
+use crate::backend::blocks::{Blocks, transposed};
 use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
@@ -130,7 +130,9 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
-                Leaf::WinogradWeight(_) | Leaf::BlockedWeight(_) => {
+                Leaf::WinogradWeight(_)
+                | Leaf::BlockedWeight(_)
+                | Leaf::TransposedWeight(_) => {
                     prepared.get(leaf).map(|values| values.as_slice())
                 }
                 Leaf::Seed(_) => None,
@@ -166,23 +168,35 @@ impl<T: Element> DynamicModel<T> {
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let mut read = HashMap::new();
         for (leaf, shape) in program.leaves() {
-            let prepare = |weight: usize| match leaf {
-                Leaf::WinogradWeight(_) => {
-                    let kernels = Kernels::of(self.spec.weights()[weight].shape);
-                    kernels.transform(&self.weights[weight])
-                }
-                _ => {
-                    let blocks = Blocks::of(self.spec.weights()[weight].shape, shape.dim(0));
-                    blocks.fill(&self.weights[weight])
-                }
-            };
-            if let Leaf::WinogradWeight(weight) | Leaf::BlockedWeight(weight) = leaf {
-                let values = known.entry(*leaf);
-                let values = values.or_insert_with(|| Arc::new(prepare(*weight)));
+            if let Some(values) = known.get(leaf) {
                 read.insert(*leaf, Arc::clone(values));
+            } else if let Some(values) = self.lay_out(*leaf, *shape) {
+                let values = Arc::new(values);
+                known.insert(*leaf, Arc::clone(&values));
+                read.insert(*leaf, values);
             }
         }
         read
+    }
+
+    /// A weight in another layout than its own; `None` for other leaves.
+    fn lay_out(&self, leaf: Leaf, shape: Shape) -> Option<Vec<T>> {
+        let weight = |i: usize| Some((self.spec.weights().get(i)?.shape, self.weights.get(i)?));
+        Some(match leaf {
+            Leaf::WinogradWeight(i) => {
+                let (shape, weight) = weight(i)?;
+                Kernels::of(shape).transform(weight)
+            }
+            Leaf::BlockedWeight(i) => {
+                let (weight_shape, weight) = weight(i)?;
+                Blocks::of(weight_shape, shape.dim(0)).fill(weight)
+            }
+            Leaf::TransposedWeight(i) => {
+                let (_, weight) = weight(i)?;
+                transposed(weight, shape.dim(0))
+            }
+            _ => return None,
+        })
     }
 
     fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {

@@ -21,6 +21,8 @@ pub enum Leaf {
     WinogradWeight(usize),
     /// Weight number `n` in blocks, as the CPU reads what stays the same from run to run.
     BlockedWeight(usize),
+    /// Weight number `n`, a matrix, transposed.
+    TransposedWeight(usize),
     /// Tangent or cotangent number `n`, given from outside.
     Seed(usize),
 }

@@ -117,6 +117,7 @@ fn fingerprint(leaf: Leaf) -> u64 {
         Leaf::DropoutMask(i) => 0x4000 + i as u64,
         Leaf::WinogradWeight(i) => 0x5000 + i as u64,
         Leaf::BlockedWeight(i) => 0x6000 + i as u64,
+        Leaf::TransposedWeight(i) => 0x7000 + i as u64,
         Leaf::Seed(i) => 0x10_0000 + i as u64,
     }
 }

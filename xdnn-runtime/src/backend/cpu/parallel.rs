@@ -26,6 +26,14 @@ impl Threads {
             Self::All
         }
     }
+
+    /// The share of a thread of `size`.
+    pub(super) fn share(self, size: usize) -> usize {
+        match self {
+            Self::One => size,
+            Self::All => size.div_ceil(rayon::current_num_threads()),
+        }
+    }
 }
 
 /// The size of equal parts of `size`, as few as there can be of at most `limit`.

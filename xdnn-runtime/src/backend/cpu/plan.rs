@@ -238,8 +238,8 @@ impl Planner {
                     Some(op) => kernel::choose(op, shapes, node.value.shape(), weight.is_some())?,
                     None => Box::new(kernel::Copy),
                 };
-                if let (Some(weight), Some(shape)) = (weight, kernel.layout()) {
-                    let leaf = Leaf::BlockedWeight(weight);
+                if let (Some(weight), Some(layout)) = (weight, kernel.layout()) {
+                    let (leaf, shape) = layout.leaf(weight);
                     if !self.laid_out.contains(&(leaf, shape)) {
                         self.laid_out.push((leaf, shape));
                     }

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::parallel::{Threads, chunks_on};
+use super::parallel::{Threads, chunks_on, even};
+use super::simd::arch;
 use crate::backend::blocks::Block;
 use crate::ops::SIDE;
 
@@ -37,7 +38,7 @@ pub(super) fn lanes() -> usize {
         }
     }
 
-    Arch::new().dispatch(Lanes)
+    arch().dispatch(Lanes)
 }
 
 /// How columns are cut into panels, as few and as even as there can be.
@@ -133,6 +134,14 @@ impl Packing {
         });
     }
 
+    /// `C = A·B`, with as many columns as the panels have, however many rows.
+    pub(super) fn multiply_all(self, a: Left<'_>, packed: &[f32], c: &mut [f32]) {
+        for (i, panel) in self.panels.iter().enumerate() {
+            let right = self.panel(packed, i);
+            multiply(a, right, &mut c[panel.start..], self.panels.width(), arch());
+        }
+    }
+
     fn panel(self, packed: &[f32], panel: usize) -> Right<'_> {
         Right {
             rows: &packed[panel * self.chunks() * self.stride()..],
@@ -143,12 +152,8 @@ impl Packing {
 
     /// How many rows of `rows` a job computes, so that every thread has as many jobs as any other.
     pub(super) fn share(rows: usize, threads: Threads) -> usize {
-        let threads = match threads {
-            Threads::One => 1,
-            Threads::All => rayon::current_num_threads(),
-        };
-        let jobs = threads * rows.div_ceil(threads * ROWS).max(1);
-        rows.div_ceil(jobs).next_multiple_of(SIDE)
+        let share = threads.share(rows);
+        even(share, ROWS).next_multiple_of(SIDE)
     }
 
     /// `C = A·B`, where row `i` of `C` are the `columns` numbers from `start + i · stride` on.
@@ -159,7 +164,6 @@ impl Packing {
         c: &mut [f32],
         [start, stride, columns]: [usize; 3],
     ) {
-        let arch = Arch::new();
         let mut tile = [0.0; ROWS * WIDEST];
         for first in (0..a.rows).step_by(ROWS) {
             let a = Left {
@@ -169,7 +173,7 @@ impl Packing {
             };
             for (i, panel) in self.panels.iter().enumerate() {
                 let width = panel.len();
-                multiply(a, self.panel(packed, i), &mut tile, width, arch);
+                multiply(a, self.panel(packed, i), &mut tile, width, arch());
                 let panel = panel.start..panel.end.min(columns);
                 for (row, tile) in tile.chunks_exact(width).take(a.rows).enumerate() {
                     let c = &mut c[start + (first + row) * stride..][panel.clone()];

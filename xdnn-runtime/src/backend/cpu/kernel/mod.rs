@@ -21,10 +21,12 @@ mod one_hot;
 mod pool;
 mod signs;
 mod sum;
+mod weight;
 mod winograd;
 
 pub(super) use copy::Copy;
 pub(super) use finish::Finish;
+pub(super) use weight::Layout;
 
 /// Executes one operator. Its [`Display`](fmt::Display) names it in listings.
 pub(super) trait Kernel: fmt::Display + Send + Sync {
@@ -41,8 +43,8 @@ pub(super) trait Kernel: fmt::Display + Send + Sync {
         Needs::default()
     }
 
-    /// The shape of operand 1, a constant weight, where it is read as [`Leaf::BlockedWeight`](crate::ops::Leaf).
-    fn layout(&self) -> Option<Shape> {
+    /// The layout in which it reads operand 1, a constant weight, where that is not its own.
+    fn layout(&self) -> Option<Layout> {
         None
     }
 
@@ -97,7 +99,7 @@ pub(super) fn choose(
         (Op::Slice(slice), [x]) => Box::new(gather::Gather::slice(*slice, *x)),
         (Op::Place(place), [x]) => Box::new(blocks::Blocks::place(*place, *x)),
         (Op::AxisMap(map), [x]) => Box::new(axis_map::AxisMap::new(map, *x)),
-        (Op::MatMul(product), [a, b]) => Box::new(matmul::MatMul::new(*product, *a, *b)?),
+        (Op::MatMul(product), [a, b]) => matmul::choose(*product, *a, *b, constant)?,
         (Op::Convolution(convolution), [a, b]) => {
             convolution::choose(convolution, *a, *b, constant)?
         }

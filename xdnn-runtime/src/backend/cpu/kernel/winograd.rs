@@ -4,12 +4,13 @@ use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 use std::fmt;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use xdnn_ir::Shape;
 
 use super::super::parallel::{Threads, chunks_on, even, jobs_on};
 use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
+use super::super::simd::arch;
 use crate::backend::blocks::Block;
 use crate::error::Result;
 use crate::ops::{self, READ, SIDE};
@@ -162,7 +163,7 @@ impl Winograd {
 
     /// The results of some output channels, as rows of one element of a tile each.
     fn multiply(&self, u: &[Block], first: usize, v: &[f32], m: &mut [f32]) {
-        let (arch, width) = (Arch::new(), self.panels.width());
+        let (arch, width) = (arch(), self.panels.width());
         let [rows, columns] = self.op.kernels.blocks();
         let (strides, start) = match self.op.transposed {
             true => ([1, columns], first / SIDE),
@@ -268,7 +269,7 @@ impl Kernel for Winograd {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
         let (x, u) = (operands.read(0)?, operands.read(1)?);
         let (u, _) = u.as_chunks();
-        let (arch, width) = (Arch::new(), self.panels.width());
+        let (arch, width) = (arch(), self.panels.width());
         let (v, rest) = scratch.shared.split_at_mut(self.room());
         let m = &mut rest[..ELEMENTS * self.outputs * width];
         let work = ELEMENTS * width * self.inputs;

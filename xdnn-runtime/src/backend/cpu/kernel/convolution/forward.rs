@@ -3,7 +3,7 @@
 use super::super::super::parallel::{Threads, jobs_on};
 use super::super::super::product::Packing;
 use super::{
-    Convolution, Geometry, Kernel, Needs, Operands, Result, Scratch, Shape, Volumes, Weight, fmt,
+    Convolution, Geometry, Kernel, Layout, Needs, Operands, Result, Scratch, Volumes, Weight, fmt,
 };
 use crate::backend::blocks::Block;
 
@@ -105,7 +105,7 @@ impl Kernel for Forward {
         }
     }
 
-    fn layout(&self) -> Option<Shape> {
+    fn layout(&self) -> Option<Layout> {
         self.weight.layout()
     }
 }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
+use super::weight::{Layout, Weight};
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
 use crate::ops::{Convolution, Role, Volumes};
@@ -16,14 +17,12 @@ mod direct;
 mod forward;
 mod geometry;
 mod input_gradient;
-mod weight;
 mod weight_gradient;
 
 use direct::Direct;
 use forward::Forward;
 use geometry::Geometry;
 use input_gradient::InputGradient;
-use weight::Weight;
 use weight_gradient::WeightGradient;
 
 /// Up to this number of output channels in a group, a product of matrices does not pay.
@@ -38,14 +37,11 @@ pub(super) fn choose(
 ) -> Result<Box<dyn Kernel>> {
     let volumes = op.volumes(&[a, b]);
     let volumes = volumes.ok_or_else(|| invalid(format!("no convolution of {a} and {b}")))?;
+    let weight = Weight::new(b, op.groups, constant);
     Ok(match op.role {
         _ if volumes.y.channels / op.groups <= FEW => Box::new(Direct::new(op, volumes)),
-        Role::Forward => Box::new(Forward::new(op, volumes, Weight::new(op, b, constant))),
-        Role::InputGradient => Box::new(InputGradient::new(
-            op,
-            volumes,
-            Weight::new(op, b, constant),
-        )),
+        Role::Forward => Box::new(Forward::new(op, volumes, weight)),
+        Role::InputGradient => Box::new(InputGradient::new(op, volumes, weight)),
         Role::WeightGradient => Box::new(WeightGradient::new(op, volumes)),
     })
 }

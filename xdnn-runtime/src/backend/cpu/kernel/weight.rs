@@ -1,14 +1,34 @@
-//! The kernel of a convolution, in blocks.
+//! Weights in the layouts in which kernels read them.
 
 use xdnn_ir::Shape;
 
-use super::super::super::parallel::chunks;
-use super::super::super::product::Left;
-use super::{Convolution, Operands, Result};
+use super::super::parallel::chunks;
+use super::super::product::Left;
+use super::Operands;
 use crate::backend::blocks::{Block, Blocks};
-use crate::ops::SIDE;
+use crate::error::Result;
+use crate::ops::{Leaf, SIDE};
 
-/// Where the blocks of a kernel come from.
+/// A layout of a constant weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Layout {
+    /// [`Leaf::BlockedWeight`].
+    Blocks(Blocks),
+    /// [`Leaf::TransposedWeight`], of this shape.
+    Transposed(Shape),
+}
+
+impl Layout {
+    /// The leaf that weight number `n` is in this layout, and its shape.
+    pub(in super::super) fn leaf(self, n: usize) -> (Leaf, Shape) {
+        match self {
+            Self::Blocks(blocks) => (Leaf::BlockedWeight(n), blocks.shape()),
+            Self::Transposed(shape) => (Leaf::TransposedWeight(n), shape),
+        }
+    }
+}
+
+/// Where the blocks of a weight come from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weight {
     pub blocks: Blocks,
@@ -17,16 +37,17 @@ pub(super) struct Weight {
 }
 
 impl Weight {
-    pub(super) fn new(op: &Convolution, weight: Shape, ready: bool) -> Self {
+    /// The blocks of a weight whose first dimension is divided among `groups`.
+    pub(super) fn new(weight: Shape, groups: usize, ready: bool) -> Self {
         Self {
-            blocks: Blocks::of(weight, op.groups),
+            blocks: Blocks::of(weight, groups),
             ready,
         }
     }
 
-    /// The shape of the operand, where it is in blocks.
-    pub(super) fn layout(&self) -> Option<Shape> {
-        self.ready.then(|| self.blocks.shape())
+    /// The layout of the operand, where it is in blocks.
+    pub(super) fn layout(&self) -> Option<Layout> {
+        self.ready.then_some(Layout::Blocks(self.blocks))
     }
 
     /// The room that each run needs for blocks.
