@@ -8,7 +8,7 @@ use super::cpu::Weights;
 use super::{Program, cpu, reference};
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
-use crate::passes::{FuseElementwise, SlopesAsBits, UseWinograd};
+use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
 use crate::{Device, Error, Result};
 
 /// A number that networks can run with: `f32` on every device, `f64` on the reference backend.
@@ -48,6 +48,9 @@ impl Element for f32 {
                 };
                 if continuous && weights == Weights::Constant {
                     graph.compile_with(UseWinograd)?;
+                }
+                if weights == Weights::Constant {
+                    graph.compile_with(BlockChannels)?;
                 }
                 graph.compile_with(SlopesAsBits)?;
                 graph.compile_with(FuseElementwise)?;

@@ -8,9 +8,9 @@ use crate::error::{Error, Result, invalid};
 use crate::graph::Graph;
 use crate::ops::{Leaf, Real};
 
-pub(crate) mod blocks;
 mod compile;
 pub mod cpu;
+pub(crate) mod layout;
 pub mod reference;
 
 pub use compile::Element;

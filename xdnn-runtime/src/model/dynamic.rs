@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::blocks::{Blocks, transposed};
+use crate::backend::layout::lay_out;
 use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
 use crate::graph::{Task, rules};
-use crate::ops::{Kernels, Leaf};
+use crate::ops::Leaf;
 use crate::{Device, Error, Inputs, Result};
 
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
@@ -132,7 +132,9 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
                 Leaf::WinogradWeight(_)
                 | Leaf::BlockedWeight(_)
-                | Leaf::TransposedWeight(_) => {
+                | Leaf::TransposedWeight(_)
+                | Leaf::ChannelWeight(..)
+                | Leaf::WinogradChannelWeight(..) => {
                     prepared.get(leaf).map(|values| values.as_slice())
                 }
                 Leaf::Seed(_) => None,
@@ -167,36 +169,20 @@ impl<T: Element> DynamicModel<T> {
         let known = self.prepared.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let mut read = HashMap::new();
+        let weight = |i: usize| {
+            let shape = self.spec.weights().get(i)?.shape;
+            Some((shape, self.weights.get(i)?.as_slice()))
+        };
         for (leaf, shape) in program.leaves() {
             if let Some(values) = known.get(leaf) {
                 read.insert(*leaf, Arc::clone(values));
-            } else if let Some(values) = self.lay_out(*leaf, *shape) {
+            } else if let Some(values) = lay_out(*leaf, *shape, weight) {
                 let values = Arc::new(values);
                 known.insert(*leaf, Arc::clone(&values));
                 read.insert(*leaf, values);
             }
         }
         read
-    }
-
-    /// A weight in another layout than its own; `None` for other leaves.
-    fn lay_out(&self, leaf: Leaf, shape: Shape) -> Option<Vec<T>> {
-        let weight = |i: usize| Some((self.spec.weights().get(i)?.shape, self.weights.get(i)?));
-        Some(match leaf {
-            Leaf::WinogradWeight(i) => {
-                let (shape, weight) = weight(i)?;
-                Kernels::of(shape).transform(weight)
-            }
-            Leaf::BlockedWeight(i) => {
-                let (weight_shape, weight) = weight(i)?;
-                Blocks::of(weight_shape, shape.dim(0)).fill(weight)
-            }
-            Leaf::TransposedWeight(i) => {
-                let (_, weight) = weight(i)?;
-                transposed(weight, shape.dim(0))
-            }
-            _ => return None,
-        })
     }
 
     fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {

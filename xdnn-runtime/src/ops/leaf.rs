@@ -3,6 +3,7 @@
 use xdnn_ir::Shape;
 
 use super::{Applied, Operation, Real, TensorView, misfit};
+pub use crate::backend::layout::Direction;
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -23,6 +24,10 @@ pub enum Leaf {
     BlockedWeight(usize),
     /// Weight number `n`, a matrix, transposed.
     TransposedWeight(usize),
+    /// Weight number `n` for [`Blocked`](super::Blocked): vectors of output channels, or of input channels on the way back.
+    ChannelWeight(usize, Direction),
+    /// The same of [`Leaf::WinogradWeight`].
+    WinogradChannelWeight(usize, Direction),
     /// Tangent or cotangent number `n`, given from outside.
     Seed(usize),
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, Result, invalid};
 use crate::graph::{Buffer, Graph, Value};
 
 mod axis_map;
+mod blocked;
 mod broadcast;
 mod concat;
 mod convolution;
@@ -31,6 +32,8 @@ mod view;
 mod winograd;
 
 pub use axis_map::{AxisMap, SparseMap};
+pub use blocked::{Blocked, FromBlocks, ToBlocks};
+pub(crate) use blocked::{CHANNELS, blocked, plain};
 pub use broadcast::{Axes, Broadcast, Sum};
 pub use concat::{Concat, Place, Slice};
 pub use convolution::{Convolution, Role};
@@ -38,7 +41,7 @@ pub use elementwise::{Add, Map, Mul, Slopes};
 pub use fused::{Fused, Stage};
 pub use index::Spatial;
 pub use largest::Largest;
-pub use leaf::{Constant, Leaf};
+pub use leaf::{Constant, Direction, Leaf};
 pub use matmul::MatMul;
 pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
@@ -205,6 +208,7 @@ operations! {
     PoolWinner, PoolGather, PoolScatter,
     OneHot, Largest,
     Signs, Select, Fused,
+    ToBlocks, FromBlocks, Blocked,
 }
 
 /// An operator of the dialect as luminal's graph holds it, with the shape of its result.

@@ -137,7 +137,7 @@ impl Kernels {
     }
 
     /// Where element `k` of the kernel from `input` to `output` is.
-    fn position(self, k: usize, output: usize, input: usize) -> usize {
+    pub(crate) fn position(self, k: usize, output: usize, input: usize) -> usize {
         let [rows, columns] = self.blocks();
         let block = (k * rows + output / SIDE) * columns + input / SIDE;
         (block * SIDE + input % SIDE) * SIDE + output % SIDE

@@ -61,7 +61,7 @@ fn rank(op: &Op) -> Option<u8> {
     Some(match op {
         Op::Leaf(_) | Op::Constant(_) | Op::Reshape(_) => return None,
         Op::Fused(fused) => return rank(&fused.op),
-        Op::Convolution(_) | Op::Winograd(_) | Op::MatMul(_) => 1,
+        Op::Convolution(_) | Op::Winograd(_) | Op::Blocked(_) | Op::MatMul(_) => 1,
         _ => 0,
     })
 }

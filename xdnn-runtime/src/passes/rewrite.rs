@@ -37,6 +37,18 @@ pub(super) trait Rewrite: Look {
     /// Another operator, on other operands, in the place of a node, which keeps its shape, its readers and its place in the
     /// order of nodes. What nothing reads any more is removed.
     fn replace(&mut self, node: NodeIndex, op: impl Into<Op>, operands: &[NodeIndex]);
+
+    /// [`Rewrite::replace`] by an operator whose result has another shape, of a node without readers.
+    fn replace_as(&mut self, node: NodeIndex, op: Op, shape: Shape, operands: &[NodeIndex]);
+
+    /// Lets `reader` read a node as its operand of this number.
+    fn connect(&mut self, node: NodeIndex, reader: NodeIndex, order: u8);
+
+    /// Takes all readers from a node, with the numbers of their operands that it was.
+    fn take_readers(&mut self, node: NodeIndex) -> Vec<(NodeIndex, u8)>;
+
+    /// Removes a node that is no output and that nothing reads, and what only it has read.
+    fn remove_unread(&mut self, node: NodeIndex);
 }
 
 impl Look for Graph {
@@ -78,50 +90,67 @@ impl Rewrite for Graph {
     fn insert(&mut self, op: impl Into<Op>, shape: Shape, operands: &[NodeIndex]) -> NodeIndex {
         let op = op.into();
         let node = self.add_op(Dialect { op, shape }).finish();
-        connect(self, node, operands);
+        for (order, operand) in (0..).zip(operands) {
+            self.connect(*operand, node, order);
+        }
         node
     }
 
     fn replace(&mut self, node: NodeIndex, op: impl Into<Op>, operands: &[NodeIndex]) {
-        let Some(shape) = self.dialect(node).map(|dialect| dialect.shape) else {
-            return;
-        };
+        if let Some(shape) = self.dialect(node).map(|dialect| dialect.shape) {
+            self.replace_as(node, op.into(), shape, operands);
+        }
+    }
+
+    fn replace_as(&mut self, node: NodeIndex, op: Op, shape: Shape, operands: &[NodeIndex]) {
         let before = self.operands(node);
         let edges = self.graph.edges_directed(node, Direction::Incoming);
         let edges: Vec<_> = edges.map(|edge| edge.id()).collect();
         for edge in edges {
             self.graph.remove_edge(edge);
         }
-        connect(self, node, operands);
-        let op = op.into();
+        for (order, operand) in (0..).zip(operands) {
+            self.connect(*operand, node, order);
+        }
         self.graph[node] = Box::new(Dialect { op, shape });
-        before
-            .into_iter()
-            .for_each(|operand| remove_unread(self, operand));
+        for operand in before {
+            self.remove_unread(operand);
+        }
     }
-}
 
-fn connect(graph: &mut Graph, node: NodeIndex, operands: &[NodeIndex]) {
-    for (input_order, operand) in (0..).zip(operands) {
-        let Some(shape) = graph.dialect(*operand).map(|dialect| dialect.shape) else {
-            continue;
-        };
-        let data = Dependency::Data {
-            input_order,
-            output_order: 0,
-            shape: tracker(shape),
-        };
-        graph.graph.add_edge(*operand, node, data);
+    fn connect(&mut self, node: NodeIndex, reader: NodeIndex, order: u8) {
+        if let Some(shape) = self.dialect(node).map(|dialect| dialect.shape) {
+            let data = Dependency::Data {
+                input_order: order,
+                output_order: 0,
+                shape: tracker(shape),
+            };
+            self.graph.add_edge(node, reader, data);
+        }
     }
-}
 
-fn remove_unread(graph: &mut Graph, node: NodeIndex) {
-    let unread = graph.op(node).is_some() && graph.readers(node).is_empty();
-    if unread && !graph.no_delete.contains(&node) {
-        let operands = graph.operands(node);
-        graph.graph.remove_node(node);
-        operands
-            .into_iter()
-            .for_each(|operand| remove_unread(graph, operand));
+    fn take_readers(&mut self, node: NodeIndex) -> Vec<(NodeIndex, u8)> {
+        let edges = self.graph.edges_directed(node, Direction::Outgoing);
+        let edges = edges.filter_map(|edge| match edge.weight() {
+            Dependency::Data { input_order, .. } => Some((edge.id(), edge.target(), *input_order)),
+            Dependency::Schedule => None,
+        });
+        let edges: Vec<_> = edges.collect();
+        let take = |(edge, target, order)| {
+            self.graph.remove_edge(edge);
+            (target, order)
+        };
+        edges.into_iter().map(take).collect()
+    }
+
+    fn remove_unread(&mut self, node: NodeIndex) {
+        let unread = self.op(node).is_some() && self.readers(node).is_empty();
+        if unread && !self.no_delete.contains(&node) {
+            let operands = self.operands(node);
+            self.graph.remove_node(node);
+            for operand in operands {
+                self.remove_unread(operand);
+            }
+        }
     }
 }

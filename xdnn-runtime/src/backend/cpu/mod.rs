@@ -20,6 +20,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops::Leaf;
 
+mod channels;
 mod display;
 mod gemm;
 mod kernel;

@@ -223,9 +223,10 @@ impl Planner {
                     .collect();
                 let mut operands = operands?;
                 let weight = match (self.weights, operands.get(1)) {
-                    (Weights::Constant, Some((Home::Leaf(Leaf::Weight(weight)), _))) => {
-                        Some(*weight)
-                    }
+                    (
+                        Weights::Constant,
+                        Some((Home::Leaf(Leaf::Weight(weight) | Leaf::WinogradWeight(weight)), _)),
+                    ) => Some(*weight),
                     _ => None,
                 };
                 let (first, finish) = Finish::of(op);

@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::parallel::{Threads, chunks_on, even};
 use super::simd::arch;
-use crate::backend::blocks::Block;
+use crate::backend::layout::Block;
 use crate::ops::SIDE;
 
 /// The most vectors in a panel: with four rows, or eight where there are registers for them.

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::ops::Op;
 
 mod axis_map;
+mod blocked;
 mod blocks;
 mod convolution;
 mod copy;
@@ -104,11 +105,23 @@ pub(super) fn choose(
             convolution::choose(convolution, *a, *b, constant)?
         }
         (Op::Winograd(op), [x, _]) => Box::new(winograd::Winograd::new(*op, *x, shape)),
-        (Op::PoolWinner(pool), [x]) => Box::new(pool::Winner::new(*pool, *x)?),
-        (Op::PoolGather(pool), [x, _]) => Box::new(pool::Gather::new(*pool, *x)?),
-        (Op::PoolScatter(pool), [_, _]) => Box::new(pool::Scatter::new(*pool)?),
+        (Op::PoolWinner(pool), [x]) => match blocked::pool::Winner::new(pool, *x) {
+            Some(kernel) => Box::new(kernel),
+            None => Box::new(pool::Winner::new(*pool, *x)?),
+        },
+        (Op::PoolGather(pool), [x, _]) => match blocked::pool::Gather::new(pool, *x) {
+            Some(kernel) => Box::new(kernel),
+            None => Box::new(pool::Gather::new(*pool, *x)?),
+        },
+        (Op::PoolScatter(pool), [_, _]) => match blocked::pool::Scatter::new(pool) {
+            Some(kernel) => Box::new(kernel),
+            None => Box::new(pool::Scatter::new(*pool)?),
+        },
         (Op::OneHot(_), [scores, _]) => Box::new(one_hot::OneHot::new(*scores)),
         (Op::Largest(largest), [x]) => Box::new(largest::Largest::new(*largest, *x)),
+        (Op::ToBlocks(_), [x]) => Box::new(blocked::ToBlocks::new(*x)),
+        (Op::FromBlocks(_), [x]) => Box::new(blocked::FromBlocks::new(*x)),
+        (Op::Blocked(op), [x, w]) if constant => blocked::choose(op, *x, *w, shape)?,
         (Op::Signs(_), [_]) => Box::new(signs::Signs),
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })

@@ -5,7 +5,7 @@ use xdnn_ir::Shape;
 use super::super::parallel::chunks;
 use super::super::product::Left;
 use super::Operands;
-use crate::backend::blocks::{Block, Blocks};
+use crate::backend::layout::{Block, Blocks, Direction, Vectors};
 use crate::error::Result;
 use crate::ops::{Leaf, SIDE};
 
@@ -16,6 +16,10 @@ pub(in super::super) enum Layout {
     Blocks(Blocks),
     /// [`Leaf::TransposedWeight`], of this shape.
     Transposed(Shape),
+    /// [`Leaf::ChannelWeight`].
+    Channels(Vectors, Direction),
+    /// [`Leaf::WinogradChannelWeight`].
+    WinogradChannels(Vectors, Direction),
 }
 
 impl Layout {
@@ -24,6 +28,10 @@ impl Layout {
         match self {
             Self::Blocks(blocks) => (Leaf::BlockedWeight(n), blocks.shape()),
             Self::Transposed(shape) => (Leaf::TransposedWeight(n), shape),
+            Self::Channels(vectors, way) => (Leaf::ChannelWeight(n, way), vectors.shape()),
+            Self::WinogradChannels(vectors, way) => {
+                (Leaf::WinogradChannelWeight(n, way), vectors.shape())
+            }
         }
     }
 }

@@ -9,9 +9,9 @@ use xdnn_ir::Shape;
 
 use super::super::parallel::{Threads, chunks_on, even, jobs_on};
 use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
-use super::{Kernel, Needs, Operands, Scratch};
 use super::super::simd::arch;
-use crate::backend::blocks::Block;
+use super::{Kernel, Needs, Operands, Scratch};
+use crate::backend::layout::Block;
 use crate::error::Result;
 use crate::ops::{self, READ, SIDE};
 
@@ -447,7 +447,7 @@ fn transform_back<S: Simd, const TILE: usize>(
 
 /// `Bᵀ·d`
 #[inline(always)]
-fn input<S: Simd>(simd: S, d: [S::f32s; READ]) -> [S::f32s; READ] {
+pub(super) fn input<S: Simd>(simd: S, d: [S::f32s; READ]) -> [S::f32s; READ] {
     let even = simd.sub_f32s(times(simd, 2.0, d[2]), d[4]);
     let odd = plus(simd, times(simd, B, d[1]), -A, d[3]);
     let far_even = plus(simd, times(simd, 0.5, d[4]), -0.25, d[2]);
@@ -464,7 +464,7 @@ fn input<S: Simd>(simd: S, d: [S::f32s; READ]) -> [S::f32s; READ] {
 
 /// `Aᵀ·m`
 #[inline(always)]
-fn result<S: Simd, const TILE: usize>(
+pub(super) fn result<S: Simd, const TILE: usize>(
     simd: S,
     [near, far]: [f32; 2],
     m: [S::f32s; READ],

@@ -4,9 +4,11 @@ use xdnn_ir::Shape;
 
 use super::super::{Program, reference};
 use super::{CpuProgram, Weights};
+use crate::backend::layout::lay_out;
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 
+mod blocked;
 mod networks;
 mod operators;
 mod plan;
@@ -28,6 +30,19 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
 /// A program whose leaves are those of the graph.
 fn compile(graph: &Graph) -> crate::Result<CpuProgram> {
     super::compile(graph, Weights::Changing)
+}
+
+/// The leaves of a program, of the numbers for those of its graph.
+fn laid_out(program: &CpuProgram, known: &[(Leaf, Value)], values: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let find = |leaf: Leaf| {
+        let position = known.iter().position(|(other, _)| *other == leaf)?;
+        Some((known[position].1.shape(), values[position].as_slice()))
+    };
+    let leaves = program.leaves().iter().map(|(leaf, shape)| {
+        let laid_out = lay_out(*leaf, *shape, |i| find(Leaf::Weight(i)));
+        laid_out.unwrap_or_else(|| find(*leaf).unwrap().1.to_vec())
+    });
+    leaves.collect()
 }
 
 /// What a program computes; outputs hold NaN before.

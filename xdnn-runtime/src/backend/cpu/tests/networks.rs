@@ -1,7 +1,5 @@
 //! Whole networks in every task.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 use xdnn_ir::layer::{
     AvgPool2d, Conv1d, Conv2d, Dropout, Flatten, GlobalAvgPool, LeakyRelu, Linear, MaxPool1d,
@@ -10,12 +8,11 @@ use xdnn_ir::layer::{
 use xdnn_ir::{Combine, NetworkSpec, Operand};
 
 use super::super::{CpuProgram, Weights};
-use super::{compile, exact, numbers, run};
+use super::{compile, exact, laid_out, numbers, run};
 use crate::backend::Program;
-use crate::backend::blocks::Blocks;
-use crate::graph::{Graph, Loss, Task};
+use crate::graph::{Graph, Loss, Task, verify};
 use crate::ops::Leaf;
-use crate::passes::{FuseElementwise, SlopesAsBits};
+use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits};
 use crate::sketch::Sketch;
 
 const TASKS: [Task; 4] = [
@@ -45,6 +42,39 @@ fn max_pool(kernel: usize) -> MaxPool2d {
         dilation: [1; 2],
         ceil_mode: false,
     }
+}
+
+/// A residual network whose channels make whole blocks, with pools that overlap and a stride of 2.
+pub(super) fn wide() -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[3, 9, 11])]);
+    let stem = net.layer("stem", conv2d(32, 3, 1, 1), Operand::Input(0));
+    let stem = net.layer("", Relu {}, stem);
+    let mut pool = max_pool(3);
+    (pool.stride, pool.padding) = (Some([2; 2]), [1; 2]);
+    let pooled = net.layer("", pool, stem);
+    let a = net.layer("a", conv2d(48, 3, 1, 1), pooled);
+    let a = net.layer(
+        "",
+        LeakyRelu {
+            negative_slope: 0.1,
+        },
+        a,
+    );
+    let b = net.layer("b", conv2d(32, 1, 1, 1), a);
+    let sum = net.combine(Combine::Sum, &[pooled, b]);
+    let out = net.layer("", Relu {}, sum);
+    let down = net.layer("down", conv2d(16, 3, 2, 1), out);
+    let mean = net.layer("", GlobalAvgPool {}, down);
+    let flat = net.layer("", Flatten {}, mean);
+    let head = net.layer(
+        "head",
+        Linear {
+            out_features: 5,
+            bias: false,
+        },
+        flat,
+    );
+    net.finish(head)
 }
 
 /// A small residual network with pools.
@@ -161,27 +191,21 @@ pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
     values.collect()
 }
 
-/// The graph as `Device::Cpu` compiles it, with the leaves of the program made of those of the graph.
+/// The graph as `Device::Cpu` compiles it without Winograd's algorithm, with the leaves of the program made of those of the graph.
 fn optimised(graph: &mut Graph, task: Task, values: &[Vec<f32>]) -> (CpuProgram, Vec<Vec<f32>>) {
-    let known: HashMap<_, _> = graph.leaves().into_iter().zip(values).collect();
-    let known: HashMap<Leaf, _> = (known.into_iter())
-        .map(|((leaf, value), data)| (leaf, (value.shape(), data)))
-        .collect();
-    graph.compile_with(SlopesAsBits).unwrap();
-    graph.compile_with(FuseElementwise).unwrap();
+    let known = graph.leaves();
     let weights = match task {
         Task::Train(_) => Weights::Changing,
         _ => Weights::Constant,
     };
+    if weights == Weights::Constant {
+        graph.compile_with(BlockChannels).unwrap();
+    }
+    graph.compile_with(SlopesAsBits).unwrap();
+    graph.compile_with(FuseElementwise).unwrap();
+    verify::verify(graph).unwrap();
     let program = super::super::compile(graph, weights).unwrap();
-    let leaves = program.leaves().iter().map(|(leaf, shape)| match leaf {
-        Leaf::BlockedWeight(i) => {
-            let (weight, data) = known[&Leaf::Weight(*i)];
-            Blocks::of(weight, shape.dim(0)).fill(data)
-        }
-        leaf => known[leaf].1.clone(),
-    });
-    let leaves = leaves.collect();
+    let leaves = laid_out(&program, &known, values);
     (program, leaves)
 }
 
@@ -215,7 +239,7 @@ proptest! {
 
     #[test]
     fn networks_compute_what_the_reference_does(batch in 1_usize..5, seed in 0_u64..1000) {
-        for spec in [residual(), branches(), line()] {
+        for spec in [residual(), wide(), branches(), line()] {
             for task in TASKS {
                 assert_agrees(&spec, task, batch, seed);
             }

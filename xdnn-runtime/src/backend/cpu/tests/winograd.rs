@@ -180,7 +180,12 @@ fn networks_that_jump_at_zero_and_training_do_without() {
         let spec = Arc::new(net.finish(x));
         let program = f32::compile(Device::Cpu, &spec, task, 1).unwrap();
         let mut leaves = program.leaves().iter();
-        leaves.any(|(leaf, _)| matches!(leaf, Leaf::WinogradWeight(_)))
+        leaves.any(|(leaf, _)| {
+            matches!(
+                leaf,
+                Leaf::WinogradWeight(_) | Leaf::WinogradChannelWeight(..)
+            )
+        })
     };
     assert!(transforms(false, Task::Forward));
     assert!(!transforms(true, Task::Forward));

@@ -5,7 +5,7 @@ use super::super::super::product::Packing;
 use super::{
     Convolution, Geometry, Kernel, Layout, Needs, Operands, Result, Scratch, Volumes, Weight, fmt,
 };
-use crate::backend::blocks::Block;
+use crate::backend::layout::Block;
 
 /// How many numbers of the unrolled input are made at a time, more or less.
 const UNROLLED: usize = 1 << 17;

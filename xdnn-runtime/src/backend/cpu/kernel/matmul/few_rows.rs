@@ -50,7 +50,9 @@ impl Kernel for FewRows {
         let turned = &*turned;
         chunks_on(threads, output, n, 2 * n, |i, row| {
             let column = turned.iter().skip(i).step_by(width);
-            row.iter_mut().zip(column).for_each(|(c, turned)| *c = *turned);
+            row.iter_mut()
+                .zip(column)
+                .for_each(|(c, turned)| *c = *turned);
         });
         Ok(())
     }

@@ -1,0 +1,321 @@
+//! Sums of products where a vector holds output channels: what convolutions of values in blocks of channels are made of.
+
+use pulp::{Simd, WithSimd};
+
+use super::simd::arch;
+use crate::ops::CHANNELS;
+
+/// The channels of a block at one place.
+pub(super) type Lane = [f32; CHANNELS];
+
+/// No place: what is read there is 0.
+pub(super) const NOWHERE: u32 = u32::MAX;
+
+/// The most blocks of outputs in a tile, and the most places in one.
+const BLOCKS: usize = 4;
+const PLACES: usize = 12;
+
+/// How tiles are cut: so many blocks of outputs, and so many places, that there are registers for all sums.
+///
+/// The more even the two are, the fewer numbers are read for each product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub blocks: usize,
+    pub places: usize,
+}
+
+impl Cut {
+    /// For so many blocks of outputs and places in all. Tiles are no larger than that.
+    pub(super) fn new(blocks: usize, places: usize) -> Self {
+        struct Lanes;
+
+        impl WithSimd for Lanes {
+            type Output = usize;
+
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F32_LANES
+            }
+        }
+
+        let whole = arch().dispatch(Lanes) == CHANNELS;
+        let (blocks, most) = match whole {
+            true if blocks.is_multiple_of(4) => (4, 6),
+            true if blocks.is_multiple_of(2) => (2, 12),
+            true => (1, 12),
+            false => (1, 6),
+        };
+        let tiles = places.div_ceil(most).max(1);
+        let places = match places.div_ceil(tiles) {
+            size @ 0..=6 => size,
+            size if size.next_multiple_of(2) <= places => size.next_multiple_of(2),
+            size => size - 1,
+        };
+        Self {
+            blocks,
+            places: places.max(1),
+        }
+    }
+}
+
+/// Where a tile reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Places<'a> {
+    /// At consecutive places from this one on.
+    From(usize),
+    /// For each tap at these places, [`NOWHERE`] for none.
+    Table(&'a [u32]),
+}
+
+/// `y[b, p] = Σ x[c, place(tap, p)] · w[b, tap, c]` for the places of a tile and some blocks of output channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile<'a> {
+    /// The blocks of input channels, each of them a plane of lanes.
+    pub x: &'a [Lane],
+    /// The distance between blocks, and how many there are.
+    pub stride: usize,
+    pub blocks: usize,
+    pub places: Places<'a>,
+    pub taps: usize,
+    /// For each block of outputs in turn a row of output channels for each tap and input channel.
+    pub weights: &'a [Lane],
+    pub cut: Cut,
+}
+
+/// The sums of a tile, for each block and place.
+pub(super) type Sums = [[Lane; PLACES]; BLOCKS];
+
+/// Room for the sums of a tile.
+pub(super) const NO_SUMS: Sums = [[[0.0; CHANNELS]; PLACES]; BLOCKS];
+
+/// Computes a tile.
+pub(super) fn multiply(tile: Tile<'_>, sums: &mut Sums) {
+    arch().dispatch(Multiply { tile, sums });
+}
+
+struct Multiply<'a, 's> {
+    tile: Tile<'a>,
+    sums: &'s mut Sums,
+}
+
+impl WithSimd for Multiply<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { tile, sums } = self;
+        match (S::F32_LANES, tile.cut.blocks) {
+            (16, 4) => tile.few::<S, 4, 1>(simd, sums),
+            (16, 2) => tile.many::<S, 2, 1>(simd, sums),
+            (16, _) => tile.many::<S, 1, 1>(simd, sums),
+            (8, _) => tile.few::<S, 1, 2>(simd, sums),
+            (4, _) => tile.few::<S, 1, 4>(simd, sums),
+            _ => tile.few::<S, 1, CHANNELS>(simd, sums),
+        }
+    }
+}
+
+impl Tile<'_> {
+    #[inline(always)]
+    fn many<S: Simd, const B: usize, const V: usize>(self, simd: S, sums: &mut Sums) {
+        match self.cut.places {
+            12 => self.sums::<S, 12, B, V>(simd, sums),
+            10 => self.sums::<S, 10, B, V>(simd, sums),
+            8 => self.sums::<S, 8, B, V>(simd, sums),
+            _ => self.few::<S, B, V>(simd, sums),
+        }
+    }
+
+    #[inline(always)]
+    fn few<S: Simd, const B: usize, const V: usize>(self, simd: S, sums: &mut Sums) {
+        match self.cut.places {
+            6 => self.sums::<S, 6, B, V>(simd, sums),
+            5 => self.sums::<S, 5, B, V>(simd, sums),
+            4 => self.sums::<S, 4, B, V>(simd, sums),
+            3 => self.sums::<S, 3, B, V>(simd, sums),
+            2 => self.sums::<S, 2, B, V>(simd, sums),
+            _ => self.sums::<S, 1, B, V>(simd, sums),
+        }
+    }
+
+    /// `P` places, `B` blocks of outputs of `V` vectors each.
+    #[inline(always)]
+    fn sums<S: Simd, const P: usize, const B: usize, const V: usize>(
+        self,
+        simd: S,
+        sums: &mut Sums,
+    ) {
+        const NOTHING: Lane = [0.0; CHANNELS];
+        let mut all = [[[simd.splat_f32s(0.0); V]; P]; B];
+        let (weights, _) = self.weights.as_chunks::<CHANNELS>();
+        for tap in 0..self.taps {
+            let (first, scattered) = match self.places {
+                Places::From(first) => (first, None),
+                Places::Table(table) => {
+                    let places = &table[tap * P..][..P];
+                    if places.iter().all(|place| *place == NOWHERE) {
+                        continue;
+                    }
+                    let first = places[0];
+                    let consecutive = (0..)
+                        .zip(places)
+                        .all(|(i, at)| *at == first.wrapping_add(i));
+                    let consecutive = consecutive && first != NOWHERE;
+                    (first as usize, (!consecutive).then_some(places))
+                }
+            };
+            for block in 0..self.blocks {
+                let x = &self.x[block * self.stride..];
+                let w: [&[Lane; CHANNELS]; B] =
+                    std::array::from_fn(|b| &weights[(b * self.taps + tap) * self.blocks + block]);
+                match scattered {
+                    None => {
+                        let x = &x[first..first + P];
+                        add(simd, &mut all, w, |place, i| x[place][i]);
+                    }
+                    Some(places) => {
+                        let x: [&Lane; P] = std::array::from_fn(|i| match places[i] {
+                            NOWHERE => &NOTHING,
+                            place => &x[place as usize],
+                        });
+                        add(simd, &mut all, w, |place, i| x[place][i]);
+                    }
+                }
+            }
+        }
+        for (all, sums) in all.iter().zip(sums) {
+            for (vectors, lane) in all.iter().zip(sums) {
+                let (lane, _) = S::as_mut_simd_f32s(lane);
+                lane.copy_from_slice(vectors);
+            }
+        }
+    }
+}
+
+/// Adds the products of a block of input channels.
+#[inline(always)]
+fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[[S::f32s; V]; P]; B],
+    weights: [&[Lane; CHANNELS]; B],
+    x: impl Fn(usize, usize) -> f32,
+) {
+    let mut add = |i: usize| {
+        let mut w = [[simd.splat_f32s(0.0); V]; B];
+        for b in 0..B {
+            let (row, _) = S::as_simd_f32s(&weights[b][i]);
+            w[b].copy_from_slice(&row[..V]);
+        }
+        for place in 0..P {
+            let factor = simd.splat_f32s(x(place, i));
+            for b in 0..B {
+                for v in 0..V {
+                    let sum = &mut sums[b][place][v];
+                    *sum = simd.mul_add_e_f32s(factor, w[b][v], *sum);
+                }
+            }
+        }
+    };
+    for i in (0..CHANNELS).step_by(4) {
+        add(i);
+        add(i + 1);
+        add(i + 2);
+        add(i + 3);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pulp::{Scalar, Scalar128b, Scalar256b, Scalar512b};
+
+    use super::*;
+
+    /// Small whole numbers, whose sums are exact.
+    fn number(i: usize) -> f32 {
+        (i * 7919 % 13) as f32 - 6.0
+    }
+
+    fn lanes(count: usize, seed: usize) -> Vec<Lane> {
+        (0..count)
+            .map(|at| std::array::from_fn(|i| number(seed + at * CHANNELS + i)))
+            .collect()
+    }
+
+    fn check<S: Simd>(simd: S, cut: Cut, consecutive: bool) {
+        let (stride, blocks, taps) = (17, 2, 3);
+        let x = lanes(stride * blocks, 1);
+        let rows = taps * blocks * CHANNELS;
+        let weights = lanes(cut.blocks * rows, 2);
+        let size = cut.places;
+        let table: Vec<u32> = (0..taps * size)
+            .map(|i| match (consecutive, i / size, i % 5) {
+                (true, ..) => (i % size + i / size) as u32,
+                (false, 1, _) | (_, _, 3) => NOWHERE, // a whole tap, and some places
+                _ => (i * 7 % stride) as u32,
+            })
+            .collect();
+        let tile = Tile {
+            x: &x,
+            stride,
+            blocks,
+            places: Places::Table(&table),
+            taps,
+            weights: &weights,
+            cut,
+        };
+        let mut sums = [[[f32::NAN; CHANNELS]; PLACES]; BLOCKS];
+        let job = Multiply {
+            tile,
+            sums: &mut sums,
+        };
+        job.with_simd(simd);
+        for (b, sums) in sums.iter().enumerate() {
+            for (place, lane) in sums.iter().enumerate() {
+                if place >= size || b >= cut.blocks {
+                    assert!(lane.iter().all(|y| y.is_nan()), "too much is written");
+                    continue;
+                }
+                for (o, y) in lane.iter().enumerate() {
+                    let mut expected = 0.0;
+                    for tap in 0..taps {
+                        let at = table[tap * size + place];
+                        for c in (0..blocks * CHANNELS).filter(|_| at != NOWHERE) {
+                            let x = x[c / CHANNELS * stride + at as usize][c % CHANNELS];
+                            expected += x * weights[b * rows + tap * blocks * CHANNELS + c][o];
+                        }
+                    }
+                    assert_eq!(*y, expected, "place {place} of {size}, channel {o}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_every_size_with_vectors_of_every_size() {
+        for places in [1, 2, 3, 4, 5, 6, 8, 10, 12] {
+            for consecutive in [false, true] {
+                for blocks in [1, 2, 4] {
+                    if places <= 24 / blocks {
+                        check(Scalar512b, Cut { blocks, places }, consecutive);
+                    }
+                }
+                if places <= 6 {
+                    let cut = Cut { blocks: 1, places };
+                    check(Scalar, cut, consecutive);
+                    check(Scalar128b, cut, consecutive);
+                    check(Scalar256b, cut, consecutive);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_are_no_larger_than_what_they_tile() {
+        for blocks in 1..9 {
+            for places in 1..200 {
+                let cut = Cut::new(blocks, places);
+                assert!(cut.places <= places && blocks.is_multiple_of(cut.blocks));
+                assert!(cut.places * cut.blocks <= 24);
+            }
+        }
+    }
+}
