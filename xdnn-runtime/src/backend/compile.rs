@@ -42,9 +42,9 @@ impl Element for f32 {
                 // so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                let weights = match task {
-                    Task::Train(_) => Weights::Changing,
-                    _ => Weights::Constant,
+                let weights = match task.trains() {
+                    true => Weights::Changing,
+                    false => Weights::Constant,
                 };
                 if continuous && weights == Weights::Constant {
                     graph.compile_with(UseWinograd)?;

@@ -182,7 +182,12 @@ pub(crate) fn lay_out<'w, T: Real>(
             let kernels = Kernels::of(shape);
             Vectors::of_transformed(kernels, direction, &kernels.transform(data))
         }
-        Leaf::Input(_) | Leaf::Weight(_) | Leaf::Target | Leaf::DropoutMask(_) | Leaf::Seed(_) => {
+        Leaf::Input(_)
+        | Leaf::Weight(_)
+        | Leaf::Target
+        | Leaf::DropoutMask(_)
+        | Leaf::PriorStrength
+        | Leaf::Seed(_) => {
             return None;
         }
     })

@@ -130,6 +130,7 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
+                Leaf::PriorStrength => Some(bindings.strength),
                 Leaf::WinogradWeight(_)
                 | Leaf::BlockedWeight(_)
                 | Leaf::TransposedWeight(_)
@@ -234,6 +235,7 @@ pub(crate) struct Bindings<'a, T> {
     pub inputs: &'a [&'a [T]],
     pub targets: &'a [T],
     pub masks: &'a [Vec<T>],
+    pub strength: &'a [T],
 }
 
 impl<T> Default for Bindings<'_, T> {
@@ -242,6 +244,7 @@ impl<T> Default for Bindings<'_, T> {
             inputs: &[],
             targets: &[],
             masks: &[],
+            strength: &[],
         }
     }
 }

@@ -27,6 +27,7 @@ mod leaf;
 mod matmul;
 mod one_hot;
 mod pool;
+mod rank;
 mod signs;
 mod view;
 mod winograd;
@@ -46,6 +47,7 @@ pub use matmul::MatMul;
 pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
+pub use rank::Rank;
 pub use signs::{Select, Signs};
 pub use view::{Permute, Reshape};
 pub use winograd::{Kernels, Winograd};
@@ -206,7 +208,7 @@ operations! {
     AxisMap,
     MatMul, Convolution, Winograd,
     PoolWinner, PoolGather, PoolScatter,
-    OneHot, Largest,
+    OneHot, Largest, Rank,
     Signs, Select, Fused,
     ToBlocks, FromBlocks, Blocked,
 }

@@ -106,6 +106,7 @@ pub fn values(graph: &Graph, domain: &Range<f64>, seed: u64) -> Leaves {
             | Leaf::WinogradChannelWeight(..) => numbers.spread(n, domain),
             Leaf::Target => (0..n).map(|i| (i % 2) as f64).collect(),
             Leaf::DropoutMask(_) => (0..n).map(|_| numbers.choose(&[0.0, 2.0])).collect(),
+            Leaf::PriorStrength => vec![0.75],
             Leaf::Seed(_) => numbers.reals(n, -1.0..1.0),
         };
         (leaf, data)
@@ -124,6 +125,7 @@ fn fingerprint(leaf: Leaf) -> u64 {
         Leaf::TransposedWeight(i) => 0x7000 + i as u64,
         Leaf::ChannelWeight(i, way) => 0x8000 + 2 * i as u64 + way as u64,
         Leaf::WinogradChannelWeight(i, way) => 0x9000 + 2 * i as u64 + way as u64,
+        Leaf::PriorStrength => 0xa000,
         Leaf::Seed(i) => 0x10_0000 + i as u64,
     }
 }

@@ -20,6 +20,7 @@ mod largest;
 mod matmul;
 mod one_hot;
 mod pool;
+mod rank;
 mod signs;
 mod sum;
 mod weight;
@@ -123,6 +124,7 @@ pub(super) fn choose(
         (Op::FromBlocks(_), [x]) => Box::new(blocked::FromBlocks::new(*x)),
         (Op::Blocked(op), [x, w]) if constant => blocked::choose(op, *x, *w, shape)?,
         (Op::Signs(_), [_]) => Box::new(signs::Signs),
+        (Op::Rank(_), [x]) => Box::new(rank::Rank::new(*x)),
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })
 }

@@ -181,6 +181,7 @@ pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
         let numbers = numbers(shape.elements(), seed);
         match leaf {
             Leaf::Target => (0..shape.elements()).map(|i| i as f32 - 1.0).collect(),
+            Leaf::PriorStrength => vec![0.5],
             Leaf::DropoutMask(_) => numbers
                 .iter()
                 .map(|x| if *x < 0.0 { 0.0 } else { 2.0 })
@@ -195,7 +196,7 @@ pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
 fn optimised(graph: &mut Graph, task: Task, values: &[Vec<f32>]) -> (CpuProgram, Vec<Vec<f32>>) {
     let known = graph.leaves();
     let weights = match task {
-        Task::Train(_) => Weights::Changing,
+        task if task.trains() => Weights::Changing,
         _ => Weights::Constant,
     };
     if weights == Weights::Constant {

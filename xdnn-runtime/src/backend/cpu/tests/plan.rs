@@ -21,6 +21,7 @@ fn values_of_the_same_time_lie_apart() {
         Task::Forward,
         Task::Attribute,
         Task::Train(Loss::CrossEntropy),
+        Task::TrainWithGini(Loss::CrossEntropy),
     ] {
         let program = program(task);
         let buffers = &program.plan.buffers;

@@ -36,7 +36,11 @@ fn wide() -> NetworkSpec {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     for batch in [1, 3, 8] {
-        for task in [Task::Attribute, Task::Train(Loss::CrossEntropy)] {
+        for task in [
+            Task::Attribute,
+            Task::Train(Loss::CrossEntropy),
+            Task::TrainWithGini(Loss::CrossEntropy),
+        ] {
             let on = |threads: usize| {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.unwrap().install(|| {
