@@ -12,7 +12,7 @@ use super::{compile, exact, laid_out, numbers, run};
 use crate::backend::Program;
 use crate::graph::{Graph, Loss, Task, verify};
 use crate::ops::Leaf;
-use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits};
+use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
 use crate::sketch::Sketch;
 
 const TASKS: [Task; 4] = [
@@ -192,9 +192,17 @@ pub(super) fn leaves(program: &CpuProgram, seed: u64) -> Vec<Vec<f32>> {
     values.collect()
 }
 
-/// The graph as `Device::Cpu` compiles it without Winograd's algorithm, with the leaves of the program made of those of the graph.
-fn optimised(graph: &mut Graph, task: Task, values: &[Vec<f32>]) -> (CpuProgram, Vec<Vec<f32>>) {
+/// The graph as `Device::Cpu` compiles it, with the leaves of the program made of those of the graph.
+pub(super) fn optimised(
+    graph: &mut Graph,
+    task: Task,
+    winograd: bool,
+    values: &[Vec<f32>],
+) -> (CpuProgram, Vec<Vec<f32>>) {
     let known = graph.leaves();
+    if winograd && !task.trains() {
+        graph.compile_with(UseWinograd).unwrap();
+    }
     let weights = match task {
         task if task.trains() => Weights::Changing,
         _ => Weights::Constant,
@@ -215,7 +223,7 @@ fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, seed: u64) {
     let program = compile(&graph).unwrap();
     let leaves = leaves(&program, seed);
     let expected = exact(&mut graph, &leaves);
-    let fused = optimised(&mut graph, task, &leaves);
+    let fused = optimised(&mut graph, task, false, &leaves);
     for (program, leaves) in [(program, leaves), fused] {
         let listing = program.to_string();
         assert!(!listing.contains("fallback"), "{listing}");

@@ -5,10 +5,9 @@ use xdnn_ir::layer::{Flatten, Linear, Relu};
 use xdnn_ir::{NetworkSpec, Operand};
 
 use super::compile;
-use super::networks::{conv2d, leaves, residual};
+use super::networks::{conv2d, leaves, optimised, residual};
 use super::run;
 use crate::graph::{Graph, Loss, Task};
-use crate::passes::UseWinograd;
 use crate::sketch::Sketch;
 
 /// Large enough that every kernel divides its work.
@@ -45,11 +44,9 @@ fn any_number_of_threads_gives_the_same_bits() {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.unwrap().install(|| {
                     let mut graph = Graph::build(&wide(), task, batch).unwrap();
-                    if task == Task::Attribute {
-                        graph.compile_with(UseWinograd).unwrap();
-                    }
-                    let program = compile(&graph).unwrap();
-                    run(&program, &leaves(&program, 7))
+                    let values = leaves(&compile(&graph).unwrap(), 7);
+                    let (program, leaves) = optimised(&mut graph, task, true, &values);
+                    run(&program, &leaves)
                 })
             };
             let one = on(1);
