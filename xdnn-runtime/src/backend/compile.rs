@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use luminal::prelude::Compiler;
 use xdnn_ir::{Degree, NetworkSpec};
 
 use super::cpu::Weights;
 use super::{Program, cpu, reference};
+#[cfg(debug_assertions)]
+use crate::graph::verify;
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
 use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
@@ -46,14 +49,14 @@ impl Element for f32 {
                     true => Weights::Changing,
                     false => Weights::Constant,
                 };
-                if continuous && weights == Weights::Constant {
-                    graph.compile_with(UseWinograd)?;
-                }
                 if weights == Weights::Constant {
-                    graph.compile_with(BlockChannels)?;
+                    if continuous {
+                        pass(&mut graph, UseWinograd)?;
+                    }
+                    pass(&mut graph, BlockChannels)?;
                 }
-                graph.compile_with(SlopesAsBits)?;
-                graph.compile_with(FuseElementwise)?;
+                pass(&mut graph, SlopesAsBits)?;
+                pass(&mut graph, FuseElementwise)?;
                 Ok(Arc::new(cpu::compile(&graph, weights)?))
             }
             Device::Reference => interpreter(spec, task, batch),
@@ -76,6 +79,14 @@ impl Element for f64 {
             }),
         }
     }
+}
+
+/// Runs a pass; debug builds check what it has made.
+fn pass(graph: &mut Graph, pass: impl Compiler) -> Result<()> {
+    graph.compile_with(pass)?;
+    #[cfg(debug_assertions)]
+    verify::verify(graph)?;
+    Ok(())
 }
 
 fn interpreter<T: Real>(

@@ -19,22 +19,39 @@ pub struct BlockChannels;
 impl Compiler for BlockChannels {
     fn compile<T: ToIdsMut>(&self, graph: &mut Graph, _: T) {
         let nodes: Vec<NodeIndex> = graph.graph.node_indices().collect();
-        for node in &nodes {
-            if let Some(op) = convolution(graph, *node) {
-                in_blocks(graph, *node, op, &[true, false]);
+        let mut near = Vec::new();
+        for node in nodes {
+            if let Some(op) = convolution(graph, node) {
+                in_blocks(graph, node, op, &[true, false]);
+                near.extend(around(graph, node));
             }
         }
         // What reads or makes a value in blocks follows, and so does what reads or makes that.
-        loop {
-            let step = nodes
-                .iter()
-                .find_map(|node| Some((*node, follower(graph, *node)?)));
-            let Some((node, (op, reads))) = step else {
-                break;
-            };
-            in_blocks(graph, node, op, &reads);
+        while let Some(node) = near.pop() {
+            if let Some((op, reads)) = follower(graph, node) {
+                in_blocks(graph, node, op, &reads);
+                near.extend(around(graph, node));
+            }
         }
     }
+}
+
+/// What a node reads and what reads it, beyond conversions.
+fn around(graph: &Graph, node: NodeIndex) -> Vec<NodeIndex> {
+    let mut near = Vec::new();
+    for id in graph.operands(node) {
+        match graph.op(id) {
+            Some(Op::ToBlocks(_)) => near.extend(graph.operands(id)),
+            _ => near.push(id),
+        }
+    }
+    for id in graph.readers(node) {
+        match graph.op(id) {
+            Some(Op::FromBlocks(_)) => near.extend(graph.readers(id)),
+            _ => near.push(id),
+        }
+    }
+    near
 }
 
 /// A convolution as one in blocks.

@@ -11,9 +11,8 @@ pub(super) type Lane = [f32; CHANNELS];
 /// No place: what is read there is 0.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
-/// The most blocks of outputs in a tile, and the most places in one.
-const BLOCKS: usize = 4;
-const PLACES: usize = 12;
+/// The most lanes of a tile: blocks of outputs times places.
+pub(super) const MOST: usize = 24;
 
 /// How tiles are cut: so many blocks of outputs, and so many places, that there are registers for all sums.
 ///
@@ -81,20 +80,15 @@ pub(super) struct Tile<'a> {
     pub cut: Cut,
 }
 
-/// The sums of a tile, for each block and place.
-pub(super) type Sums = [[Lane; PLACES]; BLOCKS];
-
-/// Room for the sums of a tile.
-pub(super) const NO_SUMS: Sums = [[[0.0; CHANNELS]; PLACES]; BLOCKS];
-
-/// Computes a tile.
-pub(super) fn multiply(tile: Tile<'_>, sums: &mut Sums) {
-    arch().dispatch(Multiply { tile, sums });
+/// Computes a tile; the sums of a block of outputs are `stride` lanes from those of the block before.
+pub(super) fn multiply(tile: Tile<'_>, y: &mut [Lane], stride: usize) {
+    arch().dispatch(Multiply { tile, y, stride });
 }
 
-struct Multiply<'a, 's> {
+struct Multiply<'a, 'y> {
     tile: Tile<'a>,
-    sums: &'s mut Sums,
+    y: &'y mut [Lane],
+    stride: usize,
 }
 
 impl WithSimd for Multiply<'_, '_> {
@@ -102,38 +96,38 @@ impl WithSimd for Multiply<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { tile, sums } = self;
+        let Self { tile, y, stride } = self;
         match (S::F32_LANES, tile.cut.blocks) {
-            (16, 4) => tile.few::<S, 4, 1>(simd, sums),
-            (16, 2) => tile.many::<S, 2, 1>(simd, sums),
-            (16, _) => tile.many::<S, 1, 1>(simd, sums),
-            (8, _) => tile.few::<S, 1, 2>(simd, sums),
-            (4, _) => tile.few::<S, 1, 4>(simd, sums),
-            _ => tile.few::<S, 1, CHANNELS>(simd, sums),
+            (16, 4) => tile.few::<S, 4, 1>(simd, y, stride),
+            (16, 2) => tile.many::<S, 2, 1>(simd, y, stride),
+            (16, _) => tile.many::<S, 1, 1>(simd, y, stride),
+            (8, _) => tile.few::<S, 1, 2>(simd, y, stride),
+            (4, _) => tile.few::<S, 1, 4>(simd, y, stride),
+            _ => tile.few::<S, 1, CHANNELS>(simd, y, stride),
         }
     }
 }
 
 impl Tile<'_> {
     #[inline(always)]
-    fn many<S: Simd, const B: usize, const V: usize>(self, simd: S, sums: &mut Sums) {
+    fn many<S: Simd, const B: usize, const V: usize>(self, simd: S, y: &mut [Lane], stride: usize) {
         match self.cut.places {
-            12 => self.sums::<S, 12, B, V>(simd, sums),
-            10 => self.sums::<S, 10, B, V>(simd, sums),
-            8 => self.sums::<S, 8, B, V>(simd, sums),
-            _ => self.few::<S, B, V>(simd, sums),
+            12 => self.sums::<S, 12, B, V>(simd, y, stride),
+            10 => self.sums::<S, 10, B, V>(simd, y, stride),
+            8 => self.sums::<S, 8, B, V>(simd, y, stride),
+            _ => self.few::<S, B, V>(simd, y, stride),
         }
     }
 
     #[inline(always)]
-    fn few<S: Simd, const B: usize, const V: usize>(self, simd: S, sums: &mut Sums) {
+    fn few<S: Simd, const B: usize, const V: usize>(self, simd: S, y: &mut [Lane], stride: usize) {
         match self.cut.places {
-            6 => self.sums::<S, 6, B, V>(simd, sums),
-            5 => self.sums::<S, 5, B, V>(simd, sums),
-            4 => self.sums::<S, 4, B, V>(simd, sums),
-            3 => self.sums::<S, 3, B, V>(simd, sums),
-            2 => self.sums::<S, 2, B, V>(simd, sums),
-            _ => self.sums::<S, 1, B, V>(simd, sums),
+            6 => self.sums::<S, 6, B, V>(simd, y, stride),
+            5 => self.sums::<S, 5, B, V>(simd, y, stride),
+            4 => self.sums::<S, 4, B, V>(simd, y, stride),
+            3 => self.sums::<S, 3, B, V>(simd, y, stride),
+            2 => self.sums::<S, 2, B, V>(simd, y, stride),
+            _ => self.sums::<S, 1, B, V>(simd, y, stride),
         }
     }
 
@@ -142,10 +136,11 @@ impl Tile<'_> {
     fn sums<S: Simd, const P: usize, const B: usize, const V: usize>(
         self,
         simd: S,
-        sums: &mut Sums,
+        y: &mut [Lane],
+        stride: usize,
     ) {
         const NOTHING: Lane = [0.0; CHANNELS];
-        let mut all = [[[simd.splat_f32s(0.0); V]; P]; B];
+        let mut sums = [[[simd.splat_f32s(0.0); V]; P]; B];
         let (weights, _) = self.weights.as_chunks::<CHANNELS>();
         for tap in 0..self.taps {
             let (first, scattered) = match self.places {
@@ -170,22 +165,22 @@ impl Tile<'_> {
                 match scattered {
                     None => {
                         let x = &x[first..first + P];
-                        add(simd, &mut all, w, |place, i| x[place][i]);
+                        add(simd, &mut sums, w, |place, i| x[place][i]);
                     }
                     Some(places) => {
                         let x: [&Lane; P] = std::array::from_fn(|i| match places[i] {
                             NOWHERE => &NOTHING,
                             place => &x[place as usize],
                         });
-                        add(simd, &mut all, w, |place, i| x[place][i]);
+                        add(simd, &mut sums, w, |place, i| x[place][i]);
                     }
                 }
             }
         }
-        for (all, sums) in all.iter().zip(sums) {
-            for (vectors, lane) in all.iter().zip(sums) {
-                let (lane, _) = S::as_mut_simd_f32s(lane);
-                lane.copy_from_slice(vectors);
+        for (block, sums) in sums.iter().enumerate() {
+            let y = &mut y[block * stride..][..P];
+            for (y, vectors) in y.iter_mut().zip(sums) {
+                S::as_mut_simd_f32s(y).0.copy_from_slice(vectors);
             }
         }
     }
@@ -262,15 +257,17 @@ mod tests {
             weights: &weights,
             cut,
         };
-        let mut sums = [[[f32::NAN; CHANNELS]; PLACES]; BLOCKS];
+        let stride = size + 3;
+        let mut y = vec![[f32::NAN; CHANNELS]; cut.blocks * stride];
         let job = Multiply {
             tile,
-            sums: &mut sums,
+            y: &mut y,
+            stride,
         };
         job.with_simd(simd);
-        for (b, sums) in sums.iter().enumerate() {
-            for (place, lane) in sums.iter().enumerate() {
-                if place >= size || b >= cut.blocks {
+        for (b, y) in y.chunks(stride).enumerate() {
+            for (place, lane) in y.iter().enumerate() {
+                if place >= size {
                     assert!(lane.iter().all(|y| y.is_nan()), "too much is written");
                     continue;
                 }
@@ -294,7 +291,7 @@ mod tests {
         for places in [1, 2, 3, 4, 5, 6, 8, 10, 12] {
             for consecutive in [false, true] {
                 for blocks in [1, 2, 4] {
-                    if places <= 24 / blocks {
+                    if places <= MOST / blocks {
                         check(Scalar512b, Cut { blocks, places }, consecutive);
                     }
                 }
@@ -314,7 +311,7 @@ mod tests {
             for places in 1..200 {
                 let cut = Cut::new(blocks, places);
                 assert!(cut.places <= places && blocks.is_multiple_of(cut.blocks));
-                assert!(cut.places * cut.blocks <= 24);
+                assert!(cut.places * cut.blocks <= MOST);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::super::super::channels::{Cut, Lane, NO_SUMS, NOWHERE, Places, Tile, multiply};
+use super::super::super::channels::{Cut, Lane, MOST, NOWHERE, Places, Tile, multiply};
 use super::super::super::parallel::{Threads, jobs_on};
 use super::{Kernel, Layout, Operands, Result, Scratch};
 use crate::backend::layout::{Direction, Vectors};
@@ -143,7 +143,7 @@ impl Convolution {
     ) -> Result<()> {
         let (cut, rows) = (self.cut, CHANNELS * self.taps * self.inputs);
         let (places, table) = (cut.places, cut.places * self.taps);
-        let mut sums = NO_SUMS;
+        let mut sums = [[0.0; CHANNELS]; MOST];
         let together = (NEAR / (CHANNELS * self.inputs * places)).max(FEWEST);
         let orders = self.order.chunks(together * places);
         let tables = self.table.chunks(together * table);
@@ -163,8 +163,12 @@ impl Convolution {
                         weights,
                         cut,
                     };
-                    multiply(tile, &mut sums);
-                    for (y, sums) in y.chunks_exact_mut(self.to).zip(&sums) {
+                    if self.ordered {
+                        multiply(tile, &mut y[order[0] as usize..], self.to);
+                        continue;
+                    }
+                    multiply(tile, &mut sums, places);
+                    for (y, sums) in y.chunks_exact_mut(self.to).zip(sums.chunks(places)) {
                         for (place, sum) in order.iter().zip(sums) {
                             y[*place as usize] = *sum;
                         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 use xdnn_ir::Shape;
 
-use super::super::super::channels::{Cut, Lane, NO_SUMS, Places, Tile, multiply};
+use super::super::super::channels::{Cut, Lane, Places, Tile, multiply};
 use super::super::super::parallel::{Threads, even, jobs_on};
 use super::super::super::simd::arch;
 use super::super::winograd::{input, result};
@@ -108,7 +108,6 @@ impl Winograd {
     fn products(&self, k: usize, tiles: usize, v: &[Lane], u: &[Lane], m: &mut [Lane]) {
         let cut = Cut::new(self.outputs, tiles);
         let rows = CHANNELS * self.inputs;
-        let mut sums = NO_SUMS;
         let outputs = m.chunks_exact_mut(cut.blocks * tiles);
         for (m, weights) in outputs.zip(u.chunks_exact(cut.blocks * rows)) {
             for start in (0..tiles).step_by(cut.places) {
@@ -122,10 +121,7 @@ impl Winograd {
                     weights,
                     cut,
                 };
-                multiply(tile, &mut sums);
-                for (m, sums) in m.chunks_exact_mut(tiles).zip(&sums) {
-                    m[start..start + cut.places].copy_from_slice(&sums[..cut.places]);
-                }
+                multiply(tile, &mut m[start..], tiles);
             }
         }
     }
