@@ -298,7 +298,7 @@ pub mod prelude {
     #[doc(no_inline)]
     pub use crate::ir::{Degree, Shape};
     #[doc(no_inline)]
-    pub use crate::training::{Adam, Fit, Loss, Sgd, Trainer};
+    pub use crate::training::{Adam, Fit, Loss, Prior, Sgd, Trainer};
     #[doc(no_inline)]
     pub use crate::{
         Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network, xdnn,

@@ -6,6 +6,8 @@
 
 #[path = "goldens/networks.rs"]
 mod networks;
+#[path = "goldens/priors.rs"]
+mod priors;
 
 use std::path::Path;
 

@@ -174,6 +174,9 @@ fn at_run_time_the_first_node_that_breaks_homogeneity_is_named() {
         let model = DynamicModel::new(N::SPEC.clone(), weights.collect(), Device::Cpu).unwrap();
         let error = model.attribute(&input, Target::Predicted).unwrap_err();
         assert!(matches!(error, Error::NotHomogeneous { .. }));
+        let prior = Task::TrainWithGini(Loss::CrossEntropy);
+        let refused = model.prepare(prior, 1).unwrap_err();
+        assert_eq!(refused.to_string(), error.to_string());
         error.to_string()
     }
     assert_eq!(

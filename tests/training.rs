@@ -4,7 +4,7 @@ use ndarray::{Array2, Array4};
 use tempfile::tempdir;
 use xdnn::metrics::accuracy;
 use xdnn::prelude::*;
-use xdnn::training::{AdamW, Optimizer, Progress};
+use xdnn::training::{AdamW, Optimizer, Progress, Step};
 use xdnn::{Parameters, Result};
 
 network! {
@@ -21,6 +21,23 @@ network! {
         fc2: Linear(32) -> Relu -> Dropout(0.25);
         head: Linear(3);
     }
+}
+
+network! {
+    /// One logit of what says the same in every column.
+    struct Table(x: [12]) -> [1] {
+        fc1: Linear(24) -> Relu;
+        fc2: Linear(8) -> Relu -> head: Linear(1);
+    }
+}
+
+/// Rows each of whose columns is above 0 for class 1 and below 0 for class 0.
+fn table(samples: usize) -> (Array2<f32>, Vec<usize>) {
+    let rows = Array2::from_shape_fn((samples, 12), |(n, i)| {
+        let sign = if n % 2 == 1 { 1.0 } else { -1.0 };
+        sign * (0.5 + ((n * 29 + i * 17) % 11) as f32 / 11.0)
+    });
+    (rows, (0..samples).map(|n| n % 2).collect())
 }
 
 /// Bars of any place and brightness in both directions, in turn.
@@ -263,4 +280,70 @@ fn a_trained_network_survives_its_file_bit_for_bit() {
     let (points, _) = points(30);
     let logits = |net: &Dropped| net.compile(Device::Cpu).unwrap().forward(&points).unwrap();
     assert_eq!(logits(&loaded), logits(&net));
+}
+
+/// `Table` and what its last of many steps told.
+fn trained(device: Device, prior: Option<Prior>) -> Result<(Table, Step)> {
+    let (rows, classes) = table(40);
+    let (loss, adam) = (Loss::BinaryCrossEntropy, Adam::new(0.01));
+    let mut trainer = Trainer::new(&Table::init(Seed(1)), device, loss, adam, Seed(1))?;
+    if let Some(prior) = prior {
+        trainer = trainer.with_prior(prior)?;
+    }
+    let steps: Result<Vec<Step>> = (0..60).map(|_| trainer.step(&rows, &classes)).collect();
+    let steps = steps?;
+    let (first, last) = (steps[0], steps[59]);
+    assert!(last.loss < 0.1 * first.loss, "{first:?} to {last:?}");
+    assert_eq!((last.correct, last.samples), (40, 40));
+    Ok((trainer.network()?, last))
+}
+
+fn gini(network: &Table) -> Result<f64> {
+    let model = network.compile(Device::Cpu)?;
+    let attribution = model.attribute(&table(40).0, Target::Output(&[0]))?;
+    Ok(attribution.gini())
+}
+
+/// Every column says it all, so that one would do.
+#[test]
+fn a_prior_makes_attributions_sparse() {
+    for device in [Device::Cpu, Device::Reference] {
+        let (dense, told) = trained(device, None).unwrap();
+        assert_eq!(told.prior, 0.0);
+        let (sparse, told) = trained(device, Some(Prior::Gini { strength: 1.0 })).unwrap();
+        let (without, with) = (gini(&dense).unwrap(), gini(&sparse).unwrap());
+        assert!(with > without + 0.3, "{without} to {with}");
+        assert!((f64::from(told.prior) - with).abs() < 0.02);
+    }
+}
+
+#[test]
+fn a_prior_of_strength_0_is_told_and_changes_nothing() {
+    let (plain, _) = trained(Device::Cpu, None).unwrap();
+    let (watched, told) = trained(Device::Cpu, Some(Prior::Gini { strength: 0.0 })).unwrap();
+    assert_eq!(bits(&watched), bits(&plain));
+    assert!((f64::from(told.prior) - gini(&plain).unwrap()).abs() < 0.02);
+}
+
+/// A learning rate of 0 keeps the weights, so that all steps of an epoch see the same network.
+#[test]
+fn a_step_tells_what_an_attribution_of_its_batch_has() {
+    let (rows, classes) = table(40);
+    let net = Table::init(Seed(3));
+    let (loss, sgd) = (Loss::BinaryCrossEntropy, Sgd::new(0.0));
+    let trainer = Trainer::new(&net, Device::Cpu, loss, sgd, Seed(1)).unwrap();
+    let prior = Prior::Gini { strength: 2.0 };
+    let mut trainer = trainer.with_prior(prior).unwrap();
+    let expected = gini(&net).unwrap();
+    let step = trainer.step(&rows, &classes).unwrap();
+    assert!((f64::from(step.prior) - expected).abs() < 1e-6);
+    let fit = Fit {
+        epochs: 2,
+        batch: 40,
+    };
+    let check = |progress: Progress| {
+        assert!((f64::from(progress.prior) - expected).abs() < 1e-6);
+        assert_eq!(progress.loss, step.loss);
+    };
+    trainer.fit(&rows, &classes, fit, check).unwrap();
 }

@@ -30,6 +30,12 @@ network! {
     }
 }
 
+network! {
+    struct Logit(image: [1, 4, 4]) -> [1] {
+        Flatten -> head: Linear(1);
+    }
+}
+
 /// The result is an error of that kind and has exactly that text.
 macro_rules! refused {
     ($result:expr, $kind:pat, $text:expr $(,)?) => {{

@@ -6,7 +6,7 @@ use ndarray::Array1;
 use xdnn::prelude::*;
 use xdnn::{Error, Result};
 
-use super::{Map, Tiny, all_weights, images, refused};
+use super::{Logit, Map, Tiny, all_weights, images, refused};
 
 type Training<N> = Trainer<N, Sgd>;
 
@@ -148,4 +148,54 @@ fn a_learning_rate_that_diverges() {
         );
         trainer.network().unwrap().compile(Device::Cpu).unwrap(); // all weights are finite
     }
+}
+
+#[test]
+fn a_prior_without_a_sensible_strength() {
+    for (strength, found) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (-1.0, "-1"),
+        (1e39, "1000000000000000000000000000000000000000"),
+    ] {
+        refused!(
+            trainer(0.1).unwrap().with_prior(Prior::Gini { strength }),
+            Error::Option {
+                name: "strength",
+                ..
+            },
+            format!("option `strength` must be a finite number of at least 0, found {found}"),
+        );
+    }
+}
+
+#[test]
+fn binary_cross_entropy_of_several_outputs() {
+    let (loss, sgd) = (Loss::BinaryCrossEntropy, Sgd::new(0.1));
+    let net = Tiny::init(Seed(1));
+    for prior in [None, Some(Prior::Gini { strength: 1.0 })] {
+        let mut trainer = Trainer::new(&net, Device::Cpu, loss, sgd, Seed(1)).unwrap();
+        if let Some(prior) = prior {
+            trainer = trainer.with_prior(prior).unwrap();
+        }
+        refused!(
+            trainer.step(&images(2), &[0, 1]),
+            Error::NotOneLogit { .. },
+            "the output has the shape `(N, 3)`, but binary cross-entropy needs `(N, 1)`, one logit for each sample; use \
+             cross-entropy",
+        );
+        assert_eq!(all_weights(&trainer.network().unwrap()), all_weights(&net));
+    }
+}
+
+#[test]
+fn binary_cross_entropy_of_a_third_class() {
+    let (loss, sgd) = (Loss::BinaryCrossEntropy, Sgd::new(0.1));
+    let net = Logit::init(Seed(1));
+    let mut trainer = Trainer::new(&net, Device::Cpu, loss, sgd, Seed(1)).unwrap();
+    refused!(
+        trainer.step(&images(3), &[0, 1, 2]),
+        Error::ClassOutOfRange { .. },
+        "class 2 is out of range: the network has 2 classes, from 0",
+    );
 }

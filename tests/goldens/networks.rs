@@ -71,6 +71,15 @@ network! {
 }
 
 network! {
+    /// One logit of a row of a table.
+    pub struct Tabular(x: [12]) -> [1] {
+        fc1: Linear(16) -> Relu;
+        fc2: Linear(8) -> LeakyRelu(0.1);
+        head: Linear(1);
+    }
+}
+
+network! {
     /// f = head(relu(A x) · |B x|): degree 2.
     pub struct Gated(x: [16]) -> [5] {
         product(a: Linear(12) -> Relu, b: Linear(12) -> Abs);

@@ -165,6 +165,17 @@ pub enum Error {
         output: Shape,
     },
 
+    /// Binary cross-entropy was asked for, but the output is no single logit.
+    #[error(
+        "the output has the shape `{}`, but binary cross-entropy needs `(N, 1)`, one logit for each sample; use \
+         cross-entropy",
+        Batched(output)
+    )]
+    NotOneLogit {
+        /// The shape of one sample of the output.
+        output: Shape,
+    },
+
     /// A network is not homogeneous, so that it has no attribution in closed form.
     #[error(
         "the network is not homogeneous, so it has no X-Gradient; use Integrated Gradients. The first node that breaks \

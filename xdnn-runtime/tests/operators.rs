@@ -14,8 +14,8 @@ use xdnn_runtime::graph::Value;
 use xdnn_runtime::ir::Shape;
 use xdnn_runtime::ops::{
     Add, Axes, AxisMap, Broadcast, Concat, Convolution, Largest, Leaf, Map, MatMul, Mul, OneHot,
-    Op, Permute, Place, PoolGather, PoolScatter, PoolWindow, PoolWinner, Reshape, Role, Slice,
-    Slopes, SparseMap, Sum, Winner,
+    Op, Permute, Place, PoolGather, PoolScatter, PoolWindow, PoolWinner, Rank, Reshape, Role,
+    Slice, Slopes, SparseMap, Sum, Winner,
 };
 
 /// `name: [shape] [shape] => operator;`: its derivatives by each operand of these shapes are right. Operands are of both
@@ -251,6 +251,7 @@ fn choices_have_no_derivative() {
     let largest: Op = Largest { count: 2 }.into();
     for (op, shape) in [
         (largest, Shape::new([2, 4])),
+        (Rank.into(), Shape::new([2, 4])),
         (slope, Shape::new([4])),
         (pool, Shape::new([2, 1, 3])),
         (one_hot, Shape::new([2, 3])),

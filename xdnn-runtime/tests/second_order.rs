@@ -140,12 +140,18 @@ macro_rules! second_order {
 }
 
 const TRAIN: Task = Task::Train(Loss::CrossEntropy);
+const SPARSE: Task = Task::TrainWithGini(Loss::CrossEntropy);
 
 second_order! {
     training_a_convolutional_network: convolutional(), TRAIN;
     training_a_colourful_network: colourful(), TRAIN;
     training_a_product: product(), TRAIN;
     training_a_quartic: quartic(), TRAIN;
+    training_a_convolutional_network_with_a_prior: convolutional(), SPARSE;
+    training_a_colourful_network_with_a_prior: colourful(), SPARSE;
+    training_a_selective_network_with_a_prior: selective(), SPARSE;
+    training_a_product_with_a_prior: product(), SPARSE;
+    training_a_quartic_with_a_prior: quartic(), SPARSE;
     attributing_a_convolutional_network: convolutional(), Task::Attribute;
     attributing_a_colourful_network: colourful(), Task::Attribute;
     training_a_selective_network: selective(), TRAIN;

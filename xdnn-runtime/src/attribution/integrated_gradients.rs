@@ -264,7 +264,7 @@ impl<T: Element> DynamicModel<T> {
             let bindings = Bindings {
                 inputs: &slices,
                 targets: &targets,
-                masks: &[],
+                ..Bindings::default()
             };
             let results = self.run(Task::Gradient, batch.size * part.len(), &bindings)?;
             for (integral, gradients) in integrals.iter_mut().zip(results.iter().skip(1)) {

@@ -2,6 +2,7 @@
 
 mod distance;
 mod integrated_gradients;
+mod sparsity;
 mod target;
 mod x_gradient;
 

@@ -48,7 +48,7 @@ impl<T: Element> DynamicModel<T> {
         let bindings = Bindings {
             inputs: &slices,
             targets: &batch.targets,
-            masks: &[],
+            ..Bindings::default()
         };
         let results = self.run(Task::Attribute, batch.size, &bindings)?;
         Attribution::new(self.spec(), batch.size, &batch.targets, results)

@@ -41,7 +41,7 @@ impl Element for f32 {
                 // so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                if continuous && !matches!(task, Task::Train(_)) {
+                if continuous && !task.trains() {
                     graph.compile_with(UseWinograd)?;
                 }
                 Ok(Arc::new(cpu::compile(&graph)?))

@@ -18,12 +18,15 @@ use crate::ops::{
 
 mod build;
 mod dot;
+mod loss;
+mod prior;
 pub(crate) mod rules;
 mod task;
 pub mod verify;
 
 pub(crate) use build::dropouts;
-pub use task::{Loss, Task};
+pub use loss::Loss;
+pub use task::Task;
 
 /// The numbers of a tensor as luminal passes them along: `f32` or `f64`.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use xdnn_ir::{NetworkSpec, Shape};
 
 use super::build::{Mode, forward};
-use super::{Graph, Value, rules};
+use super::{Graph, Loss, Value, loss, prior, rules};
 use crate::autodiff::vjp;
 use crate::custom;
 use crate::error::{Error, Result};
-use crate::ops::{Leaf, Map, OneHot, Permute, PoolGather, PoolWindow, PoolWinner, Winner};
+use crate::ops::{Leaf, OneHot};
 
 /// What a graph computes. The outputs of the graph are listed in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,15 +22,16 @@ pub enum Task {
     /// The mean loss of the batch as a scalar, the output, then the gradient of the loss with respect to each weight.
     /// Dropout is active.
     Train(Loss),
+    /// The same with [`Prior::Gini`](crate::training::Prior::Gini): the mean loss, the output and the Gini coefficient as a
+    /// scalar, then the gradient of `loss − strength · Gini` with respect to each weight. The strength is a leaf.
+    TrainWithGini(Loss),
 }
 
-/// A loss to train with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Loss {
-    /// `−ln softmax(logits)[target]`, for outputs `[classes]`. For outputs `[classes, …]` the mean over all positions, each
-    /// of which has its target, in row-major order.
-    CrossEntropy,
+impl Task {
+    /// Whether it computes gradients of weights, which then change from run to run.
+    pub(crate) fn trains(self) -> bool {
+        matches!(self, Self::Train(_) | Self::TrainWithGini(_))
+    }
 }
 
 impl Graph {
@@ -38,15 +39,17 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a batch of 0, [`Error::OutOfMemory`] for one that no machine could hold, [`Error::Graph`]
-    /// where the task does not fit the network, [`Error::DegreeRefuted`] where a layer of another crate does not have the
-    /// degree that it declares, and [`Error::CustomLayer`] where it cannot be built.
+    /// [`Error::Option`] for a batch of 0, [`Error::OutOfMemory`] for one that no machine could hold, [`Error::NotClasses`]
+    /// and [`Error::NotOneLogit`] for an output that the loss does not fit, [`Error::NotHomogeneous`] and [`Error::Degree`]
+    /// for attributions of a network that has no degree above 0, [`Error::Graph`] where the description of the network is
+    /// not consistent, [`Error::DegreeRefuted`] where a layer of another crate does not have the degree that it declares,
+    /// and [`Error::CustomLayer`] where it cannot be built.
     pub fn build(spec: &NetworkSpec, task: Task, batch: usize) -> Result<Self> {
         rules::check(spec)?;
         check_batch(spec, batch)?;
         custom::verify(spec)?;
         let mut graph = Self::new();
-        let mode = if matches!(task, Task::Train(_)) {
+        let mode = if task.trains() {
             Mode::Training
         } else {
             Mode::Inference
@@ -69,11 +72,22 @@ impl Graph {
                 }
                 outputs
             }
-            Task::Train(Loss::CrossEntropy) => {
-                let loss = cross_entropy(&mut graph, output)?;
+            Task::Train(loss) => {
+                let loss = loss.build(&mut graph, output)?.loss;
                 let one = graph.constant(1.0, loss.shape())?;
                 let gradients = vjp(&mut graph, &[(loss, one)], &network.weights)?;
                 [vec![loss, output], gradients].concat()
+            }
+            Task::TrainWithGini(loss) => {
+                rules::attributable_degree(spec)?;
+                let loss::Built { loss, explained } = loss.build(&mut graph, output)?;
+                let gini = prior::gini(&mut graph, &network.inputs, explained)?;
+                let one = graph.constant(1.0, loss.shape())?;
+                let strength = graph.leaf(Leaf::PriorStrength, gini.shape())?;
+                let reward = graph.scale(strength, -1.0)?;
+                let seeds = [(loss, one), (gini, reward)];
+                let gradients = vjp(&mut graph, &seeds, &network.weights)?;
+                [vec![loss, output, gini], gradients].concat()
             }
         };
         graph.set_outputs(outputs);
@@ -113,55 +127,4 @@ fn target_gradients(graph: &mut Graph, output: Value, inputs: &[Value]) -> Resul
     let chosen = graph.apply(OneHot, &[scores, target])?;
     let cotangent = graph.reshape(chosen, output.shape())?;
     vjp(graph, &[(output, cotangent)], inputs)
-}
-
-/// `(N, classes, …)` as a row of logits for each position of each sample.
-fn rows(graph: &mut Graph, output: Value) -> Result<Value> {
-    let shape = output.shape();
-    let [batch, classes, rest @ ..] = shape.dims() else {
-        let output = Shape::new([]);
-        return Err(Error::NotClasses { output });
-    };
-    if rest.is_empty() {
-        return Ok(output);
-    }
-    let (batch, classes, positions) = (*batch, *classes, rest.iter().product::<usize>());
-    let flat = graph.reshape(output, Shape::new([batch, classes, positions]))?;
-    let axes = vec![0, 2, 1];
-    let last = graph.apply(Permute { axes }, &[flat])?;
-    graph.reshape(last, Shape::new([batch * positions, classes]))
-}
-
-/// `mean(ln Σ eᶻ − z_target)`, with the largest logit taken out of the exponent.
-fn cross_entropy(graph: &mut Graph, output: Value) -> Result<Value> {
-    let logits = rows(graph, output)?;
-    let shape = logits.shape();
-    let (batch, classes) = (shape.dim(0), shape.dim(1));
-    let target = graph.leaf(Leaf::Target, Shape::new([batch]))?;
-    let chosen = graph.apply(OneHot, &[logits, target])?;
-
-    let window = PoolWindow::global([1, 1, classes]);
-    let rows = graph.reshape(logits, Shape::new([batch, 1, classes]))?;
-    let winner = graph.apply(
-        PoolWinner {
-            window,
-            winner: Winner::Max,
-        },
-        &[rows],
-    )?;
-    let largest = graph.apply(PoolGather { window }, &[rows, winner])?;
-    let largest = graph.reshape(largest, Shape::new([batch]))?;
-    let negative = graph.scale(largest, -1.0)?;
-    let negative = graph.broadcast(negative, [1], shape)?;
-    let shifted = graph.add(logits, negative)?;
-
-    let exponentials = graph.map(Map::Exp, shifted)?;
-    let sum = graph.sum(exponentials, [1])?;
-    let log_sum = graph.map(Map::Ln, sum)?;
-    let selected = graph.mul(shifted, chosen)?;
-    let selected = graph.sum(selected, [1])?;
-    let selected = graph.scale(selected, -1.0)?;
-    let losses = graph.add(log_sum, selected)?;
-    let total = graph.sum(losses, [0])?;
-    graph.scale(total, 1.0 / batch.max(1) as f64)
 }

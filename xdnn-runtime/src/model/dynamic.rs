@@ -129,6 +129,7 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
+                Leaf::PriorStrength => Some(bindings.strength),
                 Leaf::WinogradWeight(i) => transformed.get(i).map(|values| values.as_slice()),
                 Leaf::Seed(_) => None,
             };
@@ -223,6 +224,7 @@ pub(crate) struct Bindings<'a, T> {
     pub inputs: &'a [&'a [T]],
     pub targets: &'a [T],
     pub masks: &'a [Vec<T>],
+    pub strength: &'a [T],
 }
 
 impl<T> Default for Bindings<'_, T> {
@@ -231,6 +233,7 @@ impl<T> Default for Bindings<'_, T> {
             inputs: &[],
             targets: &[],
             masks: &[],
+            strength: &[],
         }
     }
 }

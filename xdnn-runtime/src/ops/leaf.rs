@@ -13,10 +13,13 @@ pub enum Leaf {
     Input(usize),
     /// Weight number `n` of the network.
     Weight(usize),
-    /// The class of each sample, `(N)`: an index of the flattened output, or −1 for the largest one.
+    /// The class of each sample, `(N)`: an index of the flattened output, or −1 for the largest one; 0 or 1 where the output
+    /// is the logit of class 1.
     Target,
     /// The mask of dropout number `n`: 0 or `1 / (1 − p)` for each element.
     DropoutMask(usize),
+    /// The strength of the attribution prior, a scalar.
+    PriorStrength,
     /// Weight number `n`, its kernels transformed for [`Winograd`](super::Winograd).
     WinogradWeight(usize),
     /// Tangent or cotangent number `n`, given from outside.

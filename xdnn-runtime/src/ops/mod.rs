@@ -25,6 +25,7 @@ mod leaf;
 mod matmul;
 mod one_hot;
 mod pool;
+mod rank;
 mod view;
 mod winograd;
 
@@ -40,6 +41,7 @@ pub use matmul::MatMul;
 pub use one_hot::OneHot;
 pub(crate) use one_hot::argmax;
 pub use pool::{PoolGather, PoolScatter, PoolWindow, PoolWinner, Winner};
+pub use rank::Rank;
 pub use view::{Permute, Reshape};
 pub use winograd::{Kernels, Winograd};
 
@@ -176,7 +178,7 @@ operations! {
     AxisMap,
     MatMul, Convolution, Winograd,
     PoolWinner, PoolGather, PoolScatter,
-    OneHot, Largest,
+    OneHot, Largest, Rank,
 }
 
 /// An operator of the dialect as luminal's graph holds it, with the shape of its result.

@@ -6,16 +6,15 @@ use ndarray::{ArrayD, Axis};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use xdnn_ir::{Layer, NetworkSpec, Operation, Shape};
+use xdnn_ir::{Degree, Layer, NetworkSpec, Operation, Shape};
 
-use super::{Loss, Optimizer, OptimizerState};
-use crate::attribution::number;
+use super::classes::Classes;
+use super::{Loss, Optimizer, OptimizerState, Prior};
 use crate::error::invalid;
 use crate::finite::first_non_finite;
 use crate::graph::{Task, dropouts};
 use crate::model::{Bindings, DynamicModel};
-use crate::ops::argmax;
-use crate::{Device, Error, Inputs, Network, Result, Seed, WeightReader};
+use crate::{Device, Error, Inputs, Network, Result, Seed, WeightReader, XNetwork};
 
 /// Trains a network: each step computes the loss of a batch and its gradient with respect to every weight in one graph,
 /// and lets an optimizer change the weights.
@@ -29,6 +28,7 @@ pub struct Trainer<N, O> {
     /// The weights that no step changes.
     frozen: Vec<usize>,
     loss: Loss,
+    prior: Option<Prior>,
     optimizer: OptimizerState<O>,
     random: ChaCha8Rng,
     network: PhantomData<fn() -> N>,
@@ -37,9 +37,12 @@ pub struct Trainer<N, O> {
 /// What a step has found, before it changed the weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The mean loss of the batch.
+    /// The mean loss of the batch, without the prior.
     pub loss: f32,
-    /// The number of samples whose largest output is their class; of positions, for outputs `[classes, …]`.
+    /// What the [`Prior`] measures, before its strength: the Gini coefficient of the attributions. 0 without a prior.
+    pub prior: f32,
+    /// The number of samples whose largest output is their class; of positions, for outputs `[classes, …]`. For binary
+    /// cross-entropy a logit above 0 says class 1.
     pub correct: usize,
     /// The number of samples, or of their positions.
     pub samples: usize,
@@ -65,8 +68,10 @@ pub struct Progress {
     pub step: usize,
     /// The number of steps of an epoch.
     pub steps: usize,
-    /// The mean loss of the epoch so far.
+    /// The mean loss of the epoch so far, without the prior.
     pub loss: f32,
+    /// What the [`Prior`] measures, its mean over the epoch so far. 0 without a prior.
+    pub prior: f32,
     /// The share of samples, or of their positions, of the epoch so far that were classified correctly, before the step
     /// that used them.
     pub accuracy: f32,
@@ -91,39 +96,76 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             before,
             frozen: frozen(N::SPEC),
             loss,
+            prior: None,
             optimizer,
             random,
             network: PhantomData,
         })
     }
 
-    /// One step on a batch: inputs `(N, …)` and the class of each sample. For outputs `[classes, …]`, such as the logits of
-    /// each pixel, it takes the class of each position of each sample, in row-major order.
+    /// The trainer with an attribution prior beside its loss.
+    ///
+    /// ```no_run
+    /// # use xdnn_runtime::training::{Adam, Loss, Prior, Trainer};
+    /// # use xdnn_runtime::{Device, Result, Seed, XNetwork};
+    /// # fn sparse<N: XNetwork>(network: &N) -> Result<Trainer<N, Adam>> {
+    /// let (loss, adam) = (Loss::BinaryCrossEntropy, Adam::new(1e-3));
+    /// let trainer = Trainer::new(network, Device::best(), loss, adam, Seed(7))?;
+    /// trainer.with_prior(Prior::Gini { strength: 1.0 })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a strength that is not finite or below 0.
+    pub fn with_prior(mut self, prior: Prior) -> Result<Self>
+    where
+        N: XNetwork, // here and not on the `impl`, so that the compiler says why a network is none
+    {
+        let _: Degree = N::DEGREE; // An implementation by hand without a degree does not compile.
+        prior.check()?;
+        self.prior = Some(prior);
+        Ok(self)
+    }
+
+    /// One step on a batch: inputs `(N, …)` and the class of each sample, 0 or 1 for binary cross-entropy. For outputs
+    /// `[classes, …]`, such as the logits of each pixel, it takes the class of each position of each sample, in row-major
+    /// order.
     ///
     /// # Errors
     ///
     /// Those of [`Inputs::check`]; [`Error::TargetCount`], [`Error::Option`] and [`Error::ClassOutOfRange`] for classes that
-    /// do not fit;
+    /// do not fit; [`Error::NotClasses`] and [`Error::NotOneLogit`] for an output that the loss does not fit;
     /// [`Error::Diverged`] where the loss, a gradient or a weight after the step is not finite. The weights and
     /// the optimizer are then as they were before the step.
     pub fn step<'a>(&mut self, inputs: impl Into<Inputs<'a>>, classes: &[usize]) -> Result<Step> {
         let inputs = inputs.into();
         let batch = inputs.check(self.model.spec())?;
-        let targets = targets(self.model.spec(), batch, classes)?;
+        let labels = Classes::of(self.model.spec(), self.loss);
+        let targets = labels.targets(batch, classes)?;
         let slices = inputs.slices();
         let slices: Vec<&[f32]> = slices.iter().map(AsRef::as_ref).collect();
-        let task = Task::Train(self.loss);
+        let task = self
+            .prior
+            .map_or(Task::Train(self.loss), |prior| prior.task(self.loss));
+        let strength = self.prior.map(Prior::strength);
         let masks = self.masks(batch);
         let bindings = Bindings {
             inputs: &slices,
             targets: &targets,
             masks: &masks,
+            strength: strength.as_slice(),
         };
         let results = self.model.run(task, batch, &bindings)?;
-        let [loss, outputs, gradients @ ..] = results.as_slice() else {
+        let [loss, outputs, rest @ ..] = results.as_slice() else {
             return Err(invalid("a training graph has no loss"));
         };
-        let loss = loss.first().copied().unwrap_or(f32::NAN);
+        let number = |scalar: &Vec<f32>| scalar.first().copied().unwrap_or(f32::NAN);
+        let loss = number(loss);
+        let (prior, gradients) = match (self.prior, rest) {
+            (Some(_), [gini, gradients @ ..]) => (number(gini), gradients),
+            _ => (0.0, rest),
+        };
         if !loss.is_finite() || !finite(gradients) {
             return Err(Error::Diverged { loss });
         }
@@ -145,21 +187,10 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             self.model.weights_mut().swap_with_slice(&mut self.before);
             return Err(Error::Diverged { loss });
         }
-        let positions = positions(self.model.spec());
-        let samples = outputs.chunks_exact((outputs.len() / batch).max(1));
-        let predicted = samples.flat_map(|logits| {
-            (0..positions).map(move |position| {
-                let row = logits.iter().skip(position).step_by(positions);
-                argmax(&row.copied().collect::<Vec<_>>())
-            })
-        });
-        let correct = predicted
-            .zip(classes)
-            .filter(|(predicted, class)| predicted == *class)
-            .count();
         Ok(Step {
             loss,
-            correct,
+            prior,
+            correct: labels.correct(batch, outputs, classes),
             samples: classes.len(),
         })
     }
@@ -179,8 +210,9 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         let inputs = inputs.into();
         let samples = inputs.check(self.model.spec())?;
         // A class out of range is found before the first step and not in the middle of an epoch.
-        targets(self.model.spec(), samples, classes)?;
-        let positions = positions(self.model.spec());
+        let labels = Classes::of(self.model.spec(), self.loss);
+        labels.targets(samples, classes)?;
+        let positions = labels.positions;
         if fit.batch == 0 {
             return Err(Error::option("batch", "at least 1", fit.batch));
         }
@@ -188,7 +220,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         let steps = samples.div_ceil(fit.batch);
         for epoch in 0..fit.epochs {
             order.shuffle(&mut self.random);
-            let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
+            let (mut loss, mut prior, mut correct, mut seen) = (0.0, 0.0, 0, 0);
             for (step, indices) in order.chunks(fit.batch).enumerate() {
                 let arrays: Vec<ArrayD<f32>> = inputs
                     .views()
@@ -205,16 +237,17 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
                     &classes,
                 )?;
                 loss += f64::from(result.loss) * result.samples as f64;
+                prior += f64::from(result.prior) * result.samples as f64;
                 correct += result.correct;
                 seen += result.samples;
-                let (loss, accuracy) = ((loss / seen as f64) as f32, correct as f32 / seen as f32);
                 observer(Progress {
                     epoch,
                     epochs: fit.epochs,
                     step,
                     steps,
-                    loss,
-                    accuracy,
+                    loss: (loss / seen as f64) as f32,
+                    prior: (prior / seen as f64) as f32,
+                    accuracy: correct as f32 / seen as f32,
                 });
             }
         }
@@ -247,33 +280,6 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         };
         dropouts(self.model.spec()).into_iter().map(mask).collect()
     }
-}
-
-/// The number of positions of an output `[classes, …]`: 1 for `[classes]`.
-fn positions(spec: &NetworkSpec) -> usize {
-    let output = spec.output_shape();
-    output.elements() / output.dim(0).max(1)
-}
-
-/// The classes as the graph reads them: one for each position of each sample.
-fn targets(spec: &NetworkSpec, batch: usize, classes: &[usize]) -> Result<Vec<f32>> {
-    let (count, expected) = (spec.output_shape().dim(0), batch * positions(spec));
-    if classes.len() != expected && expected == batch {
-        let found = classes.len();
-        return Err(Error::TargetCount { batch, found });
-    }
-    if classes.len() != expected {
-        let each = "one for each position of each sample";
-        return Err(Error::option("classes", each, classes.len()));
-    }
-    let target = |class: &usize| match *class < count {
-        true => number(*class),
-        false => Err(Error::ClassOutOfRange {
-            class: *class,
-            classes: count,
-        }),
-    };
-    classes.iter().map(target).collect()
 }
 
 /// The positions of the weights of layers that are loaded and not trained.

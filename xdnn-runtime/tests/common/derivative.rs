@@ -100,6 +100,7 @@ pub fn values(graph: &Graph, domain: &Range<f64>, seed: u64) -> Leaves {
             Leaf::Input(_) | Leaf::Weight(_) | Leaf::WinogradWeight(_) => numbers.spread(n, domain),
             Leaf::Target => (0..n).map(|i| (i % 2) as f64).collect(),
             Leaf::DropoutMask(_) => (0..n).map(|_| numbers.choose(&[0.0, 2.0])).collect(),
+            Leaf::PriorStrength => vec![0.75],
             Leaf::Seed(_) => numbers.reals(n, -1.0..1.0),
         };
         (leaf, data)
@@ -114,6 +115,7 @@ fn fingerprint(leaf: Leaf) -> u64 {
         Leaf::Target => 0x3000,
         Leaf::DropoutMask(i) => 0x4000 + i as u64,
         Leaf::WinogradWeight(i) => 0x5000 + i as u64,
+        Leaf::PriorStrength => 0x6000,
         Leaf::Seed(i) => 0x10_0000 + i as u64,
     }
 }

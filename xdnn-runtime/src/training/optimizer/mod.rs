@@ -40,7 +40,7 @@ pub trait Optimizer: Clone + Send + Sync + 'static {
 }
 
 /// Checks that a hyperparameter is at least 0 and finite, as the `f32` that it is used as.
-fn not_negative(name: &'static str, value: f64) -> Result<()> {
+pub(super) fn not_negative(name: &'static str, value: f64) -> Result<()> {
     if value >= 0.0 && (value as f32).is_finite() {
         return Ok(());
     }

@@ -19,6 +19,7 @@ mod largest;
 mod matmul;
 mod one_hot;
 mod pool;
+mod rank;
 mod sum;
 mod winograd;
 
@@ -80,6 +81,7 @@ pub(super) fn choose(op: &Op, operands: &[Shape], shape: Shape) -> Result<Box<dy
         (Op::PoolScatter(pool), [_, _]) => Box::new(pool::Scatter::new(*pool)?),
         (Op::OneHot(_), [scores, _]) => Box::new(one_hot::OneHot::new(*scores)),
         (Op::Largest(largest), [x]) => Box::new(largest::Largest::new(*largest, *x)),
+        (Op::Rank(_), [x]) => Box::new(rank::Rank::new(*x)),
         (Op::Reshape(_), _) => Box::new(Copy),
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })
