@@ -81,7 +81,11 @@ impl BenchPeers {
         let rounds = if self.quick { 5 } else { self.rounds };
         let folder = crate::target_directory().join("bench-peers");
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        let names: Vec<_> = works.iter().flat_map(|work| work.peers).copied().collect();
+        let probes = works.iter().any(|work| work.is_alike());
+        let mut names: Vec<_> = works.iter().flat_map(|work| work.peers).copied().collect();
+        if probes {
+            names.extend(ceiling::PRODUCTS.map(|product| product.0));
+        }
         let programs = Programs::ready(&folder, &names)?;
         write_networks(&works, &folder)?;
         let (mut rows, mut ceilings, mut versions) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,7 +105,7 @@ impl BenchPeers {
                 }
                 rows.extend(new);
             }
-            if works.iter().any(|work| floor::has(work)) {
+            if probes {
                 ceilings.push(Ceiling::measure(&mut peers)?);
             }
             versions.extend(peers.versions()?);

@@ -8,6 +8,9 @@ use anyhow::Result;
 
 use super::peers::{CANDLE, PYTORCH, Peers};
 
+/// Those that multiply matrices for it, and by what: candle by the crate `gemm`.
+pub const PRODUCTS: [(&str, &str); 2] = [(PYTORCH, "torch.mm"), (CANDLE, "gemm")];
+
 /// `f32`s of the array that is read, 256 MiB: many times a cache.
 const LENGTH: usize = 64 << 20;
 const PASSES: usize = 8;
@@ -28,8 +31,7 @@ pub struct Ceiling {
 impl Ceiling {
     pub fn measure(peers: &mut Peers) -> Result<Self> {
         let (mut product, mut by) = (0.0, "");
-        // candle multiplies by `gemm`.
-        for (peer, name) in [(PYTORCH, "torch.mm"), (CANDLE, "gemm")] {
+        for (peer, name) in PRODUCTS {
             let rate: f64 = peers.get(peer)?.ask("product")?.parse()?;
             if rate > product {
                 (product, by) = (rate, name);

@@ -1,4 +1,4 @@
-//! How long a network takes at least where its layers are sums of products, and how near ours is.
+//! How long a work takes at least where layers are sums of products, and how near ours is.
 
 use std::fmt::Write as _;
 
@@ -8,8 +8,8 @@ use xdnn::ir::NetworkSpec;
 use super::ceiling::Ceiling;
 use super::network;
 use super::peers::OURS;
-use super::row::Row;
-use super::work::{Task, Work};
+use super::row::{Row, Unit};
+use super::work::Task;
 
 /// A layer in one direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,15 +18,13 @@ struct Pass {
     bytes: f64,
 }
 
-/// Whether a work has a floor: there is none where the weights stay in a cache.
-pub fn has(work: &Work) -> bool {
-    matches!(work.task, Task::Attribute | Task::Forward) && work.network != "NhanesMlp"
-}
-
 /// The layers of a network in the directions that a task takes.
 ///
 /// Two operations for each product of a convolution or a linear layer, forward and for the gradient of its input. Weights
 /// are read once in each direction, outputs once. The gradient of one output needs one row of the last layer.
+///
+/// A training step with a prior on the X-Gradients of one logit needs two more products: of the tangents along which the
+/// prior changes, and of these, with the loss's share of the layer's input, and the gradients of its outputs.
 fn passes(spec: &NetworkSpec, task: Task, batch: usize) -> Vec<Pass> {
     let batch = batch as f64;
     let weights = spec.weights();
@@ -44,18 +42,26 @@ fn passes(spec: &NetworkSpec, task: Task, batch: usize) -> Vec<Pass> {
             flop: 2.0 * batch * outputs * row,
             bytes: 4.0 * (size + batch * outputs),
         });
-        if task == Task::Attribute {
-            let last = i + 1 == layers.len();
-            passes.push(Pass {
-                flop: 2.0 * batch * row * if last { 1.0 } else { outputs },
-                bytes: 4.0 * if last { batch * row } else { size },
-            });
+        if task == Task::Forward {
+            continue;
+        }
+        let last = i + 1 == layers.len();
+        passes.push(Pass {
+            flop: 2.0 * batch * row * if last { 1.0 } else { outputs },
+            bytes: 4.0 * if last { batch * row } else { size },
+        });
+        if task == Task::Step {
+            let product = Pass {
+                flop: 2.0 * batch * outputs * row,
+                bytes: 4.0 * size,
+            };
+            passes.extend([product; 2]);
         }
     }
     passes
 }
 
-/// What was measured of the networks whose weights are read from memory, beside the ceilings.
+/// What was measured beside the floors.
 pub fn table(rows: &[Row], ceilings: &[Ceiling]) -> Result<String> {
     let mut table = String::new();
     for ceiling in ceilings {
@@ -71,7 +77,7 @@ pub fn table(rows: &[Row], ceilings: &[Ceiling]) -> Result<String> {
         let Some(ours) = row.value(OURS) else {
             continue;
         };
-        if !has(row.work) {
+        if !row.work.is_alike() {
             continue;
         }
         let Some(ceiling) = ceilings
@@ -90,13 +96,15 @@ pub fn table(rows: &[Row], ceilings: &[Ceiling]) -> Result<String> {
         let floor = 1e3 * floor(&passes, ceiling);
         let _ = write!(
             table,
-            "\n| {} | {} | {:.2} | {:.0} | {:.0} | {:.1} | {floor:.1} ms | {ours:.1} ms | {:.2} |",
+            "\n| {} | {} | {:.2} | {:.1} | {:.0} | {:.1} | {} | {} | {:.2} |",
             row.name,
             row.threads,
             1e-9 * flop,
             1e-6 * bytes,
             1e-6 * flop / ours,
             1e-6 * bytes / ours,
+            Unit::Milliseconds.figure(floor),
+            Unit::Milliseconds.figure(ours),
             ours / floor
         );
     }

@@ -117,7 +117,8 @@ impl Row {
 }
 
 impl Unit {
-    fn figure(self, value: f64) -> String {
+    /// The value with its unit.
+    pub fn figure(self, value: f64) -> String {
         match self {
             Self::Milliseconds if value < 1e3 => format!("{} ms", number(value)),
             Self::Milliseconds => format!("{} s", number(1e-3 * value)),

@@ -1,4 +1,4 @@
-"""PyTorch: eager, with channels last, or compiled with frozen weights."""
+"""PyTorch: eager, with channels last, or with channels last and compiled with frozen weights."""
 
 import time
 
@@ -30,7 +30,7 @@ class Torch:
         torch.set_num_threads(threads)
 
     def prepare(self, problem, task):
-        last = torch.channels_last if self.variant == "channels-last" else torch.contiguous_format
+        last = torch.channels_last if self.variant else torch.contiguous_format
         laid = lambda value: value.contiguous(memory_format=last) if value.ndim == 4 else value
         weights = {name: laid(torch.from_numpy(value)) for name, value in problem.weights.items()}
         # What is no parameter would not be frozen.
