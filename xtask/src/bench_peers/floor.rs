@@ -8,7 +8,7 @@ use xdnn::ir::NetworkSpec;
 use super::ceiling::Ceiling;
 use super::network;
 use super::peers::OURS;
-use super::row::{Row, Unit};
+use super::row::{Row, Unit, threads};
 use super::work::Task;
 
 /// A layer in one direction.
@@ -63,14 +63,20 @@ fn passes(spec: &NetworkSpec, task: Task, batch: usize) -> Vec<Pass> {
 
 /// What was measured beside the floors.
 pub fn table(rows: &[Row], ceilings: &[Ceiling]) -> Result<String> {
-    let mut table = String::new();
-    for ceiling in ceilings {
-        let _ = write!(
-            table,
-            "With {} threads products of matrices reach {:.0} GFLOP/s ({}), reading {:.1} GB/s. ",
-            ceiling.threads, ceiling.product, ceiling.by, ceiling.reading
-        );
-    }
+    let ceilings_of = |ceiling: &Ceiling| {
+        let threads = threads(ceiling.threads);
+        let Ceiling {
+            product,
+            by,
+            reading,
+            ..
+        } = ceiling;
+        format!(
+            "On {threads} products of matrices reach {product:.0} GFLOP/s ({by}), and reading {reading:.1} GB/s."
+        )
+    };
+    let sentences: Vec<_> = ceilings.iter().map(ceilings_of).collect();
+    let mut table = sentences.join(" ");
     table += "\n\n| work | threads | GFLOP | MB | GFLOP/s | GB/s | floor | measured | measured / floor |\n|---|";
     table += &"--:|".repeat(8);
     for row in rows {

@@ -76,7 +76,7 @@ impl Row {
 
     /// For whoever waits.
     pub fn report(&self) -> String {
-        let mut text = format!("{}, {} threads:", self.name, self.threads);
+        let mut text = format!("{}, {}:", self.name, threads(self.threads));
         for &(name, value) in &self.values {
             let _ = write!(text, " {name} {},", self.unit.figure(value));
         }
@@ -125,6 +125,10 @@ impl Unit {
             Self::Bytes => format!("{:.0} MiB", value / f64::from(1 << 20)),
         }
     }
+}
+
+pub fn threads(count: usize) -> String {
+    format!("{count} thread{}", if count == 1 { "" } else { "s" })
 }
 
 /// Three figures or more.
