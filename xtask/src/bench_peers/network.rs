@@ -1,4 +1,4 @@
-//! A network of the zoo in files that every framework reads: its nodes, its weights, and inputs.
+//! A network in files that every framework reads: its nodes, its weights, inputs and targets.
 
 use std::fs;
 use std::path::Path;
@@ -9,28 +9,37 @@ use xdnn::ir::{Literal, NetworkSpec, Node, Operand, Operation};
 use xdnn::prelude::*;
 use xdnn::zoo::{XAlexNet, XResNet50, XVgg16};
 
-/// The largest batch of any work.
-const SAMPLES: usize = 8;
+network! {
+    /// Hesse et al. (2021) train it on 79 features of people in the NHANES I survey, as Erion et al. (2021) did before.
+    pub struct NhanesMlp(features: [79]) -> [1] {
+        fc1: Linear(512) -> Relu;
+        fc2: Linear(128) -> Relu;
+        fc3: Linear(32) -> Relu;
+        fc4: Linear(1);
+    }
+}
 
-/// The description of a network of the zoo.
+/// A network's description.
 pub fn spec(name: &str) -> Result<&'static NetworkSpec> {
     Ok(match name {
         "XAlexNet" => XAlexNet::SPEC,
         "XVgg16" => XVgg16::SPEC,
         "XResNet50" => XResNet50::SPEC,
+        "NhanesMlp" => NhanesMlp::SPEC,
         other => bail!("no network `{other}`"),
     })
 }
 
-/// Writes `network.json`, `weights.safetensors` and `input.f32` to a folder.
-pub fn write(folder: &Path, name: &str) -> Result<()> {
+/// Writes `network.json`, `weights.safetensors`, and with so many samples `input.f32` and `target.f32`, to a folder.
+pub fn write(folder: &Path, name: &str, samples: usize) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let spec = spec(name)?;
     let weights = folder.join("weights.safetensors");
     match name {
         "XAlexNet" => drawn(XAlexNet::init(Seed(1))).save(weights)?,
         "XVgg16" => drawn(XVgg16::init(Seed(1))).save(weights)?,
-        _ => drawn(XResNet50::init(Seed(1))).save(weights)?,
+        "XResNet50" => drawn(XResNet50::init(Seed(1))).save(weights)?,
+        _ => drawn(NhanesMlp::init(Seed(1))).save(weights)?,
     }
     let [input] = spec.inputs() else {
         bail!("`{name}` has several inputs")
@@ -42,9 +51,17 @@ pub fn write(folder: &Path, name: &str) -> Result<()> {
     });
     fs::write(folder.join("network.json"), description.to_string())?;
     let mut numbers = Numbers(1);
-    let values = (0..SAMPLES * input.shape.elements()).map(|_| 2.0 * numbers.next());
-    let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
-    Ok(fs::write(folder.join("input.f32"), bytes)?)
+    let deviation = 12.0_f32.sqrt().recip(); // of such a number
+    let inputs = (0..samples * input.shape.elements()).map(|_| numbers.next() / deviation);
+    put(&folder.join("input.f32"), inputs)?;
+    let targets = (0..samples).map(|_| f32::from(numbers.next() > 0.0));
+    put(&folder.join("target.f32"), targets)
+}
+
+/// Writes numbers to a file.
+pub fn put(path: &Path, numbers: impl IntoIterator<Item = f32>) -> Result<()> {
+    let bytes: Vec<u8> = numbers.into_iter().flat_map(f32::to_le_bytes).collect();
+    fs::write(path, bytes).with_context(|| path.display().to_string())
 }
 
 /// Numbers that a framework has written.

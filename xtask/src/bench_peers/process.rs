@@ -32,6 +32,7 @@ impl Process {
         let mut command = Command::new(program);
         command
             .env("RAYON_NUM_THREADS", threads.to_string())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let started = arguments(&mut command).spawn();
