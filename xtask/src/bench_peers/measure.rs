@@ -19,8 +19,10 @@ pub const REST: Duration = Duration::from_millis(250);
 /// A peer that is so many times slower than ours after the first few runs gets no more of them,
 const FEW: usize = 3;
 const FAR: f64 = 3.0;
-/// and one that is so many times slower in the first one only has that.
+/// and one that is so many times slower from the start has one.
 const VERY_FAR: f64 = 10.0;
+/// Milliseconds of a run that need not be repeated to know that.
+const LONG: f64 = 5000.0;
 
 /// One who takes part.
 struct Lane {
@@ -82,14 +84,19 @@ fn prepare(work: &Work, folder: &Path, peers: &mut Peers) -> Result<Vec<Lane>> {
 }
 
 fn warm_up(lanes: &mut [Lane], peers: &mut Peers) -> Result<()> {
-    let mut first = None;
+    let mut ours = None;
     for lane in lanes {
-        let milliseconds = run(peers, lane.name)?;
-        if milliseconds > VERY_FAR * *first.get_or_insert(milliseconds) {
-            lane.times.push(milliseconds);
-            lane.retired = true;
+        let first = run(peers, lane.name)?;
+        let limit = VERY_FAR * *ours.get_or_insert(first);
+        // A short one may have been disturbed.
+        let warm = if first > limit.max(LONG) {
+            first
         } else {
-            run(peers, lane.name)?;
+            run(peers, lane.name)?
+        };
+        if warm > limit {
+            lane.times.push(warm);
+            lane.retired = true;
         }
     }
     Ok(())
