@@ -10,7 +10,6 @@ use crate::ops::{Leaf, Real};
 
 mod compile;
 pub mod cpu;
-pub(crate) mod layout;
 pub mod reference;
 
 pub use compile::Element;

@@ -1,13 +1,11 @@
 //! A network that is known at run time only.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::layout::lay_out;
 use crate::backend::{Element, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
@@ -25,8 +23,6 @@ pub struct DynamicModel<T: Element = f32> {
     weights: Vec<Vec<T>>,
     device: Device,
     programs: Mutex<Programs<T>>,
-    /// Weights in other layouts than their own.
-    prepared: Mutex<HashMap<Leaf, Arc<Vec<T>>>>,
 }
 
 impl<T: Element> DynamicModel<T> {
@@ -55,7 +51,7 @@ impl<T: Element> DynamicModel<T> {
                     found: array.shape().to_vec(),
                 });
             }
-            let values: Vec<T> = array.iter().copied().collect();
+            let values = elements(array);
             if let Some(position) = first_non_finite(&values) {
                 return Err(Error::NonFiniteWeight {
                     name: weight.name.to_string().into(),
@@ -70,7 +66,6 @@ impl<T: Element> DynamicModel<T> {
             weights: buffers,
             device,
             programs: Mutex::new(Programs(Vec::new())),
-            prepared: Mutex::default(),
         })
     }
 
@@ -111,7 +106,7 @@ impl<T: Element> DynamicModel<T> {
     ///
     /// [`Error::Device`] and those of [`Graph::build`](crate::Graph::build).
     pub fn prepare(&self, task: Task, batch: usize) -> Result<()> {
-        self.program(task, batch).map(|_| ())
+        self.ready(task, batch).map(|_| ())
     }
 
     /// Runs a task and returns what its graph computes.
@@ -121,9 +116,9 @@ impl<T: Element> DynamicModel<T> {
         batch: usize,
         bindings: &Bindings<'_, T>,
     ) -> Result<Vec<Vec<T>>> {
-        let program = self.program(task, batch)?;
+        let ready = self.ready(task, batch)?;
+        let program = &ready.program;
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
-        let prepared = self.prepared(&*program);
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
@@ -131,12 +126,10 @@ impl<T: Element> DynamicModel<T> {
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
                 Leaf::PriorStrength => Some(bindings.strength),
-                Leaf::WinogradWeight(_)
-                | Leaf::BlockedWeight(_)
-                | Leaf::TransposedWeight(_)
-                | Leaf::ChannelWeight(..)
-                | Leaf::WinogradChannelWeight(..) => {
-                    prepared.get(leaf).map(|values| values.as_slice())
+                Leaf::LaidOut(..) => {
+                    let mut laid_out = ready.laid_out.iter();
+                    let found = laid_out.find(|(known, _)| known == leaf);
+                    found.map(|(_, values)| values.as_slice())
                 }
                 Leaf::Seed(_) => None,
             };
@@ -160,41 +153,35 @@ impl<T: Element> DynamicModel<T> {
 
     /// The weights, to be changed in place.
     pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
-        let prepared = self.prepared.get_mut();
-        prepared.unwrap_or_else(PoisonError::into_inner).clear();
+        let programs = self.programs.get_mut();
+        let programs = programs.unwrap_or_else(PoisonError::into_inner);
+        programs.0.retain(|(_, ready)| ready.laid_out.is_empty());
         &mut self.weights
     }
 
-    /// The weights that a program reads in other layouts, which are made when they are first asked for.
-    fn prepared(&self, program: &dyn Program<T>) -> HashMap<Leaf, Arc<Vec<T>>> {
-        let known = self.prepared.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let mut read = HashMap::new();
-        let weight = |i: usize| {
-            let shape = self.spec.weights().get(i)?.shape;
-            Some((shape, self.weights.get(i)?.as_slice()))
-        };
-        for (leaf, shape) in program.leaves() {
-            if let Some(values) = known.get(leaf) {
-                read.insert(*leaf, Arc::clone(values));
-            } else if let Some(values) = lay_out(*leaf, *shape, weight) {
-                let values = Arc::new(values);
-                known.insert(*leaf, Arc::clone(&values));
-                read.insert(*leaf, values);
-            }
-        }
-        read
-    }
-
-    fn program(&self, task: Task, batch: usize) -> Result<Arc<dyn Program<T>>> {
+    fn ready(&self, task: Task, batch: usize) -> Result<Arc<Ready<T>>> {
         let key = (task, batch);
-        if let Some(program) = self.programs().recall(key) {
-            return Ok(program);
+        if let Some(ready) = self.programs().recall(key) {
+            return Ok(ready);
         }
-        let program = T::compile(self.device, &self.spec, task, batch)?; // without the lock: it takes a while
-        self.prepared(&*program);
-        self.programs().keep(key, Arc::clone(&program));
-        Ok(program)
+        // Without the lock: it takes a while.
+        let program = T::compile(self.device, &self.spec, task, batch)?;
+        let mut laid_out = Vec::new();
+        for (leaf, _) in program.leaves() {
+            let Leaf::LaidOut(i, layout) = *leaf else {
+                continue;
+            };
+            let known = self.programs().laid_out(*leaf);
+            let values = match (known, self.weights.get(i)) {
+                (Some(known), _) => known,
+                (None, Some(weight)) => Arc::new(layout.of(weight)?),
+                (None, None) => return Err(invalid("a program reads a weight that is not there")),
+            };
+            laid_out.push((*leaf, values));
+        }
+        let ready = Arc::new(Ready { program, laid_out });
+        self.programs().keep(key, Arc::clone(&ready));
+        Ok(ready)
     }
 
     fn programs(&self) -> MutexGuard<'_, Programs<T>> {
@@ -203,8 +190,14 @@ impl<T: Element> DynamicModel<T> {
     }
 }
 
+/// A program, and the weights that it reads in other layouts than their own.
+struct Ready<T> {
+    program: Arc<dyn Program<T>>,
+    laid_out: Vec<(Leaf, Arc<Vec<T>>)>,
+}
+
 /// The programs that a model has used last, the latest at the end.
-struct Programs<T>(Vec<(ProgramKey, Arc<dyn Program<T>>)>);
+struct Programs<T>(Vec<(ProgramKey, Arc<Ready<T>>)>);
 
 type ProgramKey = (Task, usize);
 
@@ -212,20 +205,27 @@ impl<T: Element> Programs<T> {
     /// Each program holds its memory, so a model whose batches vary must not keep all of them.
     const KEPT: usize = 16;
 
-    fn recall(&mut self, key: ProgramKey) -> Option<Arc<dyn Program<T>>> {
+    fn recall(&mut self, key: ProgramKey) -> Option<Arc<Ready<T>>> {
         let position = self.0.iter().position(|(known, _)| *known == key)?;
         let entry = self.0.remove(position);
-        let program = Arc::clone(&entry.1);
+        let ready = Arc::clone(&entry.1);
         self.0.push(entry);
-        Some(program)
+        Some(ready)
     }
 
-    fn keep(&mut self, key: ProgramKey, program: Arc<dyn Program<T>>) {
+    fn keep(&mut self, key: ProgramKey, ready: Arc<Ready<T>>) {
         self.0.retain(|(known, _)| *known != key);
         if self.0.len() == Self::KEPT {
             self.0.remove(0);
         }
-        self.0.push((key, program));
+        self.0.push((key, ready));
+    }
+
+    /// A weight as some program reads it.
+    fn laid_out(&self, leaf: Leaf) -> Option<Arc<Vec<T>>> {
+        let mut all = self.0.iter().flat_map(|(_, ready)| &ready.laid_out);
+        all.find(|(known, _)| *known == leaf)
+            .map(|(_, values)| Arc::clone(values))
     }
 }
 
@@ -247,6 +247,18 @@ impl<T> Default for Bindings<'_, T> {
             strength: &[],
         }
     }
+}
+
+/// The elements in row-major order, where they are if they are in that order.
+fn elements<T: Copy>(array: ArrayD<T>) -> Vec<T> {
+    if !array.is_standard_layout() {
+        return array.iter().copied().collect();
+    }
+    let size = array.len();
+    let (mut elements, start) = array.into_raw_vec_and_offset();
+    elements.truncate(start.unwrap_or_default() + size);
+    elements.drain(..start.unwrap_or_default());
+    elements
 }
 
 /// Results of a batch as an array `(N, …)`.

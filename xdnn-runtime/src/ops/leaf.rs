@@ -2,8 +2,7 @@
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, misfit};
-pub use crate::backend::layout::Direction;
+use super::{Applied, Layout, Operation, Real, TensorView, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -21,16 +20,8 @@ pub enum Leaf {
     DropoutMask(usize),
     /// The strength of the attribution prior, a scalar.
     PriorStrength,
-    /// Weight number `n`, its kernels transformed for [`Winograd`](super::Winograd).
-    WinogradWeight(usize),
-    /// Weight number `n` in blocks, as the CPU reads what stays the same from run to run.
-    BlockedWeight(usize),
-    /// Weight number `n`, a matrix, transposed.
-    TransposedWeight(usize),
-    /// Weight number `n` for [`Blocked`](super::Blocked): vectors of output channels, or of input channels on the way back.
-    ChannelWeight(usize, Direction),
-    /// The same of [`Leaf::WinogradWeight`].
-    WinogradChannelWeight(usize, Direction),
+    /// Weight number `n` in another layout than its own.
+    LaidOut(usize, Layout),
     /// Tangent or cotangent number `n`, given from outside.
     Seed(usize),
 }

@@ -14,7 +14,8 @@ pub(crate) const WORD: usize = u32::BITS as usize;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Signs;
 
-/// `s·g`, with one slope where a bit of [`Signs`] is set and one where it is not. A slope of 0 cuts off whatever stands there.
+/// `s·g`, with one slope where a bit of [`Signs`] is set and one where it is not. A slope of 0 cuts off whatever stands there, infinities
+/// included, but not what is no number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Select {
     /// Where the bit is set.
@@ -27,7 +28,7 @@ impl Select {
     /// The product for one element.
     pub(crate) fn apply<T: Real>(self, g: T, set: bool) -> T {
         match if set { self.positive } else { self.other } {
-            0.0 => T::zero(),
+            0.0 if !g.is_nan() => T::zero(),
             slope => T::of(slope) * g,
         }
     }

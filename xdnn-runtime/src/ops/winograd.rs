@@ -39,7 +39,7 @@ pub struct Winograd {
 /// in blocks, so that both directions read them in order.
 ///
 /// The last dimension counts output channels, the number of blocks in a row is odd, and what is no channel is 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kernels {
     /// Output channels of the weight.
     pub outputs: usize,
@@ -114,18 +114,17 @@ impl Kernels {
     }
 
     /// The transformed kernels `G·g·Gᵀ` of a weight.
-    pub fn transform<T: Real>(self, weight: &[T]) -> Vec<T> {
+    pub(crate) fn transform<T: Real>(self, weight: &[T], transformed: &mut [T]) {
         match self.size {
-            3 => self.transform_sized::<T, 3>(weight),
-            _ => self.transform_sized::<T, 5>(weight),
+            3 => self.transform_sized::<T, 3>(weight, transformed),
+            _ => self.transform_sized::<T, 5>(weight, transformed),
         }
     }
 
-    fn transform_sized<T: Real, const SIZE: usize>(self, weight: &[T]) -> Vec<T> {
+    fn transform_sized<T: Real, const SIZE: usize>(self, weight: &[T], transformed: &mut [T]) {
         let powers: [_; SIZE] = std::array::from_fn(|i| powers(i, SIZE));
         let g: [[f64; SIZE]; READ] =
             std::array::from_fn(|k| powers.map(|powers| FACTORS[k] * powers[k]));
-        let mut transformed = vec![T::zero(); self.shape().elements()];
         for (i, kernel) in weight.chunks_exact(SIZE * SIZE).enumerate() {
             let tap = |at: usize| kernel[at].to_f64().unwrap_or(f64::NAN);
             let kernel = std::array::from_fn(|y| std::array::from_fn(|x| tap(SIZE * y + x)));
@@ -133,7 +132,6 @@ impl Kernels {
                 transformed[self.position(k, i / self.inputs, i % self.inputs)] = T::of(value);
             }
         }
-        transformed
     }
 
     /// Where element `k` of the kernel from `input` to `output` is.

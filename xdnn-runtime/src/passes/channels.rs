@@ -3,11 +3,14 @@
 use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 use xdnn_ir::Shape;
 
-use super::rewrite::{Look, Rewrite};
+use super::rewrite::Rewrite;
 use crate::ops::{
     AxisMap, Blocked, CHANNELS, Dialect, FromBlocks, Leaf, Op, PoolGather, PoolScatter, PoolWindow,
-    PoolWinner, Role, ToBlocks, blocked, plain,
+    PoolWinner, Role, ToBlocks, Winner, blocked, plain,
 };
+
+/// Each sample reads the weights anew, which does not pay where there are fewer places and several samples.
+const PLACES: usize = 16;
 
 /// Lets convolutions read and write values whose channels are in blocks ([`Blocked`]), where there are enough channels, and
 /// whatever stands between convolutions too, so that few values change their layout.
@@ -62,7 +65,7 @@ fn convolution(graph: &Graph, node: NodeIndex) -> Option<Op> {
     };
     let constant = matches!(
         graph.op(w),
-        Some(Op::Leaf(Leaf::Weight(_) | Leaf::WinogradWeight(_)))
+        Some(Op::Leaf(Leaf::Weight(_) | Leaf::LaidOut(..)))
     );
     let fits = blocked(*shape).is_some() && blocked(graph.dialect(x)?.shape).is_some();
     if !constant || !fits || graph.no_delete.contains(&node) {
@@ -70,7 +73,9 @@ fn convolution(graph: &Graph, node: NodeIndex) -> Option<Op> {
     }
     match op {
         Op::Convolution(op) if op.groups == 1 && op.role != Role::WeightGradient => {
-            Some(Blocked::Convolution(*op).into())
+            let places = shape.dim(2) * shape.dim(3);
+            let pays = places >= PLACES || shape.dim(0) == 1;
+            pays.then(|| Blocked::Convolution(*op).into())
         }
         Op::Winograd(op) => Some(Blocked::Winograd(*op).into()),
         _ => None,
@@ -92,7 +97,7 @@ fn follower(graph: &Graph, node: NodeIndex) -> Option<(Op, Vec<bool>)> {
     let window = |window: &PoolWindow| in_volume(window);
     let op = match op {
         Op::Add(_) | Op::Mul(_) | Op::Map(_) => op.clone(),
-        Op::PoolWinner(pool) => PoolWinner {
+        Op::PoolWinner(pool) if matches!(pool.winner, Winner::Max | Winner::Min) => PoolWinner {
             window: window(&pool.window)?,
             ..*pool
         }
@@ -131,19 +136,20 @@ fn in_blocks(graph: &mut Graph, node: NodeIndex, op: Op, reads: &[bool]) {
     let Some(shape) = graph.dialect(node).map(|dialect| dialect.shape) else {
         return;
     };
-    let operands: Vec<NodeIndex> = graph.operands(node);
+    let operands = graph.operands(node);
+    let shapes = operands.iter().zip(reads).map(|(id, read)| {
+        let shape = graph.dialect(*id)?.shape;
+        if *read { blocked(shape) } else { Some(shape) }
+    });
+    let shapes: Option<Vec<Shape>> = shapes.collect();
+    let Some(written) = shapes.and_then(|shapes| op.shape(&shapes).ok()) else {
+        return;
+    };
+    debug_assert_eq!(plain(written), Some(shape));
     let operands = operands.into_iter().zip(reads);
     let operands: Vec<_> = operands
         .map(|(id, read)| if *read { to_blocks(graph, id) } else { id })
         .collect();
-    let shapes: Vec<Shape> = operands
-        .iter()
-        .filter_map(|id| Some(graph.dialect(*id)?.shape))
-        .collect();
-    let Ok(written) = op.shape(&shapes) else {
-        return;
-    };
-    debug_assert_eq!(plain(written), Some(shape));
     let readers = graph.take_readers(node);
     graph.replace_as(node, op, written, &operands);
     let mut unblocked = None;

@@ -2,8 +2,11 @@
 
 use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 
-use super::rewrite::{Look, Rewrite};
+use super::rewrite::Rewrite;
 use crate::ops::{Fused, Op, Stage};
+
+/// The most operands of a fused operator: all of them are alive until it is computed.
+const MOST: usize = 16;
 
 /// Joins elementwise operators with the operator whose result they alone read, to one [`Fused`] operator.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +14,7 @@ pub struct FuseElementwise;
 
 impl Compiler for FuseElementwise {
     fn compile<T: ToIdsMut>(&self, graph: &mut Graph, _: T) {
-        // In the order in which nodes were added, a chain grows from its first operator on.
+        // Mostly in the order in which nodes were added, so that a chain grows from its first operator on.
         let nodes: Vec<NodeIndex> = graph.graph.node_indices().collect();
         for node in nodes {
             if let Some(join) = Join::of(graph, node) {
@@ -52,7 +55,7 @@ impl Join {
         };
         fused.stages.push(stage);
         operands.extend(other);
-        Some(Self { fused, operands })
+        (operands.len() <= MOST).then_some(Self { fused, operands })
     }
 }
 
@@ -60,6 +63,8 @@ impl Join {
 fn rank(op: &Op) -> Option<u8> {
     Some(match op {
         Op::Leaf(_) | Op::Constant(_) | Op::Reshape(_) => return None,
+        // They are small, and what they are made of is not to be kept for them.
+        Op::Sum(_) | Op::Slice(_) | Op::Largest(_) => return None,
         Op::Fused(fused) => return rank(&fused.op),
         Op::Convolution(_) | Op::Winograd(_) | Op::Blocked(_) | Op::MatMul(_) => 1,
         _ => 0,

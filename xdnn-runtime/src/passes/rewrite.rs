@@ -8,8 +8,8 @@ use xdnn_ir::Shape;
 use crate::graph::tracker;
 use crate::ops::{Dialect, Leaf, Op};
 
-/// Looks at a graph of the dialect. What is not of the dialect is not seen, and stays as it is.
-pub(super) trait Look {
+/// Looks at a graph of the dialect, and changes it. What is not of the dialect is not seen, and stays as it is.
+pub(super) trait Rewrite {
     /// The operator at a node, with the shape of its result.
     fn dialect(&self, node: NodeIndex) -> Option<&Dialect>;
 
@@ -27,15 +27,12 @@ pub(super) trait Look {
 
     /// The node of a leaf.
     fn find_leaf(&self, leaf: Leaf) -> Option<NodeIndex>;
-}
 
-/// Changes a graph of the dialect.
-pub(super) trait Rewrite: Look {
     /// A new node.
     fn insert(&mut self, op: impl Into<Op>, shape: Shape, operands: &[NodeIndex]) -> NodeIndex;
 
-    /// Another operator, on other operands, in the place of a node, which keeps its shape, its readers and its place in the
-    /// order of nodes. What nothing reads any more is removed.
+    /// Another operator, on other operands, in the place of a node, which keeps its shape, its readers and its number. What
+    /// nothing reads any more is removed.
     fn replace(&mut self, node: NodeIndex, op: impl Into<Op>, operands: &[NodeIndex]);
 
     /// [`Rewrite::replace`] by an operator whose result has another shape, of a node without readers.
@@ -51,7 +48,7 @@ pub(super) trait Rewrite: Look {
     fn remove_unread(&mut self, node: NodeIndex);
 }
 
-impl Look for Graph {
+impl Rewrite for Graph {
     fn dialect(&self, node: NodeIndex) -> Option<&Dialect> {
         self.graph.node_weight(node)?.as_any().downcast_ref()
     }
@@ -84,13 +81,11 @@ impl Look for Graph {
             |id: &NodeIndex| matches!(self.op(*id), Some(Op::Leaf(other)) if *other == leaf);
         self.graph.node_indices().find(is_leaf)
     }
-}
 
-impl Rewrite for Graph {
     fn insert(&mut self, op: impl Into<Op>, shape: Shape, operands: &[NodeIndex]) -> NodeIndex {
         let op = op.into();
         let node = self.add_op(Dialect { op, shape }).finish();
-        for (order, operand) in (0..).zip(operands) {
+        for (order, operand) in (0..=u8::MAX).zip(operands) {
             self.connect(*operand, node, order);
         }
         node
@@ -109,7 +104,7 @@ impl Rewrite for Graph {
         for edge in edges {
             self.graph.remove_edge(edge);
         }
-        for (order, operand) in (0..).zip(operands) {
+        for (order, operand) in (0..=u8::MAX).zip(operands) {
             self.connect(*operand, node, order);
         }
         self.graph[node] = Box::new(Dialect { op, shape });

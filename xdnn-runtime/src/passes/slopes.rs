@@ -2,7 +2,7 @@
 
 use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 
-use super::rewrite::{Look, Rewrite};
+use super::rewrite::Rewrite;
 use crate::ops::{Map, Op, Select, Signs, Slopes};
 
 /// Keeps of a piecewise linear function what its backward pass needs: a bit for each element, not the element.
@@ -79,7 +79,7 @@ impl Change {
     }
 }
 
-/// Whether the function is positive where its operand is, and only there.
+/// Whether the function is positive where its operand is, and only there. A smaller slope could make 0 of a small number.
 fn keeps_signs(slopes: Slopes) -> bool {
-    slopes.positive > 0.0 && slopes.negative >= 0.0
+    slopes.positive >= 1.0 && slopes.negative >= 0.0
 }

@@ -2,12 +2,12 @@
 
 use luminal::prelude::Compiler;
 use xdnn_ir::layer::{Abs, Conv2d, Flatten, LeakyRelu, Linear, MaxPool2d, PRelu, Relu};
-use xdnn_ir::{Combine, NetworkSpec, Operand};
+use xdnn_ir::{Combine, NetworkSpec, Operand, Shape};
 
 use super::{FuseElementwise, SlopesAsBits};
 use crate::backend::reference;
 use crate::graph::{Graph, Loss, Task, verify};
-use crate::ops::Leaf;
+use crate::ops::{Leaf, Map, Slopes};
 use crate::sketch::Sketch;
 
 /// A residual network with functions of two and of three slopes.
@@ -100,6 +100,33 @@ fn slopes_become_bits() {
 fn nothing_but_signs_is_kept_of_a_relu() {
     let text = assert_same(SlopesAsBits, Task::Attribute).to_string();
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn numbers_that_are_none_pass() {
+    let mut graph = Graph::new();
+    let [a, b] = [0, 1].map(|i| graph.leaf(Leaf::Input(i), Shape::new([3])).unwrap());
+    let slope = graph.map(Map::Slope(Slopes::RELU), b).unwrap();
+    let product = graph.mul(a, slope).unwrap();
+    graph.set_outputs(vec![product]);
+    graph.compile_with(SlopesAsBits).unwrap();
+    let leaves: [&[f64]; 2] = [&[f64::NAN, 1.0, 2.0], &[-1.0, -1.0, 1.0]];
+    let found = reference::execute(&mut graph, &leaves).unwrap().remove(0);
+    assert!(found[0].is_nan() && found[1..] == [0.0, 2.0], "{found:?}");
+}
+
+#[test]
+fn long_sums_are_fused_in_part() {
+    for count in [254, 255, 300] {
+        let mut net = Sketch::new(&[("x", &[3]), ("y", &[3])]);
+        let operands: Vec<_> = (0..count).map(|i| Operand::Input(i % 2)).collect();
+        let sum = net.combine(Combine::Sum, &operands);
+        let mut graph = Graph::build(&net.finish(sum), Task::Attribute, 1).unwrap();
+        let expected = outputs(&mut graph);
+        graph.compile_with(FuseElementwise).unwrap();
+        verify::verify(&graph).unwrap();
+        assert_eq!(outputs(&mut graph), expected);
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 use xdnn_ir::Shape;
 
-use super::rewrite::{Look, Rewrite};
-use crate::ops::{Convolution, Dialect, Kernels, Leaf, Op, Role, Winograd};
+use super::rewrite::Rewrite;
+use crate::ops::{Convolution, Dialect, Kernels, Layout, Leaf, Op, Role, Winograd};
 
 /// Fewer channels leave products of matrices that are not worth their overhead.
 const CHANNELS: usize = 16;
@@ -14,7 +14,7 @@ const TILES: usize = 12;
 /// Computes convolutions of 3×3 and 5×5 windows with step 1, and their input gradients, as [`Winograd`], where the kernel is a weight
 /// and there is enough to compute.
 ///
-/// The weights become [`Leaf::WinogradWeight`]: this is for graphs whose weights stay the same from run to run.
+/// The weights become [`Layout::Winograd`]: this is for graphs whose weights stay the same from run to run.
 #[derive(Clone, Copy, Debug)]
 pub struct UseWinograd;
 
@@ -71,7 +71,7 @@ impl Change {
         pays(op, *shape).then_some(Self {
             op,
             x,
-            leaf: Leaf::WinogradWeight(weight),
+            leaf: Leaf::LaidOut(weight, Layout::Winograd(kernels)),
         })
     }
 

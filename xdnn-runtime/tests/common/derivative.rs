@@ -97,13 +97,7 @@ pub fn values(graph: &Graph, domain: &Range<f64>, seed: u64) -> Leaves {
         let n = value.shape().elements();
         let mut numbers = Numbers::new(seed ^ fingerprint(leaf));
         let data = match leaf {
-            Leaf::Input(_)
-            | Leaf::Weight(_)
-            | Leaf::WinogradWeight(_)
-            | Leaf::BlockedWeight(_)
-            | Leaf::TransposedWeight(_)
-            | Leaf::ChannelWeight(..)
-            | Leaf::WinogradChannelWeight(..) => numbers.spread(n, domain),
+            Leaf::Input(_) | Leaf::Weight(_) | Leaf::LaidOut(..) => numbers.spread(n, domain),
             Leaf::Target => (0..n).map(|i| (i % 2) as f64).collect(),
             Leaf::DropoutMask(_) => (0..n).map(|_| numbers.choose(&[0.0, 2.0])).collect(),
             Leaf::PriorStrength => vec![0.75],
@@ -120,11 +114,7 @@ fn fingerprint(leaf: Leaf) -> u64 {
         Leaf::Weight(i) => 0x2000 + i as u64,
         Leaf::Target => 0x3000,
         Leaf::DropoutMask(i) => 0x4000 + i as u64,
-        Leaf::WinogradWeight(i) => 0x5000 + i as u64,
-        Leaf::BlockedWeight(i) => 0x6000 + i as u64,
-        Leaf::TransposedWeight(i) => 0x7000 + i as u64,
-        Leaf::ChannelWeight(i, way) => 0x8000 + 2 * i as u64 + way as u64,
-        Leaf::WinogradChannelWeight(i, way) => 0x9000 + 2 * i as u64 + way as u64,
+        Leaf::LaidOut(i, _) => 0x5000 + i as u64,
         Leaf::PriorStrength => 0xa000,
         Leaf::Seed(i) => 0x10_0000 + i as u64,
     }

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::simd::arch;
+use super::simd::{arch, lanes};
 use crate::ops::CHANNELS;
 
 /// The channels of a block at one place.
@@ -26,17 +26,7 @@ pub(super) struct Cut {
 impl Cut {
     /// For so many blocks of outputs and places in all. Tiles are no larger than that.
     pub(super) fn new(blocks: usize, places: usize) -> Self {
-        struct Lanes;
-
-        impl WithSimd for Lanes {
-            type Output = usize;
-
-            fn with_simd<S: Simd>(self, _: S) -> usize {
-                S::F32_LANES
-            }
-        }
-
-        let whole = arch().dispatch(Lanes) == CHANNELS;
+        let whole = lanes() == CHANNELS;
         let (blocks, most) = match whole {
             true if blocks.is_multiple_of(4) => (4, 6),
             true if blocks.is_multiple_of(2) => (2, 12),
@@ -257,15 +247,15 @@ mod tests {
             weights: &weights,
             cut,
         };
-        let stride = size + 3;
-        let mut y = vec![[f32::NAN; CHANNELS]; cut.blocks * stride];
+        let apart = size + 3;
+        let mut y = vec![[f32::NAN; CHANNELS]; cut.blocks * apart];
         let job = Multiply {
             tile,
             y: &mut y,
-            stride,
+            stride: apart,
         };
         job.with_simd(simd);
-        for (b, y) in y.chunks(stride).enumerate() {
+        for (b, y) in y.chunks(apart).enumerate() {
             for (place, lane) in y.iter().enumerate() {
                 if place >= size {
                     assert!(lane.iter().all(|y| y.is_nan()), "too much is written");

@@ -225,7 +225,7 @@ impl Planner {
                 let weight = match (self.weights, operands.get(1)) {
                     (
                         Weights::Constant,
-                        Some((Home::Leaf(Leaf::Weight(weight) | Leaf::WinogradWeight(weight)), _)),
+                        Some((Home::Leaf(Leaf::Weight(weight) | Leaf::LaidOut(weight, _)), _)),
                     ) => Some(*weight),
                     _ => None,
                 };
@@ -240,7 +240,7 @@ impl Planner {
                     None => Box::new(kernel::Copy),
                 };
                 if let (Some(weight), Some(layout)) = (weight, kernel.layout()) {
-                    let (leaf, shape) = layout.leaf(weight);
+                    let (leaf, shape) = (Leaf::LaidOut(weight, layout), layout.shape());
                     if !self.laid_out.contains(&(leaf, shape)) {
                         self.laid_out.push((leaf, shape));
                     }

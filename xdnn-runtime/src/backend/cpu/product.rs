@@ -9,8 +9,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::parallel::{Threads, chunks_on, even};
-use super::simd::arch;
-use crate::backend::layout::Block;
+use super::simd::{arch, lanes};
 use crate::ops::SIDE;
 
 /// The most vectors in a panel: with four rows, or eight where there are registers for them.
@@ -19,27 +18,14 @@ const VECTORS: usize = 3;
 const MANY: usize = 32;
 /// The most rows that are computed while a panel of the right matrix passes by.
 const ROWS: usize = 64;
+/// A block of a left matrix: its columns, one after the other.
+pub(super) type Block = [f32; SIDE * SIDE];
 /// How many blocks are summed up while a panel of the right matrix stays in the first cache.
 const DEPTH: usize = 16;
 /// How many rows of a panel are in a chunk.
 pub(super) const CHUNK: usize = 64;
 /// The most columns that a panel has.
 pub(super) const WIDEST: usize = VECTORS * 16;
-
-/// The number of elements in a vector of this machine.
-pub(super) fn lanes() -> usize {
-    struct Lanes;
-
-    impl WithSimd for Lanes {
-        type Output = usize;
-
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-
-    arch().dispatch(Lanes)
-}
 
 /// How columns are cut into panels, as few and as even as there can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

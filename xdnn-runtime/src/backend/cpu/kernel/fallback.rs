@@ -17,6 +17,10 @@ pub(super) struct Fallback {
 
 impl Fallback {
     pub(super) fn new(op: &Op, operands: &[Shape], shape: Shape) -> Self {
+        tracing::warn!(
+            operator = op.name(),
+            "the CPU has no kernel for it: evaluated as the reference does"
+        );
         Self {
             op: op.clone(),
             operands: operands.to_vec(),

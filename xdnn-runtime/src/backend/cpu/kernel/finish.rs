@@ -47,7 +47,7 @@ impl Finish {
                     let x = &operands.read(*operand)?[start..];
                     vectorised(|| y.iter_mut().zip(x).for_each(|(y, x)| *y *= x));
                 }
-                Stage::Select(select) => apply_slopes(*select, operands.read(*operand)?, start, y),
+                Stage::Select(select) => apply_select(*select, operands.read(*operand)?, start, y),
             }
         }
         Ok(())
@@ -105,7 +105,7 @@ fn each(y: &mut [f32], f: impl Fn(f32) -> f32) {
 }
 
 /// [`Select`] from element `start` on.
-fn apply_slopes(select: Select, signs: &[f32], start: usize, y: &mut [f32]) {
+fn apply_select(select: Select, signs: &[f32], start: usize, y: &mut [f32]) {
     let before = (start.next_multiple_of(WORD) - start).min(y.len());
     let (head, rest) = y.split_at_mut(before);
     for (i, y) in (start..).zip(head) {
@@ -116,10 +116,14 @@ fn apply_slopes(select: Select, signs: &[f32], start: usize, y: &mut [f32]) {
     let signs = signs.get((start + before) / WORD..).unwrap_or_default();
     // A slope of 0 cuts off whatever stands there, and of 1 nothing happens: both without a product.
     match (positive, other) {
-        (1.0, 0.0) => words(rest, signs, |y, set| if set { y } else { 0.0 }),
+        (1.0, 0.0) => words(rest, signs, |y, set| if set | y.is_nan() { y } else { 0.0 }),
         _ => words(rest, signs, |y, set| {
             let slope = if set { positive } else { other };
-            if slope == 0.0 { 0.0 } else { slope * y }
+            if (slope == 0.0) & !y.is_nan() {
+                0.0
+            } else {
+                slope * y
+            }
         }),
     }
 }

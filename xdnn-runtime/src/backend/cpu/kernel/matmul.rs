@@ -9,10 +9,10 @@ use xdnn_ir::Shape;
 
 use super::super::gemm::{Matrix, MatrixMut, gemm};
 use super::super::parallel::{Threads, jobs_on};
-use super::weight::{Layout, Weight};
+use super::weight::Weight;
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
-use crate::ops::{self, Sizes};
+use crate::ops::{self, Blocks, Sizes};
 
 use few_rows::FewRows;
 use one_row::OneRow;
@@ -29,10 +29,19 @@ pub(super) fn choose(
 ) -> Result<Box<dyn Kernel>> {
     let sizes = op.sizes(a, b);
     let sizes = sizes.ok_or_else(|| invalid(format!("no product of {a} and {b}")))?;
-    let plain = sizes.batch == 1 && !op.transpose_a;
+    let plain = sizes.batch == 1 && !op.transpose_a && sizes.k > 0;
+    let [rows, columns] = match op.transpose_b {
+        true => [sizes.n, sizes.k],
+        false => [sizes.k, sizes.n],
+    };
+    let blocks = Blocks {
+        groups: 1,
+        rows,
+        columns,
+    };
     Ok(match sizes.m {
         1 if plain && (constant || !op.transpose_b) => Box::new(OneRow::new(op, sizes)),
-        2..=FEW if plain && constant => Box::new(FewRows::new(op, sizes, Weight::new(b, 1, true))),
+        2..=FEW if plain && constant => Box::new(FewRows::new(op, sizes, blocks)),
         _ => Box::new(MatMul { op, sizes }),
     })
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use xdnn_ir::Shape;
 
 use super::operands::Operands;
-use crate::error::Result;
-use crate::ops::Op;
+use crate::error::{Result, invalid};
+use crate::ops::{Layout, Op};
 
 mod axis_map;
 mod blocked;
@@ -28,7 +28,6 @@ mod winograd;
 
 pub(super) use copy::Copy;
 pub(super) use finish::Finish;
-pub(super) use weight::Layout;
 
 /// Executes one operator. Its [`Display`](fmt::Display) names it in listings.
 pub(super) trait Kernel: fmt::Display + Send + Sync {
@@ -125,6 +124,11 @@ pub(super) fn choose(
         (Op::Blocked(op), [x, w]) if constant => blocked::choose(op, *x, *w, shape)?,
         (Op::Signs(_), [_]) => Box::new(signs::Signs),
         (Op::Rank(_), [x]) => Box::new(rank::Rank::new(*x)),
+        (Op::Blocked(op), _) => {
+            return Err(invalid(format!(
+                "`{op:?}` reads a weight that is not constant"
+            )));
+        }
         (op, operands) => Box::new(fallback::Fallback::new(op, operands, shape)),
     })
 }

@@ -1,58 +1,21 @@
 //! Weights in the layouts in which kernels read them.
 
-use xdnn_ir::Shape;
-
 use super::super::parallel::chunks;
-use super::super::product::Left;
+use super::super::product::{Block, Left};
 use super::Operands;
-use crate::backend::layout::{Block, Blocks, Direction, Vectors};
+
 use crate::error::Result;
-use crate::ops::{Leaf, SIDE};
-
-/// A layout of a constant weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Layout {
-    /// [`Leaf::BlockedWeight`].
-    Blocks(Blocks),
-    /// [`Leaf::TransposedWeight`], of this shape.
-    Transposed(Shape),
-    /// [`Leaf::ChannelWeight`].
-    Channels(Vectors, Direction),
-    /// [`Leaf::WinogradChannelWeight`].
-    WinogradChannels(Vectors, Direction),
-}
-
-impl Layout {
-    /// The leaf that weight number `n` is in this layout, and its shape.
-    pub(in super::super) fn leaf(self, n: usize) -> (Leaf, Shape) {
-        match self {
-            Self::Blocks(blocks) => (Leaf::BlockedWeight(n), blocks.shape()),
-            Self::Transposed(shape) => (Leaf::TransposedWeight(n), shape),
-            Self::Channels(vectors, way) => (Leaf::ChannelWeight(n, way), vectors.shape()),
-            Self::WinogradChannels(vectors, way) => {
-                (Leaf::WinogradChannelWeight(n, way), vectors.shape())
-            }
-        }
-    }
-}
+use crate::ops::{Blocks, Layout, SIDE};
 
 /// Where the blocks of a weight come from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weight {
     pub blocks: Blocks,
     /// Whether the operand is in blocks, rather than in rows, which each run puts into blocks.
-    ready: bool,
+    pub ready: bool,
 }
 
 impl Weight {
-    /// The blocks of a weight whose first dimension is divided among `groups`.
-    pub(super) fn new(weight: Shape, groups: usize, ready: bool) -> Self {
-        Self {
-            blocks: Blocks::of(weight, groups),
-            ready,
-        }
-    }
-
     /// The layout of the operand, where it is in blocks.
     pub(super) fn layout(&self) -> Option<Layout> {
         self.ready.then_some(Layout::Blocks(self.blocks))
@@ -77,7 +40,7 @@ impl Weight {
             return Ok(weight.as_chunks().0);
         }
         let room = &mut room[..self.room()];
-        let row = self.blocks.count()[1] * SIDE * SIDE;
+        let row = self.blocks.row();
         chunks(room, row, 4 * row, |i, row| {
             self.blocks.fill_row(weight, i, row)
         });

@@ -8,10 +8,9 @@ use pulp::{Simd, WithSimd};
 use xdnn_ir::Shape;
 
 use super::super::parallel::{Threads, chunks_on, even, jobs_on};
-use super::super::product::{self, CHUNK, Left, Panels, Right, WIDEST, lanes};
-use super::super::simd::arch;
+use super::super::product::{self, Block, CHUNK, Left, Panels, Right, WIDEST};
+use super::super::simd::{arch, lanes};
 use super::{Kernel, Needs, Operands, Scratch};
-use crate::backend::layout::Block;
 use crate::error::Result;
 use crate::ops::{self, READ, SIDE};
 

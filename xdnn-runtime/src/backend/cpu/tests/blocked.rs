@@ -6,7 +6,7 @@ use xdnn_ir::Shape;
 use super::super::Weights;
 use super::{assert_near, exact, laid_out, numbers, run};
 use crate::graph::Graph;
-use crate::ops::{Blocked, Convolution, FromBlocks, Leaf, Role, ToBlocks, Winograd};
+use crate::ops::{Blocked, Convolution, FromBlocks, Layout, Leaf, Role, ToBlocks, Winograd};
 use crate::ops::{CHANNELS, Kernels};
 
 /// Asserts that a convolution in blocks computes what it does without.
@@ -33,7 +33,10 @@ fn assert_agrees(op: Convolution, blocked: Blocked, [x, w]: [Shape; 2], seed: u6
     let input = graph.leaf(Leaf::Input(0), x).unwrap();
     let weight = match blocked {
         Blocked::Convolution(_) => graph.leaf(Leaf::Weight(0), w),
-        Blocked::Winograd(_) => graph.leaf(Leaf::WinogradWeight(0), Kernels::of(w).shape()),
+        Blocked::Winograd(_) => graph.leaf(
+            Leaf::LaidOut(0, Layout::Winograd(Kernels::of(w))),
+            Kernels::of(w).shape(),
+        ),
     };
     let blocks = graph.apply(ToBlocks, &[input]).unwrap();
     let output = graph.apply(blocked, &[blocks, weight.unwrap()]).unwrap();

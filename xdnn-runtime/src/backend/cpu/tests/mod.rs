@@ -4,7 +4,6 @@ use xdnn_ir::Shape;
 
 use super::super::{Program, reference};
 use super::{CpuProgram, Weights};
-use crate::backend::layout::lay_out;
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 
@@ -13,6 +12,7 @@ mod networks;
 mod operators;
 mod plan;
 mod threads;
+mod weights;
 mod winograd;
 
 /// Numbers of a reproducible sequence, about as often below 0 as above, of magnitudes up to 1.
@@ -35,12 +35,12 @@ fn compile(graph: &Graph) -> crate::Result<CpuProgram> {
 /// The leaves of a program, of the numbers for those of its graph.
 fn laid_out(program: &CpuProgram, known: &[(Leaf, Value)], values: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let find = |leaf: Leaf| {
-        let position = known.iter().position(|(other, _)| *other == leaf)?;
-        Some((known[position].1.shape(), values[position].as_slice()))
+        let position = known.iter().position(|(other, _)| *other == leaf);
+        values[position.unwrap()].as_slice()
     };
-    let leaves = program.leaves().iter().map(|(leaf, shape)| {
-        let laid_out = lay_out(*leaf, *shape, |i| find(Leaf::Weight(i)));
-        laid_out.unwrap_or_else(|| find(*leaf).unwrap().1.to_vec())
+    let leaves = program.leaves().iter().map(|(leaf, _)| match leaf {
+        Leaf::LaidOut(i, layout) => layout.of(find(Leaf::Weight(*i))).unwrap(),
+        leaf => find(*leaf).to_vec(),
     });
     leaves.collect()
 }

@@ -11,7 +11,7 @@ use super::{assert_near, compile, exact, numbers, run, single};
 use crate::Device;
 use crate::backend::Element;
 use crate::graph::{Graph, Loss, Task};
-use crate::ops::{Convolution, Kernels, Leaf, Role, Winograd};
+use crate::ops::{Convolution, Kernels, Layout, Leaf, Role, Winograd};
 use crate::passes::UseWinograd;
 use crate::sketch::Sketch;
 
@@ -77,13 +77,19 @@ fn assert_computes(op: Convolution, x: Shape, w: Shape, seed: u64) {
     let kernels = winograd.kernels;
     let mut graph = single(winograd, &[x, kernels.shape()]);
     let program = compile(&graph).unwrap();
-    let found = run(&program, &[x_values.clone(), kernels.transform(&w_values)]);
+    let found = run(
+        &program,
+        &[
+            x_values.clone(),
+            Layout::Winograd(kernels).of(&w_values).unwrap(),
+        ],
+    );
     assert_near(&found[0], &expected[0], &magnitude, &program.to_string());
     // Without the rounding of `f32` the algorithm is exact.
     let wide: Vec<f64> = w_values.iter().map(|x| f64::from(*x)).collect();
     let leaves = [
         x_values.iter().map(|x| f64::from(*x)).collect(),
-        kernels.transform(&wide),
+        Layout::Winograd(kernels).of(&wide).unwrap(),
     ];
     let leaves: Vec<&[f64]> = leaves.iter().map(Vec::as_slice).collect();
     let found = super::super::super::reference::execute(&mut graph, &leaves).unwrap();
@@ -183,7 +189,7 @@ fn networks_that_jump_at_zero_and_training_do_without() {
         leaves.any(|(leaf, _)| {
             matches!(
                 leaf,
-                Leaf::WinogradWeight(_) | Leaf::WinogradChannelWeight(..)
+                Leaf::LaidOut(_, Layout::Winograd(_) | Layout::WinogradChannels(..))
             )
         })
     };

@@ -5,9 +5,8 @@ use std::ops::Range;
 
 use super::super::super::channels::{Cut, Lane, MOST, NOWHERE, Places, Tile, multiply};
 use super::super::super::parallel::{Threads, jobs_on};
-use super::{Kernel, Layout, Operands, Result, Scratch};
-use crate::backend::layout::{Direction, Vectors};
-use crate::ops::{self, CHANNELS, Role, Volumes};
+use super::{Kernel, Operands, Result, Scratch};
+use crate::ops::{self, CHANNELS, Channels, Direction, Layout, Role, Volumes};
 
 /// How many numbers are read again and again, by one pair of blocks of outputs after the other: what the second cache holds.
 const NEAR: usize = 1 << 17;
@@ -23,7 +22,7 @@ pub(super) struct Convolution {
     /// Blocks of channels.
     inputs: usize,
     outputs: usize,
-    direction: Direction,
+    weight: Channels,
     text: String,
     /// The places that are written, tile by tile; the tiles overlap where they do not fit.
     order: Vec<u32>,
@@ -83,6 +82,12 @@ impl Convolution {
         let cut = Cut::new(to.channels / CHANNELS, places.len());
         let size = cut.places;
         let taps = w.plane();
+        let weight = Channels {
+            outputs: w.batch,
+            inputs: w.channels,
+            taps,
+            direction,
+        };
         let (mut order, mut table) = (Vec::new(), Vec::new());
         for start in (0..places.len()).step_by(size) {
             let start = start.min(places.len() - size);
@@ -115,20 +120,12 @@ impl Convolution {
             taps,
             inputs: inputs / CHANNELS,
             outputs: outputs / CHANNELS,
-            direction,
+            weight,
             text: format!("{name} blocks of {inputs}→{outputs}, {fh}×{fw} → {th}×{tw} by {h}×{w}"),
             order,
             ordered: phases == [1, 1],
             table,
             cut,
-        }
-    }
-
-    fn vectors(&self) -> Vectors {
-        Vectors {
-            matrices: 1,
-            outputs: CHANNELS * self.outputs,
-            inputs: self.taps * CHANNELS * self.inputs,
         }
     }
 
@@ -235,7 +232,7 @@ impl Kernel for Convolution {
     }
 
     fn layout(&self) -> Option<Layout> {
-        Some(Layout::Channels(self.vectors(), self.direction))
+        Some(Layout::Channels(self.weight))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use xdnn_ir::Shape;
 
-use super::weight::Layout;
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
 use crate::ops::{Blocked, plain};

@@ -4,18 +4,17 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
+use super::super::super::channels::{Lane, NOWHERE};
 use super::super::super::parallel::{Threads, jobs_on};
-use super::super::super::simd::vectorised;
+use super::super::super::simd::{select, vectorised};
 use super::{Kernel, Operands, Result, Scratch};
 use crate::ops::{self, CHANNELS, PoolWindow, plain};
-
-type Lane = [f32; CHANNELS];
 
 /// For each window what each of its taps reads.
 struct Windows {
     inputs: usize,
     taps: usize,
-    sources: Vec<Option<u32>>,
+    sources: Vec<u32>,
 }
 
 impl Windows {
@@ -40,7 +39,8 @@ impl Windows {
         let mut sources = Vec::with_capacity(height * width * taps);
         for place in 0..height * width {
             let at = [0, place / width, place % width];
-            sources.extend((0..taps).map(|tap| Some(flat.position(size, at, tap)? as u32)));
+            let source = |tap| flat.position(size, at, tap).map_or(NOWHERE, |at| at as u32);
+            sources.extend((0..taps).map(source));
         }
         Some(Self {
             inputs: size[1] * size[2],
@@ -57,7 +57,8 @@ impl Windows {
     fn iter(&self) -> impl Iterator<Item = impl Iterator<Item = (f32, usize)>> {
         self.sources.chunks_exact(self.taps).map(|sources| {
             let taps = sources.iter().enumerate();
-            taps.filter_map(|(tap, source)| Some((tap as f32, (*source)? as usize)))
+            let taps = taps.filter(|(_, source)| **source != NOWHERE);
+            taps.map(|(tap, source)| (tap as f32, *source as usize))
         })
     }
 
@@ -113,13 +114,6 @@ impl Scatter {
     pub(in super::super) fn new(op: &ops::PoolScatter) -> Option<Self> {
         Windows::of(&op.window, op.shape).map(Self)
     }
-}
-
-/// `a` or `b`, without a branch.
-#[inline(always)]
-fn select(condition: bool, a: f32, b: f32) -> f32 {
-    let mask = u32::from(condition).wrapping_neg();
-    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
 }
 
 impl Kernel for Winner {

@@ -10,9 +10,8 @@ use super::super::super::channels::{Cut, Lane, Places, Tile, multiply};
 use super::super::super::parallel::{Threads, even, jobs_on};
 use super::super::super::simd::arch;
 use super::super::winograd::{input, result};
-use super::{Kernel, Layout, Needs, Operands, Result, Scratch};
-use crate::backend::layout::{Direction, Vectors};
-use crate::ops::{self, CHANNELS, READ};
+use super::{Kernel, Needs, Operands, Result, Scratch};
+use crate::ops::{self, CHANNELS, Direction, Layout, READ};
 
 /// The most results of a tile along an axis.
 const LARGEST: usize = 4;
@@ -95,13 +94,6 @@ impl Winograd {
     fn room(&self) -> usize {
         let columns = self.to[1].div_ceil(self.op.tile());
         ELEMENTS * CHANNELS * self.samples * self.rows * columns
-    }
-
-    fn direction(&self) -> Direction {
-        match self.op.transposed {
-            true => Direction::Backward,
-            false => Direction::Forward,
-        }
     }
 
     /// The products of one element of the kernels and of the tiles, of which there are `tiles`.
@@ -217,12 +209,11 @@ impl Kernel for Winograd {
     }
 
     fn layout(&self) -> Option<Layout> {
-        let vectors = Vectors {
-            matrices: ELEMENTS,
-            outputs: CHANNELS * self.outputs,
-            inputs: CHANNELS * self.inputs,
+        let direction = match self.op.transposed {
+            true => Direction::Backward,
+            false => Direction::Forward,
         };
-        Some(Layout::WinogradChannels(vectors, self.direction()))
+        Some(Layout::WinogradChannels(self.op.kernels, direction))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The cotangent of `x`: `X̂ = Wᵀ·Y`, rolled up again.
 
 use super::super::super::parallel::{Threads, jobs_on};
-use super::super::super::product::Packing;
+use super::super::super::product::{Block, Packing};
 use super::{
-    Convolution, Geometry, Kernel, Layout, Needs, Operands, Result, Scratch, Volumes, Weight, fmt,
+    Convolution, Geometry, Kernel, Needs, Operands, Result, Scratch, Volumes, Weight, fmt,
 };
-use crate::backend::layout::Block;
+use crate::ops::Layout;
 
 /// How many numbers of the unrolled input are made at a time, more or less.
 const UNROLLED: usize = 1 << 17;

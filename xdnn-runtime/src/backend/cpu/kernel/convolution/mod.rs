@@ -7,10 +7,10 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
-use super::weight::{Layout, Weight};
+use super::weight::Weight;
 use super::{Kernel, Needs, Operands, Scratch};
 use crate::error::{Result, invalid};
-use crate::ops::{Convolution, Role, Volumes};
+use crate::ops::{Blocks, Convolution, Role, Volumes};
 
 mod columns;
 mod direct;
@@ -37,9 +37,18 @@ pub(super) fn choose(
 ) -> Result<Box<dyn Kernel>> {
     let volumes = op.volumes(&[a, b]);
     let volumes = volumes.ok_or_else(|| invalid(format!("no convolution of {a} and {b}")))?;
-    let weight = Weight::new(b, op.groups, constant);
+    let weight = Weight {
+        blocks: Blocks {
+            groups: op.groups,
+            rows: volumes.w.batch / op.groups,
+            columns: volumes.w.channels * volumes.w.plane(),
+        },
+        ready: constant,
+    };
     Ok(match op.role {
-        _ if volumes.y.channels / op.groups <= FEW => Box::new(Direct::new(op, volumes)),
+        _ if volumes.y.channels / op.groups <= FEW || weight.blocks.columns == 0 => {
+            Box::new(Direct::new(op, volumes))
+        }
         Role::Forward => Box::new(Forward::new(op, volumes, weight)),
         Role::InputGradient => Box::new(InputGradient::new(op, volumes, weight)),
         Role::WeightGradient => Box::new(WeightGradient::new(op, volumes)),

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::super::super::parallel::{Threads, chunks_on};
 use super::super::super::product::Packing;
-use super::{Kernel, Layout, Needs, Operands, Result, Scratch, Sizes, Weight, ops};
-use crate::ops::SIDE;
+use super::{Kernel, Needs, Operands, Result, Scratch, Sizes, Weight, ops};
+use crate::ops::{Blocks, Layout, SIDE};
 
 /// `Cᵀ = W·Aᵀ` or `Wᵀ·Aᵀ` with the weight in blocks.
 pub(super) struct FewRows {
@@ -15,7 +15,11 @@ pub(super) struct FewRows {
 }
 
 impl FewRows {
-    pub(super) fn new(op: ops::MatMul, sizes: Sizes, weight: Weight) -> Self {
+    pub(super) fn new(op: ops::MatMul, sizes: Sizes, blocks: Blocks) -> Self {
+        let weight = Weight {
+            blocks,
+            ready: true,
+        };
         Self { op, sizes, weight }
     }
 

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use xdnn_ir::Shape;
-
 use super::super::super::parallel::{Threads, chunks_on};
 use super::super::super::simd::vectorised;
-use super::{Kernel, Layout, Operands, Result, Scratch, Sizes, ops};
+use super::{Kernel, Operands, Result, Scratch, Sizes, ops};
+use crate::ops::Layout;
 
 /// How many columns a job takes at least, and at most: so many that rows are read in long pieces, and the sums stay in the first
 /// cache.
@@ -44,8 +43,7 @@ impl Kernel for OneRow {
     /// A constant weight is read row by row, whichever way it is stored.
     fn layout(&self) -> Option<Layout> {
         let Sizes { k, n, .. } = self.sizes;
-        let transposed = Layout::Transposed(Shape::new([k, n]));
-        self.op.transpose_b.then_some(transposed)
+        self.op.transpose_b.then_some(Layout::Transposed([n, k]))
     }
 }
 

@@ -1,0 +1,259 @@
+//! Weights in the layouts in which programs read them.
+
+use xdnn_ir::Shape;
+
+use super::{CHANNELS, Kernels, READ, Real, SIDE, Winograd};
+use crate::backend::allocate;
+use crate::error::{Result, invalid};
+
+/// How the elements of a weight are laid out for a program. A layout is all that it takes to find an element, whatever dimensions
+/// the weight is seen with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Layout {
+    /// Kernels of 3×3 or 5×5 that have been transformed for [`Winograd`]'s algorithm.
+    Winograd(Kernels),
+    /// Matrices in blocks of 8×8.
+    Blocks(Blocks),
+    /// A matrix of so many rows and columns, transposed.
+    Transposed([usize; 2]),
+    /// Kernels in vectors of the channels that they lead to.
+    Channels(Channels),
+    /// The same of kernels that have been transformed for [`Winograd`]'s algorithm.
+    WinogradChannels(Kernels, Direction),
+}
+
+/// Whether a weight leads from input channels to output channels, or back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Direction {
+    /// From input channels to output channels.
+    Forward,
+    /// From output channels to input channels.
+    Backward,
+}
+
+/// A matrix for each group, in blocks of 8×8: `(groups, ⌈rows/8⌉, ⌈columns/8⌉ or one more, 8, 8)`. The last dimension counts
+/// rows, and what is beyond the matrix is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Blocks {
+    /// The number of matrices.
+    pub groups: usize,
+    /// The rows of each.
+    pub rows: usize,
+    /// The columns of each.
+    pub columns: usize,
+}
+
+/// Kernels `(O, C, …)` of so many elements: `(to/16, taps · from, 16)`, where the last dimension counts the channels that the direction
+/// leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Channels {
+    /// `O`.
+    pub outputs: usize,
+    /// `C`.
+    pub inputs: usize,
+    /// The elements of a kernel.
+    pub taps: usize,
+    /// Which channels are in vectors.
+    pub direction: Direction,
+}
+
+impl Layout {
+    /// The shape.
+    pub fn shape(self) -> Shape {
+        match self {
+            Self::Winograd(kernels) => kernels.shape(),
+            Self::Blocks(blocks) => blocks.shape(),
+            Self::Transposed([rows, columns]) => Shape::new([columns, rows]),
+            Self::Channels(channels) => {
+                let [to, from] = channels.direction.of([channels.outputs, channels.inputs]);
+                Shape::new([to / CHANNELS, channels.taps * from, CHANNELS])
+            }
+            Self::WinogradChannels(kernels, direction) => {
+                let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
+                Shape::new([READ * READ, to / CHANNELS, from, CHANNELS])
+            }
+        }
+    }
+
+    /// The elements of a weight in this layout.
+    pub(crate) fn of<T: Real>(self, weight: &[T]) -> Result<Vec<T>> {
+        let size = self.shape().elements();
+        let mut filled = allocate(size, T::zero(), "a weight in another layout")?;
+        let expected = match self {
+            Self::Winograd(kernels) | Self::WinogradChannels(kernels, _) => {
+                kernels.outputs * kernels.inputs * kernels.size * kernels.size
+            }
+            Self::Blocks(blocks) => blocks.groups * blocks.rows * blocks.columns,
+            Self::Transposed([rows, columns]) => rows * columns,
+            Self::Channels(channels) => channels.outputs * channels.inputs * channels.taps,
+        };
+        if weight.len() != expected {
+            return Err(invalid("a weight is laid out that has another size"));
+        }
+        match self {
+            Self::Winograd(kernels) => kernels.transform(weight, &mut filled),
+            Self::Blocks(blocks) => blocks.fill(weight, &mut filled),
+            Self::Transposed([_, columns]) => transpose(weight, columns, &mut filled),
+            Self::Channels(channels) => channels.fill(weight, &mut filled),
+            Self::WinogradChannels(kernels, direction) => {
+                let transformed = Self::Winograd(kernels).of(weight)?;
+                fill_transformed(kernels, direction, &transformed, &mut filled);
+            }
+        }
+        Ok(filled)
+    }
+}
+
+impl Direction {
+    /// Where it leads, and from where, of what belongs to outputs and to inputs.
+    fn of<T>(self, [outputs, inputs]: [T; 2]) -> [T; 2] {
+        match self {
+            Self::Forward => [outputs, inputs],
+            Self::Backward => [inputs, outputs],
+        }
+    }
+}
+
+impl Blocks {
+    /// The blocks below and beside one another. Rows a power of two apart would share a few lines of a cache.
+    pub(crate) fn count(self) -> [usize; 2] {
+        [self.rows.div_ceil(SIDE), self.columns.div_ceil(SIDE) | 1]
+    }
+
+    /// The blocks of a group.
+    pub(crate) fn of_group(self) -> usize {
+        self.count().iter().product()
+    }
+
+    pub(crate) fn shape(self) -> Shape {
+        let [down, beside] = self.count();
+        Shape::new([self.groups, down, beside, SIDE, SIDE])
+    }
+
+    /// The numbers of a row of blocks.
+    pub(crate) fn row(self) -> usize {
+        self.count()[1] * SIDE * SIDE
+    }
+
+    /// Row `i` of blocks, counted over all groups, of a weight.
+    pub(crate) fn fill_row<T: Real>(self, weight: &[T], i: usize, blocks: &mut [T]) {
+        let [down, _] = self.count();
+        let (group, first) = (i / down, i % down * SIDE);
+        let rows = first..self.rows.min(first + SIDE);
+        let weight = &weight[(group * self.rows + first) * self.columns..];
+        blocks.fill(T::zero());
+        let (blocks, _) = blocks.as_chunks_mut::<{ SIDE * SIDE }>();
+        for (row, weight) in weight
+            .chunks(self.columns.max(1))
+            .take(rows.len())
+            .enumerate()
+        {
+            for (block, weight) in blocks.iter_mut().zip(weight.chunks(SIDE)) {
+                let column = block.iter_mut().skip(row).step_by(SIDE);
+                column.zip(weight).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+
+    fn fill<T: Real>(self, weight: &[T], blocks: &mut [T]) {
+        for (i, row) in blocks.chunks_exact_mut(self.row()).enumerate() {
+            self.fill_row(weight, i, row);
+        }
+    }
+}
+
+impl Channels {
+    fn fill<T: Real>(self, weight: &[T], filled: &mut [T]) {
+        let [_, from] = self.direction.of([self.outputs, self.inputs]);
+        for (i, lane) in filled.chunks_exact_mut(CHANNELS).enumerate() {
+            let (block, row) = (i / (self.taps * from), i % (self.taps * from));
+            for (at, value) in lane.iter_mut().enumerate() {
+                let to = block * CHANNELS + at;
+                let [output, input] = self.direction.of([to, row % from]);
+                *value = weight[(output * self.inputs + input) * self.taps + row / from];
+            }
+        }
+    }
+}
+
+/// Transformed kernels as a matrix for each element, in vectors of channels.
+fn fill_transformed<T: Real>(
+    kernels: Kernels,
+    direction: Direction,
+    transformed: &[T],
+    filled: &mut [T],
+) {
+    let op = Winograd {
+        padding: [0; 2],
+        transposed: direction == Direction::Backward,
+        kernels,
+    };
+    let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
+    let blocks = to / CHANNELS;
+    for (i, lane) in filled.chunks_exact_mut(CHANNELS).enumerate() {
+        let (k, block, row) = (i / from / blocks, i / from % blocks, i % from);
+        for (at, value) in lane.iter_mut().enumerate() {
+            let [output, input] = direction.of([block * CHANNELS + at, row]);
+            *value = transformed[kernels.position(op.element(k), output, input)];
+        }
+    }
+}
+
+/// The transpose of a matrix, square by square so that lines of a cache are used whole.
+fn transpose<T: Real>(matrix: &[T], columns: usize, transposed: &mut [T]) {
+    const SQUARE: usize = 32;
+    let rows = matrix.len() / columns.max(1);
+    for top in (0..rows).step_by(SQUARE) {
+        for left in (0..columns).step_by(SQUARE) {
+            for column in left..columns.min(left + SQUARE) {
+                for row in top..rows.min(top + SQUARE) {
+                    transposed[column * rows + row] = matrix[row * columns + column];
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_where_they_belong() {
+        let weight: Vec<f32> = (0..2 * 9 * 11).map(|i| i as f32 + 1.0).collect();
+        let blocks = Blocks {
+            groups: 2,
+            rows: 9,
+            columns: 11,
+        };
+        assert_eq!(blocks.shape(), Shape::new([2, 2, 3, 8, 8]));
+        let filled = Layout::Blocks(blocks).of(&weight).unwrap();
+        let mut found = vec![0.0; weight.len()];
+        for (at, value) in filled.iter().enumerate() {
+            let (row, column) = (at % SIDE, at / SIDE % SIDE);
+            let (beside, down, group) = (at / 64 % 3, at / 192 % 2, at / 384);
+            let (row, column) = (down * SIDE + row, beside * SIDE + column);
+            if row < 9 && column < 11 {
+                found[(group * 9 + row) * 11 + column] = *value;
+            } else {
+                assert_eq!(*value, 0.0);
+            }
+        }
+        assert_eq!(found, weight);
+    }
+
+    #[test]
+    fn rows_become_columns() {
+        let matrix: Vec<f32> = (0..70 * 130).map(|i| i as f32).collect();
+        let found = Layout::Transposed([70, 130]).of(&matrix).unwrap();
+        for (at, value) in found.iter().enumerate() {
+            assert_eq!(*value, (at % 70 * 130 + at / 70) as f32);
+        }
+    }
+
+    #[test]
+    fn a_weight_of_another_size_is_refused() {
+        assert!(Layout::Transposed([2, 3]).of(&[1.0_f32; 5]).is_err());
+    }
+}
