@@ -92,13 +92,32 @@ impl Layout {
             return Err(invalid("a weight is laid out that has another size"));
         }
         match self {
-            Self::Winograd(kernels) => kernels.transform(weight, &mut filled),
+            Self::Winograd(kernels) => {
+                kernels.transform(weight, Direction::Forward, |output, input, elements| {
+                    for (k, value) in elements.into_iter().enumerate() {
+                        filled[kernels.position(k, output, input)] = value;
+                    }
+                });
+            }
             Self::Blocks(blocks) => blocks.fill(weight, &mut filled),
             Self::Transposed([_, columns]) => transpose(weight, columns, &mut filled),
             Self::Channels(channels) => channels.fill(weight, &mut filled),
             Self::WinogradChannels(kernels, direction) => {
-                let transformed = Self::Winograd(kernels).of(weight)?;
-                fill_transformed(kernels, direction, &transformed, &mut filled);
+                let op = Winograd {
+                    padding: [0; 2],
+                    transposed: direction == Direction::Backward,
+                    kernels,
+                };
+                let elements: [usize; READ * READ] = std::array::from_fn(|k| op.element(k));
+                let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
+                kernels.transform(weight, direction, |output, input, values| {
+                    let [at, row] = direction.of([output, input]);
+                    let start = (at / CHANNELS * from + row) * CHANNELS + at % CHANNELS;
+                    let matrix = filled[start..].iter_mut().step_by(to * from);
+                    for (filled, element) in matrix.zip(elements) {
+                        *filled = values[element];
+                    }
+                });
             }
         }
         Ok(filled)
@@ -107,7 +126,7 @@ impl Layout {
 
 impl Direction {
     /// Where it leads, and from where, of what belongs to outputs and to inputs.
-    fn of<T>(self, [outputs, inputs]: [T; 2]) -> [T; 2] {
+    pub(crate) fn of<T>(self, [outputs, inputs]: [T; 2]) -> [T; 2] {
         match self {
             Self::Forward => [outputs, inputs],
             Self::Backward => [inputs, outputs],
@@ -173,29 +192,6 @@ impl Channels {
                 let [output, input] = self.direction.of([to, row % from]);
                 *value = weight[(output * self.inputs + input) * self.taps + row / from];
             }
-        }
-    }
-}
-
-/// Transformed kernels as a matrix for each element, in vectors of channels.
-fn fill_transformed<T: Real>(
-    kernels: Kernels,
-    direction: Direction,
-    transformed: &[T],
-    filled: &mut [T],
-) {
-    let op = Winograd {
-        padding: [0; 2],
-        transposed: direction == Direction::Backward,
-        kernels,
-    };
-    let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
-    let blocks = to / CHANNELS;
-    for (i, lane) in filled.chunks_exact_mut(CHANNELS).enumerate() {
-        let (k, block, row) = (i / from / blocks, i / from % blocks, i % from);
-        for (at, value) in lane.iter_mut().enumerate() {
-            let [output, input] = direction.of([block * CHANNELS + at, row]);
-            *value = transformed[kernels.position(op.element(k), output, input)];
         }
     }
 }

@@ -4,7 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, CHANNELS, Direction, Operation, Real, TensorView, misfit};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
 
@@ -92,6 +92,20 @@ fn both_sides<const SIZE: usize>(m: &[[f64; SIZE]], x: &[[f64; SIZE]; SIZE]) -> 
         .collect()
 }
 
+/// `M·x·Mᵀ` of the elements of `x`.
+fn both_sides_of<T: Real, const SIZE: usize>(m: &[[f64; SIZE]; READ], x: &[T]) -> [T; READ * READ] {
+    let mut half = [[0.0; SIZE]; READ];
+    for (half, m) in half.iter_mut().zip(m) {
+        for (m, x) in m.iter().zip(x.chunks_exact(SIZE)) {
+            for (half, x) in half.iter_mut().zip(x) {
+                *half += m * x.to_f64().unwrap_or(f64::NAN);
+            }
+        }
+    }
+    let product = |a: &[f64; SIZE], b: &[f64; SIZE]| a.iter().zip(b).map(|(a, b)| a * b).sum();
+    std::array::from_fn(|at| T::of(product(&half[at / READ], &m[at % READ])))
+}
+
 impl Kernels {
     /// Those of a weight `(O, C, r, r)`.
     pub fn of(weight: Shape) -> Self {
@@ -113,23 +127,34 @@ impl Kernels {
         [self.outputs.div_ceil(SIDE), self.inputs.div_ceil(SIDE) | 1]
     }
 
-    /// The transformed kernels `G·g·Gᵀ` of a weight.
-    pub(crate) fn transform<T: Real>(self, weight: &[T], transformed: &mut [T]) {
-        match self.size {
-            3 => self.transform_sized::<T, 3>(weight, transformed),
-            _ => self.transform_sized::<T, 5>(weight, transformed),
-        }
+    /// `G`
+    fn points<const SIZE: usize>() -> [[f64; SIZE]; READ] {
+        let powers: [_; SIZE] = std::array::from_fn(|i| powers(i, SIZE));
+        std::array::from_fn(|k| powers.map(|powers| FACTORS[k] * powers[k]))
     }
 
-    fn transform_sized<T: Real, const SIZE: usize>(self, weight: &[T], transformed: &mut [T]) {
-        let powers: [_; SIZE] = std::array::from_fn(|i| powers(i, SIZE));
-        let g: [[f64; SIZE]; READ] =
-            std::array::from_fn(|k| powers.map(|powers| FACTORS[k] * powers[k]));
-        for (i, kernel) in weight.chunks_exact(SIZE * SIZE).enumerate() {
-            let tap = |at: usize| kernel[at].to_f64().unwrap_or(f64::NAN);
-            let kernel = std::array::from_fn(|y| std::array::from_fn(|x| tap(SIZE * y + x)));
-            for (k, value) in both_sides(&g, &kernel).into_iter().enumerate() {
-                transformed[self.position(k, i / self.inputs, i % self.inputs)] = T::of(value);
+    /// The elements of the transformed kernel `G·g·Gᵀ` from each input to each output, one after the other, handed to
+    /// `visit(output, input, elements)`. Of two directions, the channels that one leads to are visited in blocks.
+    pub(crate) fn transform<T: Real>(
+        self,
+        weight: &[T],
+        direction: Direction,
+        mut visit: impl FnMut(usize, usize, [T; READ * READ]),
+    ) {
+        let (three, five) = (Self::points::<3>(), Self::points::<5>());
+        let [to, from] = direction.of([self.outputs, self.inputs]);
+        for first in (0..to).step_by(CHANNELS) {
+            for from in 0..from {
+                for to in first..to.min(first + CHANNELS) {
+                    let [output, input] = direction.of([to, from]);
+                    let size = self.size * self.size;
+                    let kernel = &weight[(output * self.inputs + input) * size..][..size];
+                    let elements = match self.size {
+                        3 => both_sides_of(&three, kernel),
+                        _ => both_sides_of(&five, kernel),
+                    };
+                    visit(output, input, elements);
+                }
             }
         }
     }

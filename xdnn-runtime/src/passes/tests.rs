@@ -4,17 +4,17 @@ use luminal::prelude::Compiler;
 use xdnn_ir::layer::{Abs, Conv2d, Flatten, LeakyRelu, Linear, MaxPool2d, PRelu, Relu};
 use xdnn_ir::{Combine, NetworkSpec, Operand, Shape};
 
-use super::{FuseElementwise, SlopesAsBits};
+use super::{BlockChannels, FuseElementwise, SlopesAsBits};
 use crate::backend::reference;
 use crate::graph::{Graph, Loss, Task, verify};
 use crate::ops::{Leaf, Map, Slopes};
 use crate::sketch::Sketch;
 
 /// A residual network with functions of two and of three slopes.
-fn network() -> NetworkSpec {
+fn network(channels: usize) -> NetworkSpec {
     let mut net = Sketch::new(&[("x", &[2, 6, 6])]);
     let conv = Conv2d {
-        out_channels: 4,
+        out_channels: channels,
         kernel: [3; 2],
         stride: [1; 2],
         padding: [1; 2],
@@ -76,9 +76,9 @@ fn outputs(graph: &mut Graph) -> Vec<Vec<f64>> {
     reference::execute(graph, &leaves).unwrap()
 }
 
-/// Asserts that a graph is well formed and computes the same after a pass, and returns it.
-fn assert_same(pass: impl Compiler + Copy, task: Task) -> Graph {
-    let mut graph = Graph::build(&network(), task, 2).unwrap();
+/// Asserts that the graph of a network is well formed and computes the same after a pass, and returns it.
+fn assert_same(channels: usize, pass: impl Compiler + Copy, task: Task) -> Graph {
+    let mut graph = Graph::build(&network(channels), task, 2).unwrap();
     let expected = outputs(&mut graph);
     graph.compile_with(pass).unwrap();
     verify::verify(&graph).unwrap();
@@ -89,7 +89,7 @@ fn assert_same(pass: impl Compiler + Copy, task: Task) -> Graph {
 #[test]
 fn slopes_become_bits() {
     for task in TASKS {
-        let text = assert_same(SlopesAsBits, task).to_string();
+        let text = assert_same(4, SlopesAsBits, task).to_string();
         // What is left is the slope of the absolute value, of which there are three.
         let slopes = text.matches("= Slope(").count();
         assert_eq!(slopes, usize::from(task != Task::Forward), "{text}");
@@ -98,7 +98,7 @@ fn slopes_become_bits() {
 
 #[test]
 fn nothing_but_signs_is_kept_of_a_relu() {
-    let text = assert_same(SlopesAsBits, Task::Attribute).to_string();
+    let text = assert_same(4, SlopesAsBits, Task::Attribute).to_string();
     insta::assert_snapshot!(text);
 }
 
@@ -132,11 +132,24 @@ fn long_sums_are_fused_in_part() {
 #[test]
 fn elementwise_operators_are_fused() {
     for task in TASKS {
-        assert_same(FuseElementwise, task);
-        assert_same((SlopesAsBits, FuseElementwise), task);
+        assert_same(4, FuseElementwise, task);
+        assert_same(4, (SlopesAsBits, FuseElementwise), task);
     }
     insta::assert_snapshot!(assert_same(
+        4,
         (SlopesAsBits, FuseElementwise),
         Task::Attribute
     ));
+}
+
+#[test]
+fn channels_are_in_blocks_between_the_stem_and_the_head() {
+    for task in [Task::Forward, Task::Attribute] {
+        assert_same(32, BlockChannels, task);
+        assert_same(32, (BlockChannels, SlopesAsBits, FuseElementwise), task);
+    }
+    let text = assert_same(32, BlockChannels, Task::Attribute).to_string();
+    assert_eq!(text.matches("= ToBlocks").count(), 3, "{text}");
+    assert_eq!(text.matches("= FromBlocks").count(), 2, "{text}");
+    insta::assert_snapshot!(text);
 }
