@@ -1,7 +1,7 @@
 //! How fast each kernel of the CPU backend is: `cargo bench -p xdnn-runtime --bench kernels [-- <filter>] [--quick]`.
 //!
 //! Elements per second are multiplications and additions; `RAYON_NUM_THREADS=1` measures one thread.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::expect_used)]
 
 mod cases;
 
