@@ -56,7 +56,9 @@ fn count_this_run(run: &mut dyn FnMut() -> Result<()>) -> Result<()> {
     hint::black_box(run()) // so that it is no jump
 }
 
-const NETWORKS: [(&str, fn() -> Result<Work>); 5] = [
+type Prepare = fn() -> Result<Work>;
+
+const NETWORKS: [(&str, Prepare); 5] = [
     ("x-gradient/plain", x_gradient::<Plain>),
     ("x-gradient/residual", x_gradient::<Residual>),
     (
