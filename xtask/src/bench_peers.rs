@@ -10,7 +10,7 @@ mod first;
 mod floor;
 mod measure;
 mod memory;
-mod network;
+pub mod network;
 mod peers;
 mod process;
 mod row;

@@ -1,6 +1,7 @@
 //! Chores of the workspace: `cargo xtask help`.
 
 mod bench_compile;
+mod bench_instructions;
 mod bench_peers;
 mod conformance;
 mod editors;
@@ -19,6 +20,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Chore {
     BenchCompile(bench_compile::BenchCompile),
+    BenchInstructions(bench_instructions::BenchInstructions),
     BenchPeers(bench_peers::BenchPeers),
     Conformance(conformance::Conformance),
     Editors(editors::Editors),
@@ -27,6 +29,7 @@ enum Chore {
 fn main() -> anyhow::Result<ExitCode> {
     match Chore::parse() {
         Chore::BenchCompile(chore) => chore.run(),
+        Chore::BenchInstructions(chore) => chore.run(),
         Chore::BenchPeers(chore) => chore.run(),
         Chore::Conformance(chore) => chore.run(),
         Chore::Editors(chore) => chore.run(),

@@ -74,7 +74,7 @@ pub fn read(path: &Path) -> Result<Vec<f32>> {
 
 /// The network with weights of variance `2 / fan-in` everywhere: Fixup's would be 0 where residual branches end, and half of
 /// the work would be done on zeros.
-fn drawn<N: Network>(mut network: N) -> N {
+pub fn drawn<N: Network>(mut network: N) -> N {
     let mut numbers = Numbers(2);
     network.visit_mut(&mut |weight| {
         let fan_in: usize = weight.array.shape().iter().skip(1).product();
