@@ -33,9 +33,9 @@ fn network(channels: usize) -> NetworkSpec {
         out_features: 3,
         bias: false,
     };
-    let stem = net.layer("stem", conv.clone(), Operand::Input(0));
+    let stem = net.layer("stem", conv, Operand::Input(0));
     let stem = net.layer("", Relu {}, stem);
-    let a = net.layer("a", conv.clone(), stem);
+    let a = net.layer("a", conv, stem);
     let a = net.layer(
         "",
         LeakyRelu {

@@ -184,27 +184,34 @@ fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
     weights: [&[Lane; CHANNELS]; B],
     x: impl Fn(usize, usize) -> f32,
 ) {
-    let mut add = |i: usize| {
-        let mut w = [[simd.splat_f32s(0.0); V]; B];
-        for b in 0..B {
-            let (row, _) = S::as_simd_f32s(&weights[b][i]);
-            w[b].copy_from_slice(&row[..V]);
-        }
-        for place in 0..P {
-            let factor = simd.splat_f32s(x(place, i));
-            for b in 0..B {
-                for v in 0..V {
-                    let sum = &mut sums[b][place][v];
-                    *sum = simd.mul_add_e_f32s(factor, w[b][v], *sum);
-                }
+    for i in (0..CHANNELS).step_by(4) {
+        add_one(simd, sums, weights, i, &x);
+        add_one(simd, sums, weights, i + 1, &x);
+        add_one(simd, sums, weights, i + 2, &x);
+        add_one(simd, sums, weights, i + 3, &x);
+    }
+}
+
+/// Adds the products of an input channel. What is not inlined here costs a call for each product.
+#[inline(always)]
+fn add_one<S: Simd, const P: usize, const B: usize, const V: usize>(
+    simd: S,
+    sums: &mut [[[S::f32s; V]; P]; B],
+    weights: [&[Lane; CHANNELS]; B],
+    i: usize,
+    x: &impl Fn(usize, usize) -> f32,
+) {
+    let mut rows = [[simd.splat_f32s(0.0); V]; B];
+    for (row, weights) in rows.iter_mut().zip(weights) {
+        row.copy_from_slice(&S::as_simd_f32s(&weights[i]).0[..V]);
+    }
+    for place in 0..P {
+        let factor = simd.splat_f32s(x(place, i));
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            for (sum, w) in sums[place].iter_mut().zip(row) {
+                *sum = simd.mul_add_e_f32s(factor, *w, *sum);
             }
         }
-    };
-    for i in (0..CHANNELS).step_by(4) {
-        add(i);
-        add(i + 1);
-        add(i + 2);
-        add(i + 3);
     }
 }
 
