@@ -4,8 +4,8 @@ use xdnn_runtime::backend::Program;
 use xdnn_runtime::backend::cpu::{self, CpuProgram, Weights};
 use xdnn_runtime::ir::Shape;
 use xdnn_runtime::ops::{
-    Add, Blocked, Convolution, Fused, Kernels, Leaf, Map, MatMul, Op, PoolGather, PoolScatter,
-    PoolWindow, PoolWinner, Role, Select, Signs, Slopes, Stage, Winner, Winograd,
+    Add, Blocked, Convolution, Fused, Kernels, Layout, Leaf, Map, MatMul, Op, PoolGather,
+    PoolScatter, PoolWindow, PoolWinner, Role, Select, Signs, Slopes, Stage, Winner, Winograd,
 };
 use xdnn_runtime::{Graph, Result};
 
@@ -103,7 +103,7 @@ fn convolution(
         }
         Algorithm::WinogradInBlocks => {
             let (op, transformed) = (Blocked::Winograd(winograd).into(), winograd.kernels.shape());
-            let leaf = Leaf::WinogradWeight(0);
+            let leaf = Leaf::LaidOut(0, Layout::Winograd(winograd.kernels));
             ("winograd-in-blocks", op, blocks, leaf, transformed)
         }
         Algorithm::FewChannels => {

@@ -20,8 +20,8 @@ const MANY: usize = 32;
 const ROWS: usize = 64;
 /// A block of a left matrix: its columns, one after the other.
 pub(super) type Block = [f32; SIDE * SIDE];
-/// How many blocks are summed up while a panel of the right matrix stays in the first cache.
-const DEPTH: usize = 16;
+/// How many blocks are summed up before their sum is added to what is there: long chains of additions round more.
+const DEPTH: usize = 4;
 /// How many rows of a panel are in a chunk.
 pub(super) const CHUNK: usize = 64;
 /// The most columns that a panel has.
