@@ -20,8 +20,10 @@ const MANY: usize = 32;
 const ROWS: usize = 64;
 /// A block of a left matrix: its columns, one after the other.
 pub(super) type Block = [f32; SIDE * SIDE];
-/// How many blocks are summed up before their sum is added to what is there: long chains of additions round more.
-const DEPTH: usize = 4;
+/// How many blocks are summed up while a panel of the right matrix stays in the first cache.
+const DEPTH: usize = 16;
+/// Of how many blocks a chain of additions is where there are registers for sums of sums: long chains round more.
+const CHAIN: usize = 4;
 /// How many rows of a panel are in a chunk.
 pub(super) const CHUNK: usize = 64;
 /// The most columns that a panel has.
@@ -252,30 +254,41 @@ impl Multiply<'_> {
     ) {
         let [down, along] = self.a.strides;
         let a = &self.a.blocks[row / SIDE * down..];
-        let (start, below, beside) = match ROW_MAJOR {
+        let (start_at, below, beside) = match ROW_MAJOR {
             true => (row % SIDE * SIDE, SIDE, 1),
             false => (row % SIDE, 1, SIDE),
         };
         let last = (ROWS - 1) * below + (SIDE - 1) * beside;
-        let mut sums = [[simd.splat_f32s(0.0); WIDTH]; ROWS];
-        for k in first..self.a.depth.min(first + DEPTH) {
-            let a = &a[k * along][start..=start + last];
-            let (chunk, block) = (SIDE * k / CHUNK, SIDE * k % CHUNK);
-            let b = &self.b.rows[chunk * self.b.stride + block * self.b.width..];
-            let b = &b[..SIDE * WIDTH * S::F32_LANES];
-            let (b, _) = S::as_simd_f32s(b);
-            for i in 0..SIDE {
-                for m in 0..ROWS {
-                    let factor = simd.splat_f32s(a[m * below + i * beside]);
-                    for n in 0..WIDTH {
-                        let sum = &mut sums[m][n];
-                        *sum = simd.mul_add_e_f32s(factor, b[i * WIDTH + n], *sum);
+        let zeros = [[simd.splat_f32s(0.0); WIDTH]; ROWS];
+        let chain = if WIDTH < VECTORS { CHAIN } else { DEPTH };
+        let end = self.a.depth.min(first + DEPTH);
+        let mut totals = zeros;
+        for start in (first..end).step_by(chain) {
+            let mut sums = zeros;
+            for k in start..end.min(start + chain) {
+                let a = &a[k * along][start_at..=start_at + last];
+                let (chunk, block) = (SIDE * k / CHUNK, SIDE * k % CHUNK);
+                let b = &self.b.rows[chunk * self.b.stride + block * self.b.width..];
+                let b = &b[..SIDE * WIDTH * S::F32_LANES];
+                let (b, _) = S::as_simd_f32s(b);
+                for i in 0..SIDE {
+                    for m in 0..ROWS {
+                        let factor = simd.splat_f32s(a[m * below + i * beside]);
+                        for n in 0..WIDTH {
+                            let sum = &mut sums[m][n];
+                            *sum = simd.mul_add_e_f32s(factor, b[i * WIDTH + n], *sum);
+                        }
                     }
+                }
+            }
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                for (total, sum) in totals.iter_mut().zip(sums) {
+                    *total = simd.add_f32s(*total, sum);
                 }
             }
         }
         let rows = self.c.chunks_mut(self.stride).skip(row);
-        for (sums, c) in sums.iter().zip(rows.take(self.a.rows - row)) {
+        for (sums, c) in totals.iter().zip(rows.take(self.a.rows - row)) {
             let (c, _) = S::as_mut_simd_f32s(&mut c[..self.b.width]);
             for (c, sum) in c.iter_mut().zip(sums) {
                 *c = match first {
