@@ -19,12 +19,14 @@ pub struct ToBlocks;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FromBlocks;
 
-/// A convolution that reads and writes values whose channels are in blocks. The kernel is what it is for the convolution.
+/// A convolution that reads and writes values whose channels are in blocks, where they make whole blocks. The kernel is what it is
+/// for the convolution.
 ///
 /// A pass puts it into graphs that have been differentiated; it has no derivatives.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Blocked {
-    /// A convolution or its input gradient, of one group and two spatial axes.
+    /// A convolution or its input gradient, of one group and two spatial axes. One of the two that it reads and writes may have
+    /// channels that make no whole blocks, and is then as it is for the convolution.
     Convolution(Convolution),
     /// One by Winograd's algorithm.
     Winograd(Winograd),
@@ -119,6 +121,12 @@ impl Blocked {
             Self::Winograd(op) => op.into(),
         }
     }
+
+    /// What the convolution reads, for what this reads: channels that make whole blocks are in blocks.
+    fn read(self, x: Shape) -> Option<Shape> {
+        let few = matches!(self, Self::Convolution(_)) && x.rank() == 4 && blocked(x).is_none();
+        plain(x).or_else(|| few.then_some(x))
+    }
 }
 
 impl Operation for Blocked {
@@ -126,21 +134,25 @@ impl Operation for Blocked {
         let [x, w] = operands else {
             return Err(misfit(self, operands));
         };
-        let x = plain(*x).ok_or_else(|| misfit(self, operands))?;
+        let x = self.read(*x).ok_or_else(|| misfit(self, operands))?;
         let shape = self.inner().shape(&[x, *w])?;
-        blocked(shape).ok_or_else(|| misfit(self, operands))
+        let few = matches!(self, Self::Convolution(_)) && plain(operands[0]).is_some();
+        let written = blocked(shape).or_else(|| few.then_some(shape));
+        written.ok_or_else(|| misfit(self, operands))
     }
 
     fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
         let [x, w] = [operands[0], operands[1]];
-        let (Some(from), Some(to)) = (plain(x.shape), plain(shape)) else {
+        let mut unblocked = vec![T::zero(); x.data.len()];
+        let mut read = x;
+        if let Some(shape) = plain(x.shape) {
+            FromBlocks.eval(&[x], shape, &mut unblocked);
+            let data = &unblocked;
+            read = TensorView { data, shape };
+        }
+        let Some(to) = plain(shape) else {
+            self.inner().eval(&[read, w], shape, output);
             return;
-        };
-        let mut read = vec![T::zero(); from.elements()];
-        FromBlocks.eval(&[x], from, &mut read);
-        let read = TensorView {
-            data: &read,
-            shape: from,
         };
         let mut result = vec![T::zero(); to.elements()];
         self.inner().eval(&[read, w], to, &mut result);

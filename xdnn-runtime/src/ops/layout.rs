@@ -17,9 +17,12 @@ pub enum Layout {
     Blocks(Blocks),
     /// A matrix of so many rows and columns, transposed.
     Transposed([usize; 2]),
-    /// Kernels in vectors of the channels that they lead to.
-    Channels(Channels),
-    /// The same of kernels that have been transformed for [`Winograd`]'s algorithm.
+    /// Kernels in vectors of the channels that the direction leads to: `(to/16, taps · from, 16)`.
+    Channels(Channels, Direction),
+    /// Kernels in vectors of the taps and input channels that an output channel leads back to: `(⌈taps · C / 16⌉, O, 16)`. What is
+    /// beyond the last one is 0.
+    Taps(Channels),
+    /// Kernels that have been transformed for [`Winograd`]'s algorithm, in vectors of the channels that the direction leads to.
     WinogradChannels(Kernels, Direction),
 }
 
@@ -44,8 +47,7 @@ pub struct Blocks {
     pub columns: usize,
 }
 
-/// Kernels `(O, C, …)` of so many elements: `(to/16, taps · from, 16)`, where the last dimension counts the channels that the direction
-/// leads to.
+/// Kernels `(O, C, …)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channels {
     /// `O`.
@@ -54,8 +56,6 @@ pub struct Channels {
     pub inputs: usize,
     /// The elements of a kernel.
     pub taps: usize,
-    /// Which channels are in vectors.
-    pub direction: Direction,
 }
 
 impl Layout {
@@ -65,9 +65,13 @@ impl Layout {
             Self::Winograd(kernels) => kernels.shape(),
             Self::Blocks(blocks) => blocks.shape(),
             Self::Transposed([rows, columns]) => Shape::new([columns, rows]),
-            Self::Channels(channels) => {
-                let [to, from] = channels.direction.of([channels.outputs, channels.inputs]);
+            Self::Channels(channels, direction) => {
+                let [to, from] = direction.of([channels.outputs, channels.inputs]);
                 Shape::new([to / CHANNELS, channels.taps * from, CHANNELS])
+            }
+            Self::Taps(channels) => {
+                let vectors = (channels.taps * channels.inputs).div_ceil(CHANNELS);
+                Shape::new([vectors, channels.outputs, CHANNELS])
             }
             Self::WinogradChannels(kernels, direction) => {
                 let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
@@ -86,7 +90,9 @@ impl Layout {
             }
             Self::Blocks(blocks) => blocks.groups * blocks.rows * blocks.columns,
             Self::Transposed([rows, columns]) => rows * columns,
-            Self::Channels(channels) => channels.outputs * channels.inputs * channels.taps,
+            Self::Channels(channels, _) | Self::Taps(channels) => {
+                channels.outputs * channels.inputs * channels.taps
+            }
         };
         if weight.len() != expected {
             return Err(invalid("a weight is laid out that has another size"));
@@ -101,7 +107,8 @@ impl Layout {
             }
             Self::Blocks(blocks) => blocks.fill(weight, &mut filled),
             Self::Transposed([_, columns]) => transpose(weight, columns, &mut filled),
-            Self::Channels(channels) => channels.fill(weight, &mut filled),
+            Self::Channels(channels, direction) => channels.fill(direction, weight, &mut filled),
+            Self::Taps(channels) => channels.fill_taps(weight, &mut filled),
             Self::WinogradChannels(kernels, direction) => {
                 let op = Winograd {
                     padding: [0; 2],
@@ -183,14 +190,24 @@ impl Blocks {
 }
 
 impl Channels {
-    fn fill<T: Real>(self, weight: &[T], filled: &mut [T]) {
-        let [_, from] = self.direction.of([self.outputs, self.inputs]);
+    fn fill<T: Real>(self, direction: Direction, weight: &[T], filled: &mut [T]) {
+        let [_, from] = direction.of([self.outputs, self.inputs]);
         for (i, lane) in filled.chunks_exact_mut(CHANNELS).enumerate() {
             let (block, row) = (i / (self.taps * from), i % (self.taps * from));
             for (at, value) in lane.iter_mut().enumerate() {
                 let to = block * CHANNELS + at;
-                let [output, input] = self.direction.of([to, row % from]);
+                let [output, input] = direction.of([to, row % from]);
                 *value = weight[(output * self.inputs + input) * self.taps + row / from];
+            }
+        }
+    }
+
+    fn fill_taps<T: Real>(self, weight: &[T], filled: &mut [T]) {
+        let kernels = weight.chunks_exact((self.inputs * self.taps).max(1));
+        for (output, kernel) in kernels.enumerate() {
+            for (i, value) in kernel.iter().enumerate() {
+                let to = i % self.taps * self.inputs + i / self.taps;
+                filled[(to / CHANNELS * self.outputs + output) * CHANNELS + to % CHANNELS] = *value;
             }
         }
     }

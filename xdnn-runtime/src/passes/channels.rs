@@ -12,8 +12,8 @@ use crate::ops::{
 /// Each sample reads the weights anew, which does not pay where there are fewer places and several samples.
 const PLACES: usize = 16;
 
-/// Lets convolutions read and write values whose channels are in blocks ([`Blocked`]), where there are enough channels, and
-/// whatever stands between convolutions too, so that few values change their layout.
+/// Lets convolutions read and write values whose channels are in blocks ([`Blocked`]), where there are enough channels on one side
+/// at least, and whatever stands between convolutions too, so that few values change their layout.
 ///
 /// This is for graphs whose weights stay the same from run to run: they change their layout, too.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +24,8 @@ impl Compiler for BlockChannels {
         let nodes: Vec<NodeIndex> = graph.graph.node_indices().collect();
         let mut near = Vec::new();
         for node in nodes {
-            if let Some(op) = convolution(graph, node) {
-                in_blocks(graph, node, op, &[true, false]);
+            if let Some((op, reads)) = convolution(graph, node) {
+                in_blocks(graph, node, op, &[reads, false]);
                 near.extend(around(graph, node));
             }
         }
@@ -57,8 +57,8 @@ fn around(graph: &Graph, node: NodeIndex) -> Vec<NodeIndex> {
     near
 }
 
-/// A convolution as one in blocks.
-fn convolution(graph: &Graph, node: NodeIndex) -> Option<Op> {
+/// A convolution as one in blocks, and whether it reads blocks.
+fn convolution(graph: &Graph, node: NodeIndex) -> Option<(Op, bool)> {
     let Dialect { op, shape } = graph.dialect(node)?;
     let [x, w] = graph.operands(node)[..] else {
         return None;
@@ -67,19 +67,27 @@ fn convolution(graph: &Graph, node: NodeIndex) -> Option<Op> {
         graph.op(w),
         Some(Op::Leaf(Leaf::Weight(_) | Leaf::LaidOut(..)))
     );
-    let fits = blocked(*shape).is_some() && blocked(graph.dialect(x)?.shape).is_some();
-    if !constant || !fits || graph.no_delete.contains(&node) {
+    let [x, w] = [graph.dialect(x)?.shape, graph.dialect(w)?.shape];
+    let (reads, writes) = (blocked(x).is_some(), blocked(*shape).is_some());
+    let empty = [x, w, *shape].iter().any(|shape| shape.elements() == 0);
+    if !constant || empty || writes && graph.no_delete.contains(&node) {
         return None;
     }
-    match op {
-        Op::Convolution(op) if op.groups == 1 && op.role != Role::WeightGradient => {
+    let op = match op {
+        Op::Convolution(op) if op.groups == 1 && op.shape.rank() == 4 => {
             let places = shape.dim(2) * shape.dim(3);
             let pays = places >= PLACES || shape.dim(0) == 1;
-            pays.then(|| Blocked::Convolution(*op).into())
+            let fits = match op.role {
+                Role::Forward => writes,
+                Role::InputGradient => reads,
+                Role::WeightGradient => false,
+            };
+            (pays && fits).then(|| Blocked::Convolution(*op).into())
         }
-        Op::Winograd(op) => Some(Blocked::Winograd(*op).into()),
+        Op::Winograd(op) if reads && writes => Some(Blocked::Winograd(*op).into()),
         _ => None,
-    }
+    };
+    Some((op?, reads))
 }
 
 /// An operator that computes the same of values in blocks and has one of them as operand, and which operands are then in blocks.
@@ -131,7 +139,8 @@ fn in_volume(window: &PoolWindow) -> Option<PoolWindow> {
     })
 }
 
-/// Puts an operator that writes blocks in the place of a node, and lets the readers of the node read what it has written.
+/// Puts an operator that writes blocks, where it can, in the place of a node, and lets the readers of the node read what it has
+/// written.
 fn in_blocks(graph: &mut Graph, node: NodeIndex, op: Op, reads: &[bool]) {
     let Some(shape) = graph.dialect(node).map(|dialect| dialect.shape) else {
         return;
@@ -145,11 +154,15 @@ fn in_blocks(graph: &mut Graph, node: NodeIndex, op: Op, reads: &[bool]) {
     let Some(written) = shapes.and_then(|shapes| op.shape(&shapes).ok()) else {
         return;
     };
-    debug_assert_eq!(plain(written), Some(shape));
     let operands = operands.into_iter().zip(reads);
     let operands: Vec<_> = operands
         .map(|(id, read)| if *read { to_blocks(graph, id) } else { id })
         .collect();
+    if written == shape {
+        graph.replace(node, op, &operands);
+        return;
+    }
+    debug_assert_eq!(plain(written), Some(shape));
     let readers = graph.take_readers(node);
     graph.replace_as(node, op, written, &operands);
     let mut unblocked = None;

@@ -24,26 +24,42 @@ pub(super) struct Cut {
 }
 
 impl Cut {
+    /// For each thread to have blocks of its own, where there are as many and there are not enough samples.
+    pub(super) fn shared(blocks: usize, places: usize, samples: usize) -> Self {
+        let threads = rayon::current_num_threads().div_ceil(samples.max(1));
+        let share = match blocks.is_multiple_of(threads) {
+            true => blocks / threads,
+            false => blocks,
+        };
+        Self::new(share, places)
+    }
+
     /// For so many blocks of outputs and places in all. Tiles are no larger than that.
     pub(super) fn new(blocks: usize, places: usize) -> Self {
-        let whole = lanes() == CHANNELS;
-        let (blocks, most) = match whole {
-            true if blocks.is_multiple_of(4) => (4, 6),
-            true if blocks.is_multiple_of(2) => (2, 12),
-            true => (1, 12),
-            false => (1, 6),
+        let (blocks, vectors, sizes): (_, _, &[usize]) = match lanes() {
+            CHANNELS if blocks.is_multiple_of(4) => (4, 1, &[6, 5, 4, 3, 2, 1]),
+            CHANNELS if blocks.is_multiple_of(2) => (2, 1, &[12, 10, 8, 6, 5, 4, 3, 2, 1]),
+            CHANNELS => (1, 1, &[12, 10, 8, 6, 5, 4, 3, 2, 1]),
+            lanes => (1, CHANNELS / lanes, &[6, 5, 4, 3, 2, 1]),
         };
-        let tiles = places.div_ceil(most).max(1);
-        let places = match places.div_ceil(tiles) {
-            size @ 0..=6 => size,
-            size if size.next_multiple_of(2) <= places => size.next_multiple_of(2),
-            size => size - 1,
-        };
-        Self {
-            blocks,
-            places: places.max(1),
-        }
+        // Fewer sums than these wait for one another, and each tile costs a little besides.
+        let work = |size: usize| places.div_ceil(size) * ((blocks * vectors * size).max(8) + 1);
+        let fits = sizes.iter().copied().filter(|size| *size <= places);
+        let places = fits.min_by_key(|size| work(*size)).unwrap_or(1);
+        Self { blocks, places }
     }
+}
+
+/// A tile of sums: `cut.places` places of `cut.blocks` blocks of output channels.
+pub(super) trait Sums {
+    fn cut(&self) -> Cut;
+
+    /// Adds everything to the sums of `P` places and of `B` blocks of outputs of `V` vectors each.
+    fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
+        &self,
+        simd: S,
+        sums: &mut [[[S::f32s; V]; P]; B],
+    );
 }
 
 /// Where a tile reads.
@@ -70,67 +86,97 @@ pub(super) struct Tile<'a> {
     pub cut: Cut,
 }
 
-/// Computes a tile; the sums of a block of outputs are `stride` lanes from those of the block before.
-pub(super) fn multiply(tile: Tile<'_>, y: &mut [Lane], stride: usize) {
-    arch().dispatch(Multiply { tile, y, stride });
+/// `y[b, p] = Σ x[start + lines[l] + step · p + i] · w[b, l, i]`: windows over an image whose channels are side by side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Windows<'a> {
+    pub x: &'a [f32],
+    /// Where the first window starts, and how far the next is from it.
+    pub start: usize,
+    pub step: usize,
+    /// Where the lines of a window are, and how long.
+    pub lines: &'a [usize],
+    pub length: usize,
+    /// For each block of outputs in turn a row of output channels for each number of each line.
+    pub weights: &'a [Lane],
+    pub cut: Cut,
 }
 
-struct Multiply<'a, 'y> {
-    tile: Tile<'a>,
+/// Computes a tile. The sums of a block of outputs are `strides[0]` lanes from those of the block before, and those of a place
+/// `strides[1]`.
+pub(super) fn multiply(tile: impl Sums, y: &mut [Lane], strides: [usize; 2]) {
+    arch().dispatch(Multiply { tile, y, strides });
+}
+
+struct Multiply<'y, T> {
+    tile: T,
     y: &'y mut [Lane],
-    stride: usize,
+    strides: [usize; 2],
 }
 
-impl WithSimd for Multiply<'_, '_> {
+impl<T: Sums> WithSimd for Multiply<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { tile, y, stride } = self;
-        match (S::F32_LANES, tile.cut.blocks) {
-            (16, 4) => tile.few::<S, 4, 1>(simd, y, stride),
-            (16, 2) => tile.many::<S, 2, 1>(simd, y, stride),
-            (16, _) => tile.many::<S, 1, 1>(simd, y, stride),
-            (8, _) => tile.few::<S, 1, 2>(simd, y, stride),
-            (4, _) => tile.few::<S, 1, 4>(simd, y, stride),
-            _ => tile.few::<S, 1, CHANNELS>(simd, y, stride),
+        match (S::F32_LANES, self.tile.cut().blocks) {
+            (16, 4) => self.few::<S, 4, 1>(simd),
+            (16, 2) => self.many::<S, 2, 1>(simd),
+            (16, _) => self.many::<S, 1, 1>(simd),
+            (8, _) => self.few::<S, 1, 2>(simd),
+            (4, _) => self.few::<S, 1, 4>(simd),
+            _ => self.few::<S, 1, CHANNELS>(simd),
         }
     }
 }
 
-impl Tile<'_> {
+impl<T: Sums> Multiply<'_, T> {
     #[inline(always)]
-    fn many<S: Simd, const B: usize, const V: usize>(self, simd: S, y: &mut [Lane], stride: usize) {
-        match self.cut.places {
-            12 => self.sums::<S, 12, B, V>(simd, y, stride),
-            10 => self.sums::<S, 10, B, V>(simd, y, stride),
-            8 => self.sums::<S, 8, B, V>(simd, y, stride),
-            _ => self.few::<S, B, V>(simd, y, stride),
+    fn many<S: Simd, const B: usize, const V: usize>(self, simd: S) {
+        match self.tile.cut().places {
+            12 => self.sums::<S, 12, B, V>(simd),
+            10 => self.sums::<S, 10, B, V>(simd),
+            8 => self.sums::<S, 8, B, V>(simd),
+            _ => self.few::<S, B, V>(simd),
         }
     }
 
     #[inline(always)]
-    fn few<S: Simd, const B: usize, const V: usize>(self, simd: S, y: &mut [Lane], stride: usize) {
-        match self.cut.places {
-            6 => self.sums::<S, 6, B, V>(simd, y, stride),
-            5 => self.sums::<S, 5, B, V>(simd, y, stride),
-            4 => self.sums::<S, 4, B, V>(simd, y, stride),
-            3 => self.sums::<S, 3, B, V>(simd, y, stride),
-            2 => self.sums::<S, 2, B, V>(simd, y, stride),
-            _ => self.sums::<S, 1, B, V>(simd, y, stride),
+    fn few<S: Simd, const B: usize, const V: usize>(self, simd: S) {
+        match self.tile.cut().places {
+            6 => self.sums::<S, 6, B, V>(simd),
+            5 => self.sums::<S, 5, B, V>(simd),
+            4 => self.sums::<S, 4, B, V>(simd),
+            3 => self.sums::<S, 3, B, V>(simd),
+            2 => self.sums::<S, 2, B, V>(simd),
+            _ => self.sums::<S, 1, B, V>(simd),
         }
     }
 
-    /// `P` places, `B` blocks of outputs of `V` vectors each.
     #[inline(always)]
-    fn sums<S: Simd, const P: usize, const B: usize, const V: usize>(
-        self,
+    fn sums<S: Simd, const P: usize, const B: usize, const V: usize>(self, simd: S) {
+        let mut sums = [[[simd.splat_f32s(0.0); V]; P]; B];
+        self.tile.add(simd, &mut sums);
+        for (block, sums) in sums.iter().enumerate() {
+            for (place, vectors) in sums.iter().enumerate() {
+                let y = &mut self.y[block * self.strides[0] + place * self.strides[1]];
+                S::as_mut_simd_f32s(y).0.copy_from_slice(vectors);
+            }
+        }
+    }
+}
+
+impl Sums for Tile<'_> {
+    fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    #[inline(always)]
+    fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
+        &self,
         simd: S,
-        y: &mut [Lane],
-        stride: usize,
+        sums: &mut [[[S::f32s; V]; P]; B],
     ) {
         const NOTHING: Lane = [0.0; CHANNELS];
-        let mut sums = [[[simd.splat_f32s(0.0); V]; P]; B];
         let (weights, _) = self.weights.as_chunks::<CHANNELS>();
         for tap in 0..self.taps {
             let (first, scattered) = match self.places {
@@ -155,22 +201,42 @@ impl Tile<'_> {
                 match scattered {
                     None => {
                         let x = &x[first..first + P];
-                        add(simd, &mut sums, w, |place, i| x[place][i]);
+                        add(simd, sums, w, |place, i| x[place][i]);
                     }
                     Some(places) => {
                         let x: [&Lane; P] = std::array::from_fn(|i| match places[i] {
                             NOWHERE => &NOTHING,
                             place => &x[place as usize],
                         });
-                        add(simd, &mut sums, w, |place, i| x[place][i]);
+                        add(simd, sums, w, |place, i| x[place][i]);
                     }
                 }
             }
         }
-        for (block, sums) in sums.iter().enumerate() {
-            let y = &mut y[block * stride..][..P];
-            for (y, vectors) in y.iter_mut().zip(sums) {
-                S::as_mut_simd_f32s(y).0.copy_from_slice(vectors);
+    }
+}
+
+impl Sums for Windows<'_> {
+    fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    #[inline(always)]
+    fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
+        &self,
+        simd: S,
+        sums: &mut [[[S::f32s; V]; P]; B],
+    ) {
+        let length = self.length;
+        for (line, at) in self.lines.iter().enumerate() {
+            let first = self.start + at;
+            let x: [&[f32]; P] =
+                std::array::from_fn(|place| &self.x[first + place * self.step..][..length]);
+            let w: [&[Lane]; B] = std::array::from_fn(|b| {
+                &self.weights[(b * self.lines.len() + line) * length..][..length]
+            });
+            for i in 0..length {
+                add_one(simd, sums, w.map(|w| &w[i]), &|place| x[place][i]);
             }
         }
     }
@@ -185,10 +251,9 @@ fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
     x: impl Fn(usize, usize) -> f32,
 ) {
     for i in (0..CHANNELS).step_by(4) {
-        add_one(simd, sums, weights, i, &x);
-        add_one(simd, sums, weights, i + 1, &x);
-        add_one(simd, sums, weights, i + 2, &x);
-        add_one(simd, sums, weights, i + 3, &x);
+        for i in [i, i + 1, i + 2, i + 3] {
+            add_one(simd, sums, weights.map(|w| &w[i]), &|place| x(place, i));
+        }
     }
 }
 
@@ -197,16 +262,15 @@ fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
 fn add_one<S: Simd, const P: usize, const B: usize, const V: usize>(
     simd: S,
     sums: &mut [[[S::f32s; V]; P]; B],
-    weights: [&[Lane; CHANNELS]; B],
-    i: usize,
-    x: &impl Fn(usize, usize) -> f32,
+    weights: [&Lane; B],
+    x: &impl Fn(usize) -> f32,
 ) {
     let mut rows = [[simd.splat_f32s(0.0); V]; B];
     for (row, weights) in rows.iter_mut().zip(weights) {
-        row.copy_from_slice(&S::as_simd_f32s(&weights[i]).0[..V]);
+        row.copy_from_slice(&S::as_simd_f32s(weights).0[..V]);
     }
     for place in 0..P {
-        let factor = simd.splat_f32s(x(place, i));
+        let factor = simd.splat_f32s(x(place));
         for (sums, row) in sums.iter_mut().zip(&rows) {
             for (sum, w) in sums[place].iter_mut().zip(row) {
                 *sum = simd.mul_add_e_f32s(factor, *w, *sum);
@@ -259,7 +323,7 @@ mod tests {
         let job = Multiply {
             tile,
             y: &mut y,
-            stride: apart,
+            strides: [apart, 1],
         };
         job.with_simd(simd);
         for (b, y) in y.chunks(apart).enumerate() {

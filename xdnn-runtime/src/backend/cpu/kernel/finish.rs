@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::super::operands::Operands;
 use super::super::parallel::{GRAIN, Threads, jobs_on};
-use super::super::simd::vectorised;
+use super::super::simd::{select, vectorised};
 use crate::error::Result;
 use crate::ops::{Map, Op, Select, Slopes, Stage, WORD};
 
@@ -76,6 +76,12 @@ impl Finish {
     }
 }
 
+const RELU: Slopes = Slopes {
+    positive: 1.0,
+    zero: 0.0,
+    negative: 0.0,
+};
+
 fn apply_map(map: Map, y: &mut [f32]) {
     match map {
         Map::Scale(factor) => {
@@ -86,6 +92,7 @@ fn apply_map(map: Map, y: &mut [f32]) {
             let slopes = Slopes32::from(slopes);
             each(y, |y| slopes.at(y));
         }
+        Map::PiecewiseLinear(RELU) => each(y, |y| if y <= 0.0 { 0.0 } else { y }),
         Map::PiecewiseLinear(slopes) => {
             let slopes = Slopes32::from(slopes);
             each(y, |y| slopes.times(y));
@@ -165,18 +172,18 @@ impl From<Slopes> for Slopes32 {
 }
 
 impl Slopes32 {
-    #[inline]
+    #[inline(always)]
     fn at(self, x: f32) -> f32 {
-        let other = if x < 0.0 { self.negative } else { self.zero };
-        if x > 0.0 { self.positive } else { other }
+        let other = select(x < 0.0, self.negative, self.zero);
+        select(x > 0.0, self.positive, other)
     }
 
     /// A slope of 0 cuts off whatever stands there, infinities included, but not what is no number.
-    #[inline]
+    #[inline(always)]
     fn times(self, x: f32) -> f32 {
         let slope = self.at(x);
-        let cut = slope == 0.0 && !x.is_nan();
-        if cut { 0.0 } else { slope * x }
+        let cut = (slope == 0.0) & !x.is_nan();
+        select(cut, 0.0, slope * x)
     }
 }
 

@@ -83,6 +83,15 @@ impl<'a> Scratch<'a> {
         };
         (self.shared, rest)
     }
+
+    /// The same, to be used again afterwards.
+    fn again(&mut self) -> Scratch<'_> {
+        Scratch {
+            shared: self.shared,
+            lanes: self.lanes,
+            lane: self.lane,
+        }
+    }
 }
 
 /// The kernel of an operator, whose operand 1 may be a `constant` weight: one that stays the same from run to run.

@@ -65,5 +65,9 @@ fn the_arena_is_hardly_larger_than_what_is_alive_at_once() {
 
 #[test]
 fn the_plan_of_a_residual_network() {
-    insta::assert_snapshot!(program(Task::Attribute));
+    let listing = program(Task::Attribute).to_string();
+    // How much a lane takes depends on how wide the vectors of this machine are.
+    let (first, steps) = listing.split_once('\n').unwrap();
+    let (sizes, _) = first.rsplit_once(", ").unwrap();
+    insta::assert_snapshot!(format!("{sizes}\n{steps}"));
 }

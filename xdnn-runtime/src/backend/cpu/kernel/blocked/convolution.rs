@@ -8,10 +8,12 @@ use super::super::super::parallel::{Threads, jobs_on};
 use super::{Kernel, Operands, Result, Scratch};
 use crate::ops::{self, CHANNELS, Channels, Direction, Layout, Role, Volumes};
 
-/// How many numbers are read again and again, by one pair of blocks of outputs after the other: what the second cache holds.
+/// How many numbers are read again and again, by one group of blocks of outputs after the other: what the second cache holds.
 const NEAR: usize = 1 << 17;
 /// Fewer tiles at a time read the weights too often.
 const FEWEST: usize = 8;
+/// After how many tiles what they have written is finished, so that it is in the first cache.
+const FEW: usize = 8;
 
 /// `y[o, p] = Σ x[c, place(tap, p)] · w[o, c, tap]`.
 pub(super) struct Convolution {
@@ -22,7 +24,7 @@ pub(super) struct Convolution {
     /// Blocks of channels.
     inputs: usize,
     outputs: usize,
-    weight: Channels,
+    weight: Layout,
     text: String,
     /// The places that are written, tile by tile; the tiles overlap where they do not fit.
     order: Vec<u32>,
@@ -79,14 +81,13 @@ impl Convolution {
                 places.extend((left..width).step_by(phases[1]).map(|column| [row, column]));
             }
         }
-        let cut = Cut::new(to.channels / CHANNELS, places.len());
+        let cut = Cut::shared(to.channels / CHANNELS, places.len(), to.batch);
         let size = cut.places;
         let taps = w.plane();
-        let weight = Channels {
+        let channels = Channels {
             outputs: w.batch,
             inputs: w.channels,
             taps,
-            direction,
         };
         let (mut order, mut table) = (Vec::new(), Vec::new());
         for start in (0..places.len()).step_by(size) {
@@ -120,7 +121,7 @@ impl Convolution {
             taps,
             inputs: inputs / CHANNELS,
             outputs: outputs / CHANNELS,
-            weight,
+            weight: Layout::Channels(channels, direction),
             text: format!("{name} blocks of {inputs}→{outputs}, {fh}×{fw} → {th}×{tw} by {h}×{w}"),
             order,
             ordered: phases == [1, 1],
@@ -144,44 +145,53 @@ impl Convolution {
         let together = (NEAR / (CHANNELS * self.inputs * places)).max(FEWEST);
         let orders = self.order.chunks(together * places);
         let tables = self.table.chunks(together * table);
-        let mut done = 0;
         for (i, (orders, tables)) in orders.zip(tables).enumerate() {
             let planes = y.chunks_exact_mut(cut.blocks * self.to * CHANNELS);
-            for (y, weights) in planes.zip(w.chunks_exact(cut.blocks * rows)) {
-                let (y, _) = y.as_chunks_mut::<CHANNELS>();
-                let tiles = orders.chunks_exact(places).zip(tables.chunks_exact(table));
-                for (order, table) in tiles {
-                    let tile = Tile {
-                        x,
-                        stride: self.from,
-                        blocks: self.inputs,
-                        places: Places::Table(table),
-                        taps: self.taps,
-                        weights,
-                        cut,
-                    };
-                    if self.ordered {
-                        multiply(tile, &mut y[order[0] as usize..], self.to);
-                        continue;
-                    }
-                    multiply(tile, &mut sums, places);
-                    for (y, sums) in y.chunks_exact_mut(self.to).zip(sums.chunks(places)) {
-                        for (place, sum) in order.iter().zip(sums) {
-                            y[*place as usize] = *sum;
+            let groups = planes.zip(w.chunks_exact(cut.blocks * rows)).enumerate();
+            for (group, (y, weights)) in groups {
+                let start = start + group * cut.blocks * self.to * CHANNELS;
+                let tiles = orders.chunks(FEW * places).zip(tables.chunks(FEW * table));
+                for (j, (orders, tables)) in tiles.enumerate() {
+                    let (lanes, _) = y.as_chunks_mut::<CHANNELS>();
+                    let tiles = orders.chunks_exact(places).zip(tables.chunks_exact(table));
+                    for (order, table) in tiles {
+                        let tile = Tile {
+                            x,
+                            stride: self.from,
+                            blocks: self.inputs,
+                            places: Places::Table(table),
+                            taps: self.taps,
+                            weights,
+                            cut,
+                        };
+                        if self.ordered {
+                            multiply(tile, &mut lanes[order[0] as usize..], [self.to, 1]);
+                            continue;
+                        }
+                        multiply(tile, &mut sums, [places, 1]);
+                        for (y, sums) in lanes.chunks_exact_mut(self.to).zip(sums.chunks(places)) {
+                            for (place, sum) in order.iter().zip(sums) {
+                                y[*place as usize] = *sum;
+                            }
                         }
                     }
+                    // What no later tile writes again is finished while it is in the cache.
+                    let tile = i * together + j * FEW;
+                    let done = self.written(tile)..self.written(tile + orders.len() / places);
+                    self.finish(operands, start, y, done)?;
                 }
             }
-            // What no later tile writes again is finished while it is in the cache.
-            let next = self.order.get((i + 1) * together * places);
-            let next = next.map_or(
-                self.to,
-                |place| if self.ordered { *place as usize } else { 0 },
-            );
-            self.finish(operands, start, y, CHANNELS * done..CHANNELS * next)?;
-            done = next;
         }
         Ok(())
+    }
+
+    /// How many places are complete before a tile is computed.
+    fn written(&self, tile: usize) -> usize {
+        match self.order.get(tile * self.cut.places) {
+            Some(place) if self.ordered => *place as usize,
+            Some(_) => 0,
+            None => self.to,
+        }
     }
 
     /// Finishes some places of all planes.
@@ -192,12 +202,14 @@ impl Convolution {
         y: &mut [f32],
         places: Range<usize>,
     ) -> Result<()> {
-        let plane = self.to * CHANNELS;
-        for (i, y) in y
-            .chunks_exact_mut(plane)
-            .enumerate()
-            .filter(|_| !places.is_empty())
-        {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let (plane, places) = (
+            self.to * CHANNELS,
+            CHANNELS * places.start..CHANNELS * places.end,
+        );
+        for (i, y) in y.chunks_exact_mut(plane).enumerate() {
             let at = start + i * plane + places.start;
             operands
                 .finish
@@ -232,7 +244,7 @@ impl Kernel for Convolution {
     }
 
     fn layout(&self) -> Option<Layout> {
-        Some(Layout::Channels(self.weight))
+        Some(self.weight)
     }
 }
 

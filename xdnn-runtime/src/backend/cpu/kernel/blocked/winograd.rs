@@ -113,7 +113,7 @@ impl Winograd {
                     weights,
                     cut,
                 };
-                multiply(tile, &mut m[start..], tiles);
+                multiply(tile, &mut m[start..], [tiles, 1]);
             }
         }
     }
