@@ -1,5 +1,6 @@
 //! Weights in the layouts in which programs read them.
 
+use rayon::prelude::*;
 use xdnn_ir::Shape;
 
 use super::{CHANNELS, Kernels, READ, Real, SIDE, Winograd};
@@ -17,7 +18,7 @@ pub enum Layout {
     Blocks(Blocks),
     /// A matrix of so many rows and columns, transposed.
     Transposed([usize; 2]),
-    /// Kernels in vectors of the channels that the direction leads to: `(to/16, taps · from, 16)`.
+    /// Kernels in vectors of the channels that the direction leads to: `(⌈to/16⌉, taps · from, 16)`. What is beyond the last one is 0.
     Channels(Channels, Direction),
     /// Kernels in vectors of the taps and input channels that an output channel leads back to: `(⌈taps · C / 16⌉, O, 16)`. What is
     /// beyond the last one is 0.
@@ -67,7 +68,7 @@ impl Layout {
             Self::Transposed([rows, columns]) => Shape::new([columns, rows]),
             Self::Channels(channels, direction) => {
                 let [to, from] = direction.of([channels.outputs, channels.inputs]);
-                Shape::new([to / CHANNELS, channels.taps * from, CHANNELS])
+                Shape::new([to.div_ceil(CHANNELS), channels.taps * from, CHANNELS])
             }
             Self::Taps(channels) => {
                 let vectors = (channels.taps * channels.inputs).div_ceil(CHANNELS);
@@ -192,13 +193,12 @@ impl Blocks {
 impl Channels {
     fn fill<T: Real>(self, direction: Direction, weight: &[T], filled: &mut [T]) {
         let [_, from] = direction.of([self.outputs, self.inputs]);
-        for (i, lane) in filled.chunks_exact_mut(CHANNELS).enumerate() {
-            let (block, row) = (i / (self.taps * from), i % (self.taps * from));
-            for (at, value) in lane.iter_mut().enumerate() {
-                let to = block * CHANNELS + at;
-                let [output, input] = direction.of([to, row % from]);
-                *value = weight[(output * self.inputs + input) * self.taps + row / from];
-            }
+        for (i, kernel) in weight.chunks_exact(self.taps.max(1)).enumerate() {
+            let [to, row] = direction.of([i / self.inputs, i % self.inputs]);
+            let start = (to / CHANNELS * self.taps * from + row) * CHANNELS + to % CHANNELS;
+            let rows = filled[start..].iter_mut().step_by(from * CHANNELS);
+            rows.zip(kernel)
+                .for_each(|(filled, value)| *filled = *value);
         }
     }
 
@@ -213,19 +213,28 @@ impl Channels {
     }
 }
 
-/// The transpose of a matrix, square by square so that lines of a cache are used whole.
+/// The transpose of a matrix. It goes through small squares of their own, as rows that are a power of two apart share a few lines of
+/// a cache.
 fn transpose<T: Real>(matrix: &[T], columns: usize, transposed: &mut [T]) {
-    const SQUARE: usize = 32;
+    const SQUARE: usize = 16;
     let rows = matrix.len() / columns.max(1);
-    for top in (0..rows).step_by(SQUARE) {
-        for left in (0..columns).step_by(SQUARE) {
-            for column in left..columns.min(left + SQUARE) {
-                for row in top..rows.min(top + SQUARE) {
-                    transposed[column * rows + row] = matrix[row * columns + column];
-                }
+    let bands = transposed.par_chunks_mut((SQUARE * rows).max(1));
+    bands.enumerate().for_each(|(i, band)| {
+        let left = i * SQUARE;
+        let width = SQUARE.min(columns - left);
+        let mut square = [[T::zero(); SQUARE]; SQUARE];
+        for top in (0..rows).step_by(SQUARE) {
+            let height = SQUARE.min(rows - top);
+            for (row, square) in square.iter_mut().enumerate().take(height) {
+                let from = &matrix[(top + row) * columns + left..];
+                square[..width].copy_from_slice(&from[..width]);
+            }
+            for (column, to) in band.chunks_exact_mut(rows).enumerate() {
+                let to = to[top..].iter_mut().take(height);
+                to.zip(&square).for_each(|(to, row)| *to = row[column]);
             }
         }
-    }
+    });
 }
 
 #[cfg(test)]

@@ -250,10 +250,12 @@ fn add<S: Simd, const P: usize, const B: usize, const V: usize>(
     weights: [&[Lane; CHANNELS]; B],
     x: impl Fn(usize, usize) -> f32,
 ) {
-    for i in (0..CHANNELS).step_by(4) {
-        for i in [i, i + 1, i + 2, i + 3] {
-            add_one(simd, sums, weights.map(|w| &w[i]), &|place| x(place, i));
-        }
+    let mut one = |i: usize| add_one(simd, sums, weights.map(|w| &w[i]), &|place| x(place, i));
+    for four in 0..CHANNELS / 4 {
+        one(4 * four);
+        one(4 * four + 1);
+        one(4 * four + 2);
+        one(4 * four + 3);
     }
 }
 

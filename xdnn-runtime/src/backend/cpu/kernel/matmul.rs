@@ -1,6 +1,7 @@
 //! Products of matrices.
 
 mod few_rows;
+mod many_rows;
 mod one_row;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::error::{Result, invalid};
 use crate::ops::{self, Blocks, Sizes};
 
 use few_rows::FewRows;
+use many_rows::ManyRows;
 use one_row::OneRow;
 
 /// Up to this number of rows, a product with a weight is bound by the reading of the weight.
@@ -42,6 +44,7 @@ pub(super) fn choose(
     Ok(match sizes.m {
         1 if plain && (constant || !op.transpose_b) => Box::new(OneRow::new(op, sizes)),
         2..=FEW if plain && constant => Box::new(FewRows::new(op, sizes, blocks)),
+        1.. if plain && constant && sizes.n > 0 => Box::new(ManyRows::new(op, sizes)),
         _ => Box::new(MatMul { op, sizes }),
     })
 }
