@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use luminal::prelude::Compiler;
+use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
 use super::cpu::Weights;
@@ -27,6 +28,9 @@ pub trait Element: Real {
         task: Task,
         batch: usize,
     ) -> Result<Arc<dyn Program<Self>>>;
+
+    /// Numbers in single precision as such numbers; shared where they are the same.
+    fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<Self, IxDyn>;
 }
 
 impl Element for f32 {
@@ -62,6 +66,10 @@ impl Element for f32 {
             Device::Reference => interpreter(spec, task, batch),
         }
     }
+
+    fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<f32, IxDyn> {
+        numbers
+    }
 }
 
 impl Element for f64 {
@@ -78,6 +86,10 @@ impl Element for f64 {
                 cause: "it computes in `f32`; use `Device::Reference` for `f64`".into(),
             }),
         }
+    }
+
+    fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<f64, IxDyn> {
+        numbers.mapv(f64::from).into_shared()
     }
 }
 

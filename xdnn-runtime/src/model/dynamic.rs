@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArcArray, ArrayD, IxDyn};
+use rayon::prelude::*;
 use xdnn_ir::{NetworkSpec, Shape};
 
 use crate::backend::{Element, Program, allocate};
@@ -20,7 +21,8 @@ use crate::{Device, Error, Inputs, Result};
 /// model.
 pub struct DynamicModel<T: Element = f32> {
     spec: Arc<NetworkSpec>,
-    weights: Vec<Vec<T>>,
+    /// Row-major and contiguous.
+    weights: Vec<ArcArray<T, IxDyn>>,
     device: Device,
     programs: Mutex<Programs<T>>,
 }
@@ -34,6 +36,16 @@ impl<T: Element> DynamicModel<T> {
     /// [`Error::WeightCount`] or [`Error::WeightShape`] for weights that do not fit, [`Error::NonFiniteWeight`], and
     /// [`Error::Device`] when the device is not there.
     pub fn new(spec: NetworkSpec, weights: Vec<ArrayD<T>>, device: Device) -> Result<Self> {
+        let weights = weights.into_iter().map(ArrayD::into_shared);
+        Self::of_shared(spec, weights.collect(), device)
+    }
+
+    /// The same of weights that others may share.
+    pub(crate) fn of_shared(
+        spec: NetworkSpec,
+        mut weights: Vec<ArcArray<T, IxDyn>>,
+        device: Device,
+    ) -> Result<Self> {
         rules::check(&spec)?;
         let declared = spec.weights();
         if declared.len() != weights.len() {
@@ -42,8 +54,7 @@ impl<T: Element> DynamicModel<T> {
                 found: weights.len(),
             });
         }
-        let mut buffers = Vec::with_capacity(weights.len());
-        for (weight, array) in declared.iter().zip(weights) {
+        for (weight, array) in declared.iter().zip(&mut weights) {
             if array.shape() != weight.shape.dims() {
                 return Err(Error::WeightShape {
                     name: weight.name.to_string().into(),
@@ -51,19 +62,21 @@ impl<T: Element> DynamicModel<T> {
                     found: array.shape().to_vec(),
                 });
             }
-            let values = elements(array);
-            if let Some(position) = first_non_finite(&values) {
+            if !array.is_standard_layout() {
+                *array = array.as_standard_layout().into_owned().into_shared();
+            }
+            let values = numbers(array);
+            if let Some(position) = first_non_finite(values) {
                 return Err(Error::NonFiniteWeight {
                     name: weight.name.to_string().into(),
                     index: unravel(position, weight.shape.dims()),
                     value: values[position].to_f64().unwrap_or(f64::NAN),
                 });
             }
-            buffers.push(values);
         }
         Ok(Self {
             spec: Arc::new(spec),
-            weights: buffers,
+            weights,
             device,
             programs: Mutex::new(Programs(Vec::new())),
         })
@@ -122,7 +135,7 @@ impl<T: Element> DynamicModel<T> {
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
-                Leaf::Weight(i) => self.weights.get(*i).map(Vec::as_slice),
+                Leaf::Weight(i) => self.weights.get(*i).map(numbers),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
                 Leaf::PriorStrength => Some(bindings.strength),
@@ -147,16 +160,19 @@ impl<T: Element> DynamicModel<T> {
     }
 
     /// The weights, in the order of the description.
-    pub(crate) fn weights(&self) -> &[Vec<T>] {
-        &self.weights
+    pub(crate) fn weights(&self) -> impl Iterator<Item = &[T]> {
+        self.weights.iter().map(numbers)
     }
 
-    /// The weights, to be changed in place.
-    pub(crate) fn weights_mut(&mut self) -> &mut [Vec<T>] {
+    /// The weights, to be changed in place; those that others share are copied first.
+    pub(crate) fn weights_mut(&mut self) -> Vec<&mut [T]> {
         let programs = self.programs.get_mut();
         let programs = programs.unwrap_or_else(PoisonError::into_inner);
         programs.0.retain(|(_, ready)| ready.laid_out.is_empty());
-        &mut self.weights
+        let weights = self.weights.iter_mut();
+        weights
+            .map(|weight| weight.as_slice_mut().unwrap_or_default())
+            .collect()
     }
 
     fn ready(&self, task: Task, batch: usize) -> Result<Arc<Ready<T>>> {
@@ -166,19 +182,19 @@ impl<T: Element> DynamicModel<T> {
         }
         // Without the lock: it takes a while.
         let program = T::compile(self.device, &self.spec, task, batch)?;
-        let mut laid_out = Vec::new();
-        for (leaf, _) in program.leaves() {
+        let laid_out = program.leaves().par_iter().filter_map(|(leaf, _)| {
             let Leaf::LaidOut(i, layout) = *leaf else {
-                continue;
+                return None;
             };
             let known = self.programs().laid_out(*leaf);
             let values = match (known, self.weights.get(i)) {
-                (Some(known), _) => known,
-                (None, Some(weight)) => Arc::new(layout.of(weight)?),
-                (None, None) => return Err(invalid("a program reads a weight that is not there")),
+                (Some(known), _) => Ok(known),
+                (None, Some(weight)) => layout.of(numbers(weight)).map(Arc::new),
+                (None, None) => Err(invalid("a program reads a weight that is not there")),
             };
-            laid_out.push((*leaf, values));
-        }
+            Some(values.map(|values| (*leaf, values)))
+        });
+        let laid_out = laid_out.collect::<Result<_>>()?;
         let ready = Arc::new(Ready { program, laid_out });
         self.programs().keep(key, Arc::clone(&ready));
         Ok(ready)
@@ -249,16 +265,9 @@ impl<T> Default for Bindings<'_, T> {
     }
 }
 
-/// The elements in row-major order, where they are if they are in that order.
-fn elements<T: Copy>(array: ArrayD<T>) -> Vec<T> {
-    if !array.is_standard_layout() {
-        return array.iter().copied().collect();
-    }
-    let size = array.len();
-    let (mut elements, start) = array.into_raw_vec_and_offset();
-    elements.truncate(start.unwrap_or_default() + size);
-    elements.drain(..start.unwrap_or_default());
-    elements
+/// The numbers of a weight.
+fn numbers<T>(weight: &ArcArray<T, IxDyn>) -> &[T] {
+    weight.as_slice().unwrap_or_default()
 }
 
 /// Results of a batch as an array `(N, …)`.

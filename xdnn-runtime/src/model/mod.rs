@@ -8,7 +8,6 @@ use std::ops::Deref;
 
 pub use dynamic::DynamicModel;
 pub(crate) use dynamic::{Bindings, array};
-use ndarray::ArrayD;
 
 use crate::backend::Element;
 use crate::{Device, Network, Result};
@@ -16,7 +15,7 @@ use crate::{Device, Network, Result};
 /// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](DynamicModel::attribute),
 /// [`integrated_gradients`](DynamicModel::integrated_gradients).
 ///
-/// It holds a copy of the weights. Threads may share it: all methods take `&self`.
+/// It keeps the weights as they are now, without a copy: what changes them in the network later copies them first. Threads may share it: all methods take `&self`.
 pub struct Model<N, T: Element = f32> {
     dynamic: DynamicModel<T>,
     network: PhantomData<fn() -> N>,
@@ -25,11 +24,10 @@ pub struct Model<N, T: Element = f32> {
 impl<N: Network, T: Element> Model<N, T> {
     /// Puts a network on a device.
     pub(crate) fn new(network: &N, device: Device) -> Result<Self> {
-        let mut weights: Vec<ArrayD<T>> = Vec::new();
-        network
-            .visit(&mut |weight| weights.push(weight.array.mapv(|value| T::of(f64::from(value)))));
+        let mut weights = Vec::new();
+        network.visit(&mut |weight| weights.push(T::of_single(weight.shared)));
         Ok(Self {
-            dynamic: DynamicModel::new(N::SPEC.clone(), weights, device)?,
+            dynamic: DynamicModel::of_shared(N::SPEC.clone(), weights, device)?,
             network: PhantomData,
         })
     }

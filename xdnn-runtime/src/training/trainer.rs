@@ -85,11 +85,11 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     /// [`Error::Option`] for an optimizer whose options are out of range, [`Error::NonFiniteWeight`], [`Error::Device`].
     pub fn new(network: &N, device: Device, loss: Loss, optimizer: O, seed: Seed) -> Result<Self> {
         let mut weights = Vec::new();
-        network.visit(&mut |weight| weights.push(weight.array.to_owned()));
+        network.visit(&mut |weight| weights.push(weight.shared));
         let sizes: Vec<usize> = weights.iter().map(|array| array.len()).collect();
-        let model = DynamicModel::new(N::SPEC.clone(), weights, device)?;
+        let model = DynamicModel::of_shared(N::SPEC.clone(), weights, device)?;
         let optimizer = OptimizerState::new(optimizer, sizes)?;
-        let before = model.weights().to_vec();
+        let before = model.weights().map(<[f32]>::to_vec).collect();
         let random = ChaCha8Rng::seed_from_u64(seed.0);
         Ok(Self {
             model,
@@ -173,8 +173,8 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
             before.copy_from_slice(weights);
         }
         let optimizer = self.optimizer.clone();
-        self.optimizer.step(self.model.weights_mut(), gradients)?;
-        let weights = self.model.weights_mut();
+        let mut weights = self.model.weights_mut();
+        self.optimizer.step(&mut weights, gradients)?;
         for (i, before) in self
             .frozen
             .iter()
@@ -182,9 +182,11 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         {
             weights[i].copy_from_slice(before);
         }
-        if !finite(self.model.weights()) {
+        if !finite(&weights) {
             self.optimizer = optimizer;
-            self.model.weights_mut().swap_with_slice(&mut self.before);
+            for (before, weights) in self.before.iter().zip(weights) {
+                weights.copy_from_slice(before);
+            }
             return Err(Error::Diverged { loss });
         }
         Ok(Step {
@@ -263,7 +265,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         let shapes = N::WEIGHTS.iter().map(|weight| weight.shape.dims());
         let arrays = shapes
             .zip(self.model.weights())
-            .map(|(dims, values)| ArrayD::from_shape_vec(dims, values.clone()));
+            .map(|(dims, values)| ArrayD::from_shape_vec(dims, values.to_vec()));
         let arrays: Result<Vec<_>, _> = arrays.collect();
         let arrays = arrays.map_err(|error| invalid(error.to_string()))?;
         WeightReader::new(N::SPEC, arrays)?.into_parameters()
@@ -289,8 +291,8 @@ fn frozen(spec: &NetworkSpec) -> Vec<usize> {
     nodes.flat_map(|node| node.weights.clone()).collect()
 }
 
-fn finite(tensors: &[Vec<f32>]) -> bool {
+fn finite<T: AsRef<[f32]>>(tensors: &[T]) -> bool {
     tensors
         .iter()
-        .all(|tensor| first_non_finite(tensor).is_none())
+        .all(|tensor| first_non_finite(tensor.as_ref()).is_none())
 }

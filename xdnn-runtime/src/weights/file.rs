@@ -1,38 +1,33 @@
-//! Whole files, read and written with the care that weights deserve.
+//! Files, opened and written with the care that weights deserve.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// The bytes of a regular file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let failed = |cause| Error::File {
+/// A regular file, and how many bytes it has.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let opened = || -> io::Result<(File, u64)> {
+        // Opening a pipe may wait for ever, and a device may never end.
+        if !fs::metadata(path)?.is_file() {
+            let cause = "not a regular file";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, cause));
+        }
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok((file, size))
+    };
+    opened().map_err(|cause| unread(path, cause))
+}
+
+/// Why a file could not be read.
+pub(crate) fn unread(path: &Path, cause: io::Error) -> Error {
+    Error::File {
         action: "read",
         path: path.to_owned(),
         cause,
-    };
-    // Opening a pipe may wait for ever, and a device may never end.
-    let metadata = fs::metadata(path).map_err(failed)?;
-    if !metadata.is_file() {
-        let cause = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-        return Err(failed(cause));
     }
-    let file = File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    if bytes.try_reserve_exact(size).is_err() {
-        return Err(Error::OutOfMemory {
-            what: format!("`{}`", path.display()).into(),
-            bytes: size,
-        });
-    }
-    // What grows while it is read is not read beyond the size that was reserved.
-    file.take(metadata.len())
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(bytes)
 }
 
 /// Puts `bytes` at `path` in one step: whoever reads it finds the old file or the new one, and a failure leaves the old
@@ -84,7 +79,7 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 mod tests {
     use std::fs;
 
-    use super::{read, replace};
+    use super::{open, replace};
     use crate::Error;
 
     #[test]
@@ -93,7 +88,7 @@ mod tests {
         let path = folder.path().join("weights");
         replace(&path, b"old").unwrap();
         replace(&path, b"new").unwrap();
-        assert_eq!(read(&path).unwrap(), b"new");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -130,23 +125,23 @@ mod tests {
         symlink(&plain, &link).unwrap();
         replace(&link, b"new").unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(read(&plain).unwrap(), b"new");
+        assert_eq!(fs::read(&plain).unwrap(), b"new");
     }
 
     #[test]
     fn what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(
-            read(folder.path()),
+            open(folder.path()),
             Err(Error::File { action: "read", .. })
         ));
         assert!(matches!(
-            read(&folder.path().join("none")),
+            open(&folder.path().join("none")),
             Err(Error::File { .. })
         ));
         #[cfg(unix)]
         assert!(matches!(
-            read("/dev/zero".as_ref()),
+            open("/dev/zero".as_ref()),
             Err(Error::File { .. })
         ));
     }

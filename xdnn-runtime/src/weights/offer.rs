@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
 
 use half::{bf16, f16};
 use ndarray::{ArrayD, IxDyn};
@@ -9,33 +12,40 @@ use strsim::levenshtein;
 use xdnn_ir::NetworkSpec;
 
 use super::WeightFault;
+use super::file::unread;
 use crate::finite::{first_non_finite, unravel};
 use crate::{Error, Result};
 
 /// A tensor of a file.
-pub(crate) struct Offer<'a> {
+pub(crate) struct Offer {
     pub name: String,
     pub shape: Vec<usize>,
-    pub numbers: Numbers<'a>,
+    pub numbers: Numbers,
+    /// Where its bytes are.
+    pub bytes: Range<u64>,
 }
 
-/// The numbers of a tensor: little-endian bytes, row-major.
-pub(crate) enum Numbers<'a> {
-    F32(Cow<'a, [u8]>),
-    F64(Cow<'a, [u8]>),
-    F16(Cow<'a, [u8]>),
-    Bf16(Cow<'a, [u8]>),
+/// The numbers of a tensor: little-endian, row-major.
+pub(crate) enum Numbers {
+    F32,
+    F64,
+    F16,
+    Bf16,
     /// A type that is not read, by its name.
     Other(String),
 }
 
-/// One array for each weight of `spec` and in that order, or every fault of what `source_name` offers.
+/// How many bytes are read at a time.
+const PIECE: usize = 1 << 18;
+
+/// One array for each weight of `spec` and in that order, or every fault of what a file offers.
 pub(crate) fn accept(
     spec: &NetworkSpec,
-    source_name: String,
-    offers: Vec<Offer<'_>>,
+    path: &Path,
+    offers: Vec<Offer>,
+    file: &mut (impl Read + Seek),
 ) -> Result<Vec<ArrayD<f32>>> {
-    let mut offers: BTreeMap<String, Offer<'_>> = offers
+    let mut offers: BTreeMap<String, Offer> = offers
         .into_iter()
         .map(|offer| (offer.name.clone(), offer))
         .collect();
@@ -43,7 +53,9 @@ pub(crate) fn accept(
     for weight in spec.weights() {
         let (name, shape) = (weight.name.clone(), weight.shape.dims());
         let found = match offers.remove(weight.name.as_ref()) {
-            Some(offer) => convert(name, shape, offer),
+            Some(offer) => {
+                convert(name, shape, offer, file).map_err(|cause| unread(path, cause))?
+            }
             None => Err(WeightFault::Missing {
                 name,
                 shape: shape.to_vec(),
@@ -66,7 +78,7 @@ pub(crate) fn accept(
         return Ok(arrays);
     }
     Err(Error::Weights {
-        source_name,
+        source_name: format!("`{}`", path.display()),
         faults,
     })
 }
@@ -74,57 +86,72 @@ pub(crate) fn accept(
 fn convert(
     name: Cow<'static, str>,
     expected: &[usize],
-    offer: Offer<'_>,
-) -> Result<ArrayD<f32>, WeightFault> {
+    offer: Offer,
+    file: &mut (impl Read + Seek),
+) -> io::Result<Result<ArrayD<f32>, WeightFault>> {
     if offer.shape != expected {
-        return Err(WeightFault::Shape {
+        return Ok(Err(WeightFault::Shape {
             name,
             expected: expected.to_vec(),
             found: offer.shape,
-        });
+        }));
     }
+    let bytes = offer.bytes;
     let values: Vec<f32> = match offer.numbers {
-        Numbers::F32(bytes) => numbers(&bytes, f32::from_le_bytes),
-        Numbers::F16(bytes) => numbers(&bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
-        Numbers::Bf16(bytes) => numbers(&bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-        Numbers::F64(bytes) => {
-            let wide = numbers(&bytes, f64::from_le_bytes);
+        Numbers::F32 => numbers(file, bytes, f32::from_le_bytes)?,
+        Numbers::F16 => numbers(file, bytes, |bytes| f16::from_le_bytes(bytes).to_f32())?,
+        Numbers::Bf16 => numbers(file, bytes, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
+        Numbers::F64 => {
+            let wide = numbers(file, bytes, f64::from_le_bytes)?;
             let too_large = |value: &f64| value.is_finite() && !(*value as f32).is_finite();
             if let Some((position, &value)) =
                 wide.iter().enumerate().find(|(_, value)| too_large(value))
             {
-                return Err(WeightFault::TooLarge {
+                return Ok(Err(WeightFault::TooLarge {
                     name,
                     index: unravel(position, expected),
                     value,
-                });
+                }));
             }
             wide.into_iter().map(|value| value as f32).collect()
         }
-        Numbers::Other(found) => return Err(WeightFault::Dtype { name, found }),
+        Numbers::Other(found) => return Ok(Err(WeightFault::Dtype { name, found })),
     };
     if let Some(position) = first_non_finite(&values) {
-        return Err(WeightFault::NonFinite {
+        return Ok(Err(WeightFault::NonFinite {
             name,
             index: unravel(position, expected),
             value: values.get(position).copied().unwrap_or(f32::NAN),
-        });
+        }));
     }
     let found = values.len();
-    ArrayD::from_shape_vec(IxDyn(expected), values).map_err(|_| WeightFault::Shape {
+    let array = ArrayD::from_shape_vec(IxDyn(expected), values);
+    Ok(array.map_err(|_| WeightFault::Shape {
         name,
         expected: expected.to_vec(),
         found: vec![found],
-    })
+    }))
 }
 
-fn numbers<T, const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
-    bytes
-        .as_chunks()
-        .0
-        .iter()
-        .map(|&bytes| number(bytes))
-        .collect()
+/// The numbers of some bytes of a file. Only a piece of these is in memory at a time.
+fn numbers<T, const SIZE: usize>(
+    file: &mut (impl Read + Seek),
+    bytes: Range<u64>,
+    number: impl Fn([u8; SIZE]) -> T,
+) -> io::Result<Vec<T>> {
+    file.seek(SeekFrom::Start(bytes.start))?;
+    let mut left = usize::try_from(bytes.end - bytes.start).unwrap_or(usize::MAX);
+    let mut numbers = Vec::new();
+    let memory = |_| io::Error::from(io::ErrorKind::OutOfMemory);
+    numbers.try_reserve_exact(left / SIZE).map_err(memory)?;
+    let mut piece = vec![0; PIECE.min(left)];
+    while left > 0 {
+        let piece = &mut piece[..PIECE.min(left)];
+        file.read_exact(piece)?;
+        numbers.extend(piece.as_chunks().0.iter().map(|&bytes| number(bytes)));
+        left -= piece.len();
+    }
+    Ok(numbers)
 }
 
 /// The missing weight that an extra one of the same shape is probably meant to be: its name differs by a prefix, such

@@ -9,11 +9,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use ndarray::ArrayD;
-use safetensors::tensor::{TensorView, View};
-use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use safetensors::tensor::{Metadata, TensorInfo, View};
+use safetensors::{Dtype, SafeTensorError};
 use xdnn_ir::NetworkSpec;
 
 use super::offer::{Numbers, Offer, accept};
@@ -27,16 +29,39 @@ use crate::{Error, Parameters, Result};
 ///
 /// [`Error::File`], [`Error::Format`] or, with every fault, [`Error::Weights`].
 pub fn load(spec: &NetworkSpec, path: &Path) -> Result<Vec<ArrayD<f32>>> {
-    let bytes = file::read(path)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::Format {
-        path: path.to_owned(),
-        cause: cause(&bytes, error),
+    let (mut file, size) = file::open(path)?;
+    let mut start = Vec::new();
+    let header = header(&mut file, size, &mut start).map_err(|error| match error {
+        SafeTensorError::IoError(cause) => file::unread(path, cause),
+        error => Error::Format {
+            path: path.to_owned(),
+            cause: cause(&start, error),
+        },
     })?;
-    let offers = tensors
-        .iter()
-        .map(|(name, tensor)| offer(name, &tensor))
-        .collect();
-    accept(spec, format!("`{}`", path.display()), offers)
+    let begin = size - header.data_len() as u64;
+    let tensors = header.tensors();
+    let offers = tensors.into_iter();
+    let offers = offers.map(|(name, tensor)| offer(name, tensor, begin));
+    accept(spec, path, offers.collect(), &mut file)
+}
+
+/// The header of a file of `size` bytes, the first of which go to `start`. It is checked against that size; none of the numbers
+/// behind it is read.
+fn header(file: &mut File, size: u64, start: &mut Vec<u8>) -> Result<Metadata, SafeTensorError> {
+    file.take(8).read_to_end(start)?;
+    let length = <[u8; 8]>::try_from(start.as_slice());
+    let length = length.map_err(|_| SafeTensorError::HeaderTooSmall)?;
+    let length = u64::from_le_bytes(length);
+    let begin = length.checked_add(8).filter(|begin| *begin <= size);
+    let begin = begin.ok_or(SafeTensorError::InvalidHeaderLength)?;
+    let mut text = Vec::new();
+    file.take(length).read_to_end(&mut text)?;
+    let header: Metadata =
+        serde_json::from_slice(&text).map_err(SafeTensorError::InvalidHeaderDeserialization)?;
+    match begin.checked_add(header.data_len() as u64) == Some(size) {
+        true => Ok(header),
+        false => Err(SafeTensorError::MetadataIncompleteBuffer),
+    }
 }
 
 /// Writes the weights of `parameters` to a file, which appears complete or not at all.
@@ -94,25 +119,27 @@ impl View for Stored<'_> {
     }
 }
 
-fn offer<'a>(name: &str, tensor: &TensorView<'a>) -> Offer<'a> {
-    let bytes = Cow::Borrowed(tensor.data());
+/// A tensor of a file whose numbers begin at `begin`.
+fn offer(name: String, tensor: &TensorInfo, begin: u64) -> Offer {
+    let (start, end) = tensor.data_offsets;
     Offer {
-        name: name.to_owned(),
-        shape: tensor.shape().to_vec(),
-        numbers: match tensor.dtype() {
-            Dtype::F32 => Numbers::F32(bytes),
-            Dtype::F64 => Numbers::F64(bytes),
-            Dtype::F16 => Numbers::F16(bytes),
-            Dtype::BF16 => Numbers::Bf16(bytes),
+        name,
+        shape: tensor.shape.clone(),
+        numbers: match tensor.dtype {
+            Dtype::F32 => Numbers::F32,
+            Dtype::F64 => Numbers::F64,
+            Dtype::F16 => Numbers::F16,
+            Dtype::BF16 => Numbers::Bf16,
             other => Numbers::Other(other.to_string().to_lowercase()),
         },
+        bytes: begin + start as u64..begin + end as u64,
     }
 }
 
-/// What is wrong with a file, and what to do.
-fn cause(bytes: &[u8], error: SafeTensorError) -> Cow<'static, str> {
+/// What is wrong with a file that starts with these bytes, and what to do.
+fn cause(start: &[u8], error: SafeTensorError) -> Cow<'static, str> {
     use SafeTensorError::{HeaderTooSmall, InvalidHeaderLength, MetadataIncompleteBuffer};
-    match (bytes, error) {
+    match (start, error) {
         ([b'P', b'K', 3, 4, ..] | [0x80, 2..=5, ..], _) => {
             "it looks like a PyTorch checkpoint, expected safetensors; convert it with `safetensors.torch.save_file`"
                 .into()

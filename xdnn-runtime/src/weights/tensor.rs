@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use ndarray::{
-    ArcArray, Array, ArrayBase, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, Data, Dimension,
+    ArcArray, Array, ArrayBase, ArrayView, ArrayViewD, ArrayViewMut, ArrayViewMutD, Data,
+    Dimension, IxDyn,
 };
 
 use super::WeightReader;
@@ -97,6 +98,7 @@ impl<D: Dimension> Parameters for Weight<D> {
         visitor(WeightView {
             name: &self.name,
             array: self.array.view().into_dyn(),
+            shared: self.array.clone().into_dyn(),
         });
     }
 
@@ -116,6 +118,8 @@ pub struct WeightView<'a> {
     pub name: &'a str,
     /// The numbers, row-major and contiguous.
     pub array: ArrayViewD<'a, f32>,
+    /// The same, for those who keep them.
+    pub(crate) shared: ArcArray<f32, IxDyn>,
 }
 
 impl<'a> WeightView<'a> {
