@@ -45,6 +45,9 @@ pub fn load(spec: &NetworkSpec, path: &Path) -> Result<Vec<ArrayD<f32>>> {
     accept(spec, path, offers.collect(), &mut file)
 }
 
+/// The longest header that the crate `safetensors` reads, in bytes.
+const LONGEST_HEADER: u64 = 100_000_000;
+
 /// The header of a file of `size` bytes, the first of which go to `start`. It is checked against that size; none of the numbers
 /// behind it is read.
 fn header(file: &mut File, size: u64, start: &mut Vec<u8>) -> Result<Metadata, SafeTensorError> {
@@ -52,8 +55,13 @@ fn header(file: &mut File, size: u64, start: &mut Vec<u8>) -> Result<Metadata, S
     let length = <[u8; 8]>::try_from(start.as_slice());
     let length = length.map_err(|_| SafeTensorError::HeaderTooSmall)?;
     let length = u64::from_le_bytes(length);
-    let begin = length.checked_add(8).filter(|begin| *begin <= size);
-    let begin = begin.ok_or(SafeTensorError::InvalidHeaderLength)?;
+    if length > LONGEST_HEADER {
+        return Err(SafeTensorError::HeaderTooLarge);
+    }
+    let begin = length + 8;
+    if begin > size {
+        return Err(SafeTensorError::InvalidHeaderLength);
+    }
     let mut text = Vec::new();
     file.take(length).read_to_end(&mut text)?;
     let header: Metadata =
