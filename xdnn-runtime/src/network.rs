@@ -136,7 +136,7 @@ pub trait Network: Parameters + Clone + Send + Sync + 'static {
         WeightReader::of(Self::SPEC, arrays).into_parameters()
     }
 
-    /// The network on a device, ready to run. The model keeps a copy of the weights.
+    /// The network on a device, ready to run. The model keeps the weights as they are now.
     ///
     /// # Errors
     ///

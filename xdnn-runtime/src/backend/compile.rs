@@ -30,6 +30,7 @@ pub trait Element: Real {
     ) -> Result<Arc<dyn Program<Self>>>;
 
     /// Numbers in single precision as such numbers; shared where they are the same.
+    #[doc(hidden)]
     fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<Self, IxDyn>;
 }
 

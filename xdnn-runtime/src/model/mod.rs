@@ -15,7 +15,8 @@ use crate::{Device, Network, Result};
 /// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](DynamicModel::attribute),
 /// [`integrated_gradients`](DynamicModel::integrated_gradients).
 ///
-/// It keeps the weights as they are now, without a copy: what changes them in the network later copies them first. Threads may share it: all methods take `&self`.
+/// It keeps the weights as they are when it is made, and shares them with the network in `f32`: whoever changes them there later
+/// changes a copy. Threads may share a model: all methods take `&self`.
 pub struct Model<N, T: Element = f32> {
     dynamic: DynamicModel<T>,
     network: PhantomData<fn() -> N>,
@@ -25,7 +26,7 @@ impl<N: Network, T: Element> Model<N, T> {
     /// Puts a network on a device.
     pub(crate) fn new(network: &N, device: Device) -> Result<Self> {
         let mut weights = Vec::new();
-        network.visit(&mut |weight| weights.push(T::of_single(weight.shared)));
+        network.visit(&mut |weight| weights.push(T::of_single(weight.into_shared())));
         Ok(Self {
             dynamic: DynamicModel::of_shared(N::SPEC.clone(), weights, device)?,
             network: PhantomData,

@@ -3,7 +3,7 @@
 use xdnn_ir::Shape;
 
 use super::{
-    Applied, Convolution, Op, Operation, Real, TensorView, Winograd, linear_tangent, misfit,
+    Applied, Convolution, Op, Operation, Real, Role, TensorView, Winograd, linear_tangent, misfit,
 };
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
@@ -25,8 +25,8 @@ pub struct FromBlocks;
 /// A pass puts it into graphs that have been differentiated; it has no derivatives.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Blocked {
-    /// A convolution or its input gradient, of one group and two spatial axes. One of the two that it reads and writes may have
-    /// channels that make no whole blocks, and is then as it is for the convolution.
+    /// A convolution or its input gradient, of one group and two spatial axes. Output channels make whole blocks; where input channels
+    /// do not, they are as they are for the convolution.
     Convolution(Convolution),
     /// One by Winograd's algorithm.
     Winograd(Winograd),
@@ -124,8 +124,11 @@ impl Blocked {
 
     /// What the convolution reads, for what this reads: channels that make whole blocks are in blocks.
     fn read(self, x: Shape) -> Option<Shape> {
-        let few = matches!(self, Self::Convolution(_)) && x.rank() == 4 && blocked(x).is_none();
-        plain(x).or_else(|| few.then_some(x))
+        let few = match self {
+            Self::Convolution(op) => op.role == Role::Forward && x.rank() == 4 && x.elements() > 0,
+            Self::Winograd(_) => false,
+        };
+        plain(x).or_else(|| (few && blocked(x).is_none()).then_some(x))
     }
 }
 
@@ -134,18 +137,23 @@ impl Operation for Blocked {
         let [x, w] = operands else {
             return Err(misfit(self, operands));
         };
-        let x = self.read(*x).ok_or_else(|| misfit(self, operands))?;
+        let one_group = !matches!(self, Self::Convolution(op) if op.groups != 1);
+        let x = self.read(*x).filter(|_| one_group);
+        let x = x.ok_or_else(|| misfit(self, operands))?;
         let shape = self.inner().shape(&[x, *w])?;
-        let few = matches!(self, Self::Convolution(_)) && plain(operands[0]).is_some();
-        let written = blocked(shape).or_else(|| few.then_some(shape));
+        let to_few = match self {
+            Self::Convolution(op) => op.role == Role::InputGradient && plain(operands[0]).is_some(),
+            Self::Winograd(_) => false,
+        };
+        let written = blocked(shape).or_else(|| to_few.then_some(shape));
         written.ok_or_else(|| misfit(self, operands))
     }
 
     fn eval<T: Real>(&self, operands: &[TensorView<'_, T>], shape: Shape, output: &mut [T]) {
         let [x, w] = [operands[0], operands[1]];
-        let mut unblocked = vec![T::zero(); x.data.len()];
-        let mut read = x;
+        let (mut read, mut unblocked) = (x, Vec::new());
         if let Some(shape) = plain(x.shape) {
+            unblocked.resize(shape.elements(), T::zero());
             FromBlocks.eval(&[x], shape, &mut unblocked);
             let data = &unblocked;
             read = TensorView { data, shape };

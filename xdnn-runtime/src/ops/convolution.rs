@@ -3,7 +3,7 @@
 use xdnn_ir::Shape;
 
 use super::index::Spatial;
-use super::{Applied, Operation, Real, TensorView, bilinear_tangent, misfit};
+use super::{Applied, Channels, Operation, Real, TensorView, bilinear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
 
@@ -42,6 +42,17 @@ pub(crate) struct Volumes {
     pub x: Spatial,
     pub w: Spatial,
     pub y: Spatial,
+}
+
+impl Volumes {
+    /// The kernels of one group.
+    pub(crate) fn kernels(&self) -> Channels {
+        Channels {
+            outputs: self.w.batch,
+            inputs: self.w.channels,
+            taps: self.w.plane(),
+        }
+    }
 }
 
 impl Convolution {

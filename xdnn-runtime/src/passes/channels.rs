@@ -12,8 +12,8 @@ use crate::ops::{
 /// Each sample reads the weights anew, which does not pay where there are fewer places and several samples.
 const PLACES: usize = 16;
 
-/// Lets convolutions read and write values whose channels are in blocks ([`Blocked`]), where there are enough channels on one side
-/// at least, and whatever stands between convolutions too, so that few values change their layout.
+/// Lets convolutions read and write values whose channels are in blocks ([`Blocked`]), where there are enough output channels,
+/// and whatever stands between convolutions too, so that few values change their layout.
 ///
 /// This is for graphs whose weights stay the same from run to run: they change their layout, too.
 #[derive(Clone, Copy, Debug)]

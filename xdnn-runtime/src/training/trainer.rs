@@ -85,7 +85,7 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
     /// [`Error::Option`] for an optimizer whose options are out of range, [`Error::NonFiniteWeight`], [`Error::Device`].
     pub fn new(network: &N, device: Device, loss: Loss, optimizer: O, seed: Seed) -> Result<Self> {
         let mut weights = Vec::new();
-        network.visit(&mut |weight| weights.push(weight.shared));
+        network.visit(&mut |weight| weights.push(weight.into_shared()));
         let sizes: Vec<usize> = weights.iter().map(|array| array.len()).collect();
         let model = DynamicModel::of_shared(N::SPEC.clone(), weights, device)?;
         let optimizer = OptimizerState::new(optimizer, sizes)?;

@@ -54,7 +54,15 @@ pub(crate) fn accept(
         let (name, shape) = (weight.name.clone(), weight.shape.dims());
         let found = match offers.remove(weight.name.as_ref()) {
             Some(offer) => {
-                convert(name, shape, offer, file).map_err(|cause| unread(path, cause))?
+                let bytes = offer.bytes.end - offer.bytes.start;
+                let failed = |cause: io::Error| match cause.kind() {
+                    io::ErrorKind::OutOfMemory => Error::OutOfMemory {
+                        what: format!("`{}` of `{}`", weight.name, path.display()).into(),
+                        bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+                    },
+                    _ => unread(path, cause),
+                };
+                convert(name, shape, offer, file).map_err(failed)?
             }
             None => Err(WeightFault::Missing {
                 name,
@@ -102,18 +110,23 @@ fn convert(
         Numbers::F16 => numbers(file, bytes, |bytes| f16::from_le_bytes(bytes).to_f32())?,
         Numbers::Bf16 => numbers(file, bytes, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
         Numbers::F64 => {
-            let wide = numbers(file, bytes, f64::from_le_bytes)?;
-            let too_large = |value: &f64| value.is_finite() && !(*value as f32).is_finite();
-            if let Some((position, &value)) =
-                wide.iter().enumerate().find(|(_, value)| too_large(value))
-            {
+            let (mut position, mut too_large) = (0, None);
+            let values = numbers(file, bytes, |bytes| {
+                let value = f64::from_le_bytes(bytes);
+                if value.is_finite() && !(value as f32).is_finite() {
+                    too_large.get_or_insert((position, value));
+                }
+                position += 1;
+                value as f32
+            })?;
+            if let Some((position, value)) = too_large {
                 return Ok(Err(WeightFault::TooLarge {
                     name,
                     index: unravel(position, expected),
                     value,
                 }));
             }
-            wide.into_iter().map(|value| value as f32).collect()
+            values
         }
         Numbers::Other(found) => return Ok(Err(WeightFault::Dtype { name, found })),
     };
@@ -137,7 +150,7 @@ fn convert(
 fn numbers<T, const SIZE: usize>(
     file: &mut (impl Read + Seek),
     bytes: Range<u64>,
-    number: impl Fn([u8; SIZE]) -> T,
+    mut number: impl FnMut([u8; SIZE]) -> T,
 ) -> io::Result<Vec<T>> {
     file.seek(SeekFrom::Start(bytes.start))?;
     let mut left = usize::try_from(bytes.end - bytes.start).unwrap_or(usize::MAX);

@@ -111,21 +111,42 @@ impl<D: Dimension> Parameters for Weight<D> {
 }
 
 /// A tensor of a network under its name, as [`Parameters::visit`] shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct WeightView<'a> {
     /// The name.
     pub name: &'a str,
     /// The numbers, row-major and contiguous.
     pub array: ArrayViewD<'a, f32>,
-    /// The same, for those who keep them.
-    pub(crate) shared: ArcArray<f32, IxDyn>,
+    /// The array that `array` was made from.
+    shared: ArcArray<f32, IxDyn>,
 }
 
 impl<'a> WeightView<'a> {
     /// The numbers in row-major order.
     pub fn as_slice(&self) -> &'a [f32] {
         self.array.to_slice().unwrap_or_default()
+    }
+
+    /// The numbers, to be kept; without a copy, unless somebody has put others in their place.
+    pub(crate) fn into_shared(self) -> ArcArray<f32, IxDyn> {
+        let same = self.array.as_ptr() == self.shared.as_ptr()
+            && self.array.shape() == self.shared.shape()
+            && self.array.strides() == self.shared.strides();
+        if same {
+            self.shared
+        } else {
+            self.array.to_owned().into_shared()
+        }
+    }
+}
+
+impl fmt::Debug for WeightView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeightView")
+            .field("name", &self.name)
+            .field("array", &self.array)
+            .finish()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Sums of products where a vector holds output channels: what convolutions of values in blocks of channels are made of.
+//! Sums of products where a vector holds output channels: what convolutions of values in blocks of channels, and products of
+//! matrices, are made of.
 
 use pulp::{Simd, WithSimd};
 
@@ -14,6 +15,9 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 /// The most lanes of a tile: blocks of outputs times places.
 pub(super) const MOST: usize = 24;
 
+/// How many products of a line are added up in one chain: longer ones round more.
+const CHAIN: usize = 16;
+
 /// How tiles are cut: so many blocks of outputs, and so many places, that there are registers for all sums.
 ///
 /// The more even the two are, the fewer numbers are read for each product.
@@ -24,14 +28,12 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// For each thread to have blocks of its own, where there are as many and there are not enough samples.
+    /// For each thread to have blocks of its own, where there are as many and not as many samples.
     pub(super) fn shared(blocks: usize, places: usize, samples: usize) -> Self {
         let threads = rayon::current_num_threads().div_ceil(samples.max(1));
-        let share = match blocks.is_multiple_of(threads) {
-            true => blocks / threads,
-            false => blocks,
-        };
-        Self::new(share, places)
+        let mut jobs = threads.min(blocks)..=blocks;
+        let jobs = jobs.find(|jobs| *jobs > 0 && blocks.is_multiple_of(*jobs));
+        Self::new(blocks / jobs.unwrap_or(1), places)
     }
 
     /// For so many blocks of outputs and places in all. Tiles are no larger than that.
@@ -235,8 +237,22 @@ impl Sums for Windows<'_> {
             let w: [&[Lane]; B] = std::array::from_fn(|b| {
                 &self.weights[(b * self.lines.len() + line) * length..][..length]
             });
-            for i in 0..length {
-                add_one(simd, sums, w.map(|w| &w[i]), &|place| x[place][i]);
+            if length <= CHAIN {
+                for i in 0..length {
+                    add_one(simd, sums, w.map(|w| &w[i]), &|place| x[place][i]);
+                }
+                continue;
+            }
+            for start in (0..length).step_by(CHAIN) {
+                let mut part = [[[simd.splat_f32s(0.0); V]; P]; B];
+                for i in start..length.min(start + CHAIN) {
+                    add_one(simd, &mut part, w.map(|w| &w[i]), &|place| x[place][i]);
+                }
+                let sums = sums.as_flattened_mut().as_flattened_mut();
+                let part = part.as_flattened().as_flattened();
+                for (sum, part) in sums.iter_mut().zip(part) {
+                    *sum = simd.add_f32s(*sum, *part);
+                }
             }
         }
     }

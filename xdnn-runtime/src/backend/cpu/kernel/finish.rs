@@ -76,12 +76,6 @@ impl Finish {
     }
 }
 
-const RELU: Slopes = Slopes {
-    positive: 1.0,
-    zero: 0.0,
-    negative: 0.0,
-};
-
 fn apply_map(map: Map, y: &mut [f32]) {
     match map {
         Map::Scale(factor) => {
@@ -92,7 +86,7 @@ fn apply_map(map: Map, y: &mut [f32]) {
             let slopes = Slopes32::from(slopes);
             each(y, |y| slopes.at(y));
         }
-        Map::PiecewiseLinear(RELU) => each(y, |y| if y <= 0.0 { 0.0 } else { y }),
+        Map::PiecewiseLinear(Slopes::RELU) => each(y, |y| if y <= 0.0 { 0.0 } else { y }),
         Map::PiecewiseLinear(slopes) => {
             let slopes = Slopes32::from(slopes);
             each(y, |y| slopes.times(y));

@@ -44,7 +44,7 @@ pub(super) fn choose(
     Ok(match sizes.m {
         1 if plain && (constant || !op.transpose_b) => Box::new(OneRow::new(op, sizes)),
         2..=FEW if plain && constant => Box::new(FewRows::new(op, sizes, blocks)),
-        1.. if plain && constant && sizes.n > 0 => Box::new(ManyRows::new(op, sizes)),
+        _ if plain && constant && sizes.m * sizes.n > 0 => Box::new(ManyRows::new(op, sizes)),
         _ => Box::new(MatMul { op, sizes }),
     })
 }

@@ -11,8 +11,8 @@ use crate::graph::{Graph, Loss, Task};
 use crate::sketch::Sketch;
 
 /// Large enough that every kernel divides its work.
-fn wide() -> NetworkSpec {
-    let mut net = Sketch::new(&[("x", &[16, 20, 20])]);
+fn wide(channels: usize) -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[channels, 20, 20])]);
     let x = net.layer("a", conv2d(80, 3, 1, 1), Operand::Input(0));
     let x = net.layer("", Relu {}, x);
     let x = net.layer("a2", conv2d(32, 5, 1, 1), x);
@@ -34,7 +34,7 @@ fn wide() -> NetworkSpec {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for batch in [1, 3, 8] {
+    for (batch, channels) in [(1, 16), (3, 16), (8, 3), (1, 3), (20, 3)] {
         for task in [
             Task::Attribute,
             Task::Train(Loss::CrossEntropy),
@@ -43,7 +43,7 @@ fn any_number_of_threads_gives_the_same_bits() {
             let on = |threads: usize| {
                 let pool = ThreadPoolBuilder::new().num_threads(threads).build();
                 pool.unwrap().install(|| {
-                    let mut graph = Graph::build(&wide(), task, batch).unwrap();
+                    let mut graph = Graph::build(&wide(channels), task, batch).unwrap();
                     let values = leaves(&compile(&graph).unwrap(), 7);
                     let (program, leaves) = optimised(&mut graph, task, true, &values);
                     run(&program, &leaves)

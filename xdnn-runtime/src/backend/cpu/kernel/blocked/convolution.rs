@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::super::super::channels::{Cut, Lane, MOST, NOWHERE, Places, Tile, multiply};
 use super::super::super::parallel::{Threads, jobs_on};
 use super::{Kernel, Operands, Result, Scratch};
-use crate::ops::{self, CHANNELS, Channels, Direction, Layout, Role, Volumes};
+use crate::ops::{self, CHANNELS, Direction, Layout, Role, Volumes};
 
 /// How many numbers are read again and again, by one group of blocks of outputs after the other: what the second cache holds.
 const NEAR: usize = 1 << 17;
@@ -84,11 +84,6 @@ impl Convolution {
         let cut = Cut::shared(to.channels / CHANNELS, places.len(), to.batch);
         let size = cut.places;
         let taps = w.plane();
-        let channels = Channels {
-            outputs: w.batch,
-            inputs: w.channels,
-            taps,
-        };
         let (mut order, mut table) = (Vec::new(), Vec::new());
         for start in (0..places.len()).step_by(size) {
             let start = start.min(places.len() - size);
@@ -121,7 +116,7 @@ impl Convolution {
             taps,
             inputs: inputs / CHANNELS,
             outputs: outputs / CHANNELS,
-            weight: Layout::Channels(channels, direction),
+            weight: Layout::Channels(volumes.kernels(), direction),
             text: format!("{name} blocks of {inputs}→{outputs}, {fh}×{fw} → {th}×{tw} by {h}×{w}"),
             order,
             ordered: phases == [1, 1],

@@ -125,7 +125,7 @@ impl Stem {
         let starts = image.lines.iter();
         Self {
             outputs,
-            weight: kernels(&volumes),
+            weight: volumes.kernels(),
             cut: Cut::shared(outputs, image.windows[1], 1),
             starts: starts.map(|[row, at]| row * image.row + at).collect(),
             image,
@@ -133,56 +133,63 @@ impl Stem {
     }
 }
 
-fn kernels(volumes: &Volumes) -> Channels {
-    Channels {
-        outputs: volumes.w.batch,
-        inputs: volumes.w.channels,
-        taps: volumes.w.plane(),
+impl Stem {
+    /// Some rows of some blocks of outputs; `y` starts at the first of these rows.
+    fn rows(&self, x: &[f32], weights: &[Lane], rows: Range<usize>, y: &mut [f32]) {
+        let Self { image, cut, .. } = self;
+        let [height, width] = image.windows;
+        let (lanes, _) = y.as_chunks_mut::<CHANNELS>();
+        for (i, row) in rows.enumerate() {
+            for left in (0..width).step_by(cut.places) {
+                let left = left.min(width - cut.places);
+                let tile = Windows {
+                    x,
+                    start: row * image.stride[0] * image.row + left * image.step(),
+                    step: image.step(),
+                    lines: &self.starts,
+                    length: image.length,
+                    weights,
+                    cut: *cut,
+                };
+                multiply(tile, &mut lanes[i * width + left..], [height * width, 1]);
+            }
+        }
     }
 }
 
 impl Kernel for Stem {
     fn run(&self, operands: &Operands<'_>, output: &mut [f32], scratch: Scratch<'_>) -> Result<()> {
-        let (x, w) = (operands.read(0)?, operands.read(1)?);
+        let (x, (w, _)) = (operands.read(0)?, operands.read(1)?.as_chunks::<CHANNELS>());
         let Self { image, cut, .. } = self;
-        let ((w, _), x_of) = (
-            w.as_chunks::<CHANNELS>(),
-            image.channels * image.size[0] * image.size[1],
-        );
         let [height, width] = image.windows;
-        let (plane, kernel) = (height * width * CHANNELS, image.length * image.lines.len());
+        let (row, kernel) = (width * CHANNELS, image.length * image.lines.len());
+        let plane = height * row;
         let threads = Threads::for_work(output.len() * kernel);
-        let near = (NEAR / (width * CHANNELS)).max(1);
+        let band = (NEAR / row).max(1);
         let job = cut.blocks * plane;
-        for (sample, y) in output.chunks_exact_mut(self.outputs * plane).enumerate() {
-            image.gather(&x[sample * x_of..][..x_of], scratch.shared, threads);
-            let padded = &scratch.shared[..image.numbers()];
+        let samples = x.chunks_exact(image.channels * image.size[0] * image.size[1]);
+        let outputs = output.chunks_exact_mut(self.outputs * plane);
+        for (sample, (x, y)) in samples.zip(outputs).enumerate() {
+            image.gather(x, scratch.shared, threads);
+            let x = &scratch.shared[..image.numbers()];
             jobs_on(threads, y, job, job * kernel, |i, y| {
                 let weights = &w[i * cut.blocks * kernel..][..cut.blocks * kernel];
-                for top in (0..height).step_by(near) {
-                    let rows = top..height.min(top + near);
-                    let (lanes, _) = y.as_chunks_mut::<CHANNELS>();
-                    for row in rows.clone() {
-                        for left in (0..width).step_by(cut.places) {
-                            let left = left.min(width - cut.places);
-                            let start = row * image.stride[0] * image.row + left * image.step();
-                            let tile = Windows {
-                                x: padded,
-                                start,
-                                step: image.step(),
-                                lines: &self.starts,
-                                length: image.length,
-                                weights,
-                                cut: *cut,
-                            };
-                            multiply(tile, &mut lanes[row * width + left..], [height * width, 1]);
-                        }
-                    }
-                    let done = CHANNELS * rows.start * width..CHANNELS * rows.end * width;
+                let at = (sample * self.outputs + i * cut.blocks) * plane;
+                // The rows of one block lie together, so that threads can share them.
+                if cut.blocks == 1 {
+                    return jobs_on(threads, y, band * row, band * row * kernel, |i, y| {
+                        let top = i * band;
+                        self.rows(x, weights, top..top + y.len() / row, y);
+                        operands.finish.apply(operands, at + top * row, y)
+                    });
+                }
+                for top in (0..height).step_by(band) {
+                    let rows = top..height.min(top + band);
+                    let numbers = rows.start * row..rows.end * row;
+                    self.rows(x, weights, rows, &mut y[numbers.start..]);
                     for (block, y) in y.chunks_exact_mut(plane).enumerate() {
-                        let at = ((sample * self.outputs) + i * cut.blocks + block) * plane;
-                        let y = &mut y[done.clone()];
-                        operands.finish.apply(operands, at + done.start, y)?;
+                        let (y, at) = (&mut y[numbers.clone()], at + block * plane);
+                        operands.finish.apply(operands, at + numbers.start, y)?;
                     }
                 }
                 Ok(())
@@ -224,7 +231,7 @@ impl StemGradient {
         let vectors = (image.length * image.lines.len()).div_ceil(CHANNELS);
         Self {
             outputs: volumes.y.channels / CHANNELS,
-            weight: kernels(&volumes),
+            weight: volumes.kernels(),
             cut: Cut::new(vectors, image.windows[1]),
             vectors,
             image,

@@ -7,7 +7,8 @@ use super::super::super::parallel::{Threads, even, lanes_on};
 use super::{Kernel, Needs, Operands, Result, Scratch, Sizes, ops};
 use crate::ops::{CHANNELS, Channels, Direction, Layout};
 
-/// How many numbers of the rows are read again and again, by one group of columns after the other: what the second cache holds.
+/// How many numbers of the rows are read again and again, by one group of columns after the other, and how many are written: what
+/// the second cache holds.
 const NEAR: usize = 1 << 16;
 /// Fewer rows at a time read the weight too often.
 const FEWEST: usize = 48;
@@ -30,7 +31,8 @@ impl ManyRows {
 
     /// The most rows that are computed at a time.
     fn most(&self) -> usize {
-        (NEAR / self.sizes.k.max(1)).max(FEWEST).min(self.sizes.m)
+        let Sizes { m, k, n, .. } = self.sizes;
+        (NEAR / k.max(n)).max(FEWEST).min(m)
     }
 
     /// Some rows, of whole blocks of columns.
