@@ -146,9 +146,7 @@ fn offer(name: String, tensor: &TensorInfo, begin: u64) -> Offer {
 
 /// What is wrong with a file that starts with these bytes, and what to do.
 fn cause(start: &[u8], error: SafeTensorError) -> Cow<'static, str> {
-    use SafeTensorError::{
-        HeaderTooSmall, InvalidHeaderDeserialization, InvalidHeaderLength, MetadataIncompleteBuffer,
-    };
+    use SafeTensorError::{HeaderTooSmall, InvalidHeaderLength, MetadataIncompleteBuffer};
     match (start, error) {
         ([b'P', b'K', 3, 4, ..] | [0x80, 2..=5, ..], _) => {
             "it looks like a PyTorch checkpoint, expected safetensors; convert it with `safetensors.torch.save_file`"
@@ -157,10 +155,6 @@ fn cause(start: &[u8], error: SafeTensorError) -> Cow<'static, str> {
         ([], _) => "it is empty; save or download it again".into(),
         (_, HeaderTooSmall | InvalidHeaderLength | MetadataIncompleteBuffer) => {
             "it is truncated, or longer than its header says; save or download it again".into()
-        }
-        // JSON that describes tensors which cannot be.
-        (_, InvalidHeaderDeserialization(error)) if error.is_data() => {
-            format!("{error}; save or download it again").into()
         }
         (_, error) => format!("{error}; save or download it again").into(),
     }
