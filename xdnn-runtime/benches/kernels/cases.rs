@@ -35,11 +35,12 @@ enum Data {
 enum Algorithm {
     Blocks,
     WinogradInBlocks,
-    FewChannels,
+    /// Channels in planes, as where they make no whole blocks.
+    Plain,
 }
 
 pub fn cases() -> Vec<Case> {
-    use Algorithm::{Blocks, FewChannels, WinogradInBlocks};
+    use Algorithm::{Blocks, Plain, WinogradInBlocks};
     let mut cases = Vec::new();
     for role in [Role::Forward, Role::InputGradient] {
         cases.extend([
@@ -48,7 +49,8 @@ pub fn cases() -> Vec<Case> {
             convolution(Blocks, [64, 128], 28, 3, 2, role),
             convolution(WinogradInBlocks, [128, 128], 14, 3, 1, role),
             convolution(WinogradInBlocks, [64, 128], 13, 5, 1, role),
-            convolution(FewChannels, [3, 64], 112, 7, 2, role),
+            convolution(Blocks, [3, 64], 112, 7, 2, role),
+            convolution(Plain, [24, 40], 28, 3, 1, role),
         ]);
     }
     for transposed in [false, true] {
@@ -95,7 +97,10 @@ fn convolution(
         transposed: !forward,
         kernels: Kernels::of(weight),
     };
-    let blocks = in_blocks(read.0, read.1);
+    let blocks = match read.0.is_multiple_of(16) {
+        true => in_blocks(read.0, read.1),
+        false => image(read.0, read.1),
+    };
     let (kernel, op, read, leaf, weights): (_, Op, _, _, _) = match algorithm {
         Algorithm::Blocks => {
             let op = Blocked::Convolution(plain).into();
@@ -106,9 +111,9 @@ fn convolution(
             let leaf = Leaf::LaidOut(0, Layout::Winograd(winograd.kernels));
             ("winograd-in-blocks", op, blocks, leaf, transformed)
         }
-        Algorithm::FewChannels => {
+        Algorithm::Plain => {
             let x = image(read.0, read.1);
-            ("few-channels", plain.into(), x, Leaf::Weight(0), weight)
+            ("convolution", plain.into(), x, Leaf::Weight(0), weight)
         }
     };
     let direction = if forward { "forward" } else { "input-gradient" };
