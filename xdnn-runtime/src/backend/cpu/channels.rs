@@ -365,22 +365,84 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tiles_of_every_size_with_vectors_of_every_size() {
-        for places in [1, 2, 3, 4, 5, 6, 8, 10, 12] {
-            for consecutive in [false, true] {
-                for blocks in [1, 2, 4] {
-                    if places <= MOST / blocks {
-                        check(Scalar512b, Cut { blocks, places }, consecutive);
-                    }
+    fn check_windows<S: Simd>(simd: S, cut: Cut, length: usize) {
+        let (step, start, lines) = (3, 2, [0, length + 5]);
+        let size = start + lines[1] + step * cut.places + length;
+        let x: Vec<f32> = (0..size).map(number).collect();
+        let weights = lanes(cut.blocks * lines.len() * length, 2);
+        let windows = Windows {
+            x: &x,
+            start,
+            step,
+            lines: &lines,
+            length,
+            weights: &weights,
+            cut,
+        };
+        // A place after the other, each with all its blocks, and one lane more.
+        let apart = cut.blocks + 1;
+        let mut y = vec![[f32::NAN; CHANNELS]; cut.places * apart];
+        let job = Multiply {
+            tile: windows,
+            y: &mut y,
+            strides: [1, apart],
+        };
+        job.with_simd(simd);
+        for (place, y) in y.chunks(apart).enumerate() {
+            for (b, lane) in y.iter().enumerate() {
+                if b == cut.blocks {
+                    assert!(lane.iter().all(|y| y.is_nan()), "too much is written");
+                    continue;
                 }
-                if places <= 6 {
-                    let cut = Cut { blocks: 1, places };
-                    check(Scalar, cut, consecutive);
-                    check(Scalar128b, cut, consecutive);
-                    check(Scalar256b, cut, consecutive);
+                for (o, y) in lane.iter().enumerate() {
+                    let mut expected = 0.0;
+                    for (line, at) in lines.iter().enumerate() {
+                        for i in 0..length {
+                            let w = weights[(b * lines.len() + line) * length + i][o];
+                            expected += x[start + at + step * place + i] * w;
+                        }
+                    }
+                    assert_eq!(*y, expected, "place {place}, block {b}, channel {o}");
                 }
             }
+        }
+    }
+
+    /// Calls `each` with the tiles that there are with vectors of 16 numbers, and of fewer.
+    fn cuts(mut wide: impl FnMut(Cut), mut narrow: impl FnMut(Cut)) {
+        for places in [1, 2, 3, 4, 5, 6, 8, 10, 12] {
+            for blocks in [1, 2, 4] {
+                if places <= MOST / blocks {
+                    wide(Cut { blocks, places });
+                }
+            }
+            if places <= 6 {
+                narrow(Cut { blocks: 1, places });
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_every_size_with_vectors_of_every_size() {
+        for consecutive in [false, true] {
+            let narrow = |cut| {
+                check(Scalar, cut, consecutive);
+                check(Scalar128b, cut, consecutive);
+                check(Scalar256b, cut, consecutive);
+            };
+            cuts(|cut| check(Scalar512b, cut, consecutive), narrow);
+        }
+    }
+
+    #[test]
+    fn windows_of_every_size_with_vectors_of_every_size() {
+        for length in [1, CHAIN, 2 * CHAIN + 3] {
+            let narrow = |cut| {
+                check_windows(Scalar, cut, length);
+                check_windows(Scalar128b, cut, length);
+                check_windows(Scalar256b, cut, length);
+            };
+            cuts(|cut| check_windows(Scalar512b, cut, length), narrow);
         }
     }
 
