@@ -15,7 +15,7 @@ pub(super) const NOWHERE: u32 = u32::MAX;
 /// The most lanes of a tile: blocks of outputs times places.
 pub(super) const MOST: usize = 24;
 
-/// How many products of a line are added up in one chain: longer ones round more.
+/// How many products of a line are added up before the next sum begins.
 const CHAIN: usize = 16;
 
 /// How tiles are cut: so many blocks of outputs, and so many places, that there are registers for all sums.
