@@ -22,6 +22,9 @@ use one_row::OneRow;
 /// Up to this number of rows, a product with a weight is bound by the reading of the weight.
 const FEW: usize = 16;
 
+/// A weight of fewer numbers is left to `gemm`: few columns would leave most of a block of them empty.
+const SMALL: usize = 1 << 12;
+
 /// The kernel of a product. A weight that is `constant` is read in the layout that suits the number of rows.
 pub(super) fn choose(
     op: ops::MatMul,
@@ -44,7 +47,9 @@ pub(super) fn choose(
     Ok(match sizes.m {
         1 if plain && (constant || !op.transpose_b) => Box::new(OneRow::new(op, sizes)),
         2..=FEW if plain && constant => Box::new(FewRows::new(op, sizes, blocks)),
-        _ if plain && constant && sizes.m * sizes.n > 0 => Box::new(ManyRows::new(op, sizes)),
+        _ if plain && constant && sizes.m > 0 && sizes.k * sizes.n >= SMALL => {
+            Box::new(ManyRows::new(op, sizes))
+        }
         _ => Box::new(MatMul { op, sizes }),
     })
 }
