@@ -6,8 +6,7 @@ use luminal::prelude::Compiler;
 use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
-use super::cpu::Weights;
-use super::{Program, cpu, reference};
+use super::{Program, Weights, cpu, reference};
 #[cfg(debug_assertions)]
 use crate::graph::verify;
 use crate::graph::{Graph, Task};

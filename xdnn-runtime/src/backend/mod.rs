@@ -10,9 +10,12 @@ use crate::ops::{Leaf, Real};
 
 mod compile;
 pub mod cpu;
+mod memory;
+mod plan;
 pub mod reference;
 
 pub use compile::Element;
+pub use plan::Weights;
 
 /// A compiled graph.
 pub trait Program<T: Real>: Send + Sync {

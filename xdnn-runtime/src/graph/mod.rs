@@ -285,6 +285,19 @@ impl Graph {
         })
     }
 
+    /// Whether a value is a weight, whatever its layout and its dimensions.
+    pub(crate) fn is_weight(&self, value: Value) -> bool {
+        let mut id = value.id;
+        while let Some(Op::Reshape(_)) = self.dialect(id).map(|dialect| &dialect.op) {
+            match self.operands(id).first() {
+                Some(operand) => id = operand.id,
+                None => break,
+            }
+        }
+        let op = self.dialect(id).map(|dialect| &dialect.op);
+        matches!(op, Some(Op::Leaf(Leaf::Weight(_) | Leaf::LaidOut(..))))
+    }
+
     fn operands(&self, id: NodeIndex) -> Vec<Value> {
         let sources = self.inner.get_sources(id).into_iter();
         sources

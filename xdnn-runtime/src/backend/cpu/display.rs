@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::Interface;
-use super::operands::Place;
 use super::plan::Plan;
 
 /// The leaves, the steps with what they read and write, and the memory.
@@ -20,18 +19,18 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Pl
         writeln!(f, "leaf {i} = {leaf:?} {shape}")?;
     }
     for (i, step) in plan.steps.iter().enumerate() {
-        write!(f, "{i:>3}: {} =", step.target)?;
-        let (kernel, finish) = (step.kernel.to_string(), step.finish.to_string());
+        write!(f, "{i:>3}: {} =", step.target())?;
+        let (kernel, finish) = (step.kernel.kernel.to_string(), step.kernel.finish.to_string());
         match (kernel.as_str(), finish.as_str()) {
             (kernel, "") => write!(f, " {kernel}(")?,
             ("copy", finish) => write!(f, " {finish}(")?,
             (kernel, finish) => write!(f, " {kernel} → {finish}(")?,
         }
         for (i, operand) in step.operands.iter().enumerate() {
-            let same = if *operand == step.target { "=" } else { "" };
+            let same = if operand == step.target() { "=" } else { "" };
             write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;
         }
-        write!(f, ") -> {}", step.shape)?;
+        write!(f, ") -> {}", step.kernel.shape)?;
         if !step.scratch.is_empty() {
             write!(
                 f,
@@ -43,19 +42,4 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Pl
         writeln!(f)?;
     }
     Ok(())
-}
-
-/// `leaf 0`, `output 1`, `constant 0`, or the offset in the arena and the size, in bytes: `@1024+256`.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Leaf(leaf) => write!(f, "leaf {leaf}"),
-            Self::Constant(constant, _) => write!(f, "constant {constant}"),
-            Self::Output(output) => write!(f, "output {output}"),
-            Self::Arena(range) => {
-                let size = size_of::<f32>();
-                write!(f, "@{}+{}", range.start * size, range.len() * size)
-            }
-        }
-    }
 }

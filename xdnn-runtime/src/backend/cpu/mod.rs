@@ -15,7 +15,7 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
-use super::{Interface, Program};
+use super::{Interface, Program, Weights};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops::Leaf;
@@ -24,7 +24,6 @@ mod channels;
 mod display;
 mod gemm;
 mod kernel;
-mod memory;
 mod operands;
 mod parallel;
 mod plan;
@@ -45,15 +44,6 @@ pub struct CpuProgram {
     interface: Interface,
     plan: Plan,
     workspaces: Pool,
-}
-
-/// Whether the weights are the same in every run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weights {
-    /// They are: the program reads them in the layout that suits it, as other leaves.
-    Constant,
-    /// They change: the program reads the leaves of the graph, in their order.
-    Changing,
 }
 
 /// Compiles a graph for the CPU.

@@ -1,22 +1,8 @@
-//! Where values are, and how kernels read them.
-
-use std::ops::Range;
+//! How kernels read values.
 
 use super::kernel::Finish;
+use crate::backend::plan::Place;
 use crate::error::{Result, invalid};
-
-/// Where a value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The caller's leaf of this number.
-    Leaf(usize),
-    /// The first elements of the constant of this number.
-    Constant(usize, usize),
-    /// The caller's output of this number.
-    Output(usize),
-    /// A part of the arena.
-    Arena(Range<usize>),
-}
 
 /// What a step reads: everything but what it writes.
 pub(super) struct Operands<'a> {

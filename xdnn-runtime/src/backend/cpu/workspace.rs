@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::kernel::Scratch;
-use super::memory::ALIGNMENT;
-use super::operands::{Operands, Place};
+use super::operands::Operands;
 use super::plan::{Plan, Step};
 use crate::backend::allocate;
+use crate::backend::memory::ALIGNMENT;
+use crate::backend::plan::Place;
 use crate::error::{Result, invalid};
 
 /// The workspaces that no run is using. The lock is held only to take one out or to put one back.
@@ -89,7 +90,7 @@ impl Workspace {
         outputs: &mut [&mut [f32]],
     ) -> Result<()> {
         let missing = || invalid("a step of the plan writes where nothing is");
-        let local = match &step.target {
+        let local = match step.target() {
             Place::Arena(range) => range.clone(),
             _ => 0..0,
         };
@@ -97,7 +98,7 @@ impl Workspace {
             parts: [written, shared],
             rest,
         } = carve(self.arena.as_mut(), [local, step.scratch.clone()]).ok_or_else(missing)?;
-        let (written, others) = match step.target {
+        let (written, others) = match *step.target() {
             Place::Output(output) => {
                 let (before, rest) = outputs.split_at_mut_checked(output).ok_or_else(missing)?;
                 let (output, after) = rest.split_first_mut().ok_or_else(missing)?;
@@ -106,9 +107,9 @@ impl Workspace {
             _ => (written, [&*outputs, &[]]),
         };
         let operands = Operands {
-            finish: &step.finish,
+            finish: &step.kernel.finish,
             places: &step.operands,
-            target: &step.target,
+            target: step.target(),
             leaves,
             constants,
             outputs: others,
@@ -119,10 +120,10 @@ impl Workspace {
             lanes: self.lanes.as_mut(),
             lane: self.lane,
         };
-        step.kernel.run(&operands, written, scratch)?;
-        match step.kernel.finishes() {
+        step.kernel.kernel.run(&operands, written, scratch)?;
+        match step.kernel.kernel.finishes() {
             true => Ok(()),
-            false => step.finish.all(&operands, written),
+            false => step.kernel.finish.all(&operands, written),
         }
     }
 }

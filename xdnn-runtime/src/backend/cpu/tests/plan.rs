@@ -1,10 +1,10 @@
 //! Where things are put.
 
 use super::super::CpuProgram;
-use super::super::memory::Lifetime;
-use super::super::operands::Place;
 use super::compile;
 use super::networks::residual;
+use crate::backend::memory::Lifetime;
+use crate::backend::plan::Place;
 use crate::graph::{Graph, Loss, Task};
 use crate::passes::{FuseElementwise, SlopesAsBits};
 
@@ -33,7 +33,7 @@ fn values_of_the_same_time_lie_apart() {
             }
         }
         for (i, step) in program.plan.steps.iter().enumerate() {
-            for place in step.operands.iter().chain([&step.target]) {
+            for place in step.operands.iter().chain([step.target()]) {
                 let Place::Arena(range) = place else { continue };
                 let lives = |(life, offset): &(Lifetime, usize)| {
                     *offset == range.start

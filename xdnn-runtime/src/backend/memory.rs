@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 /// Offsets are multiples of this many numbers, which is a cache line.
-pub(super) const ALIGNMENT: usize = 16;
+pub(crate) const ALIGNMENT: usize = 16;
 
 /// A buffer and the steps that need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lifetime {
+pub(crate) struct Lifetime {
     /// The step that writes it first.
     pub first: usize,
     /// The last step that reads or writes it.
@@ -27,7 +27,7 @@ impl Lifetime {
 /// Greedy by size: the largest buffer first, each into the smallest gap that holds it between those buffers that are
 /// already placed and live at the same time (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
 /// Inference", 2020, algorithm 3).
-pub(super) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
+pub(crate) fn assign(buffers: &[Lifetime]) -> (Vec<usize>, usize) {
     let mut offsets = vec![0; buffers.len()];
     let mut arena = 0;
     let mut placed: Vec<usize> = Vec::new();
