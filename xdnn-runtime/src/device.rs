@@ -9,22 +9,30 @@ pub enum Device {
     /// This machine's processor: one program for the whole graph, on the threads of rayon's global pool.
     #[default]
     Cpu,
+    /// The NVIDIA GPU of this number, of compute capability 8.0 or newer: one program of generated kernels for the whole graph. It takes the feature
+    /// `cuda`, and at run time the driver and NVRTC of CUDA 12 or 13.
+    Cuda(usize),
     /// luminal's interpreter on the plain evaluation of each operator: slow and exact, the oracle of the others.
     Reference,
 }
 
 impl Device {
-    /// The fastest device of this machine.
+    /// The fastest device of this machine: its first GPU, where there is one that programs can run on, or else the processor.
     pub fn best() -> Self {
+        #[cfg(feature = "cuda")]
+        if crate::backend::cuda::is_there() {
+            return Self::Cuda(0);
+        }
         Self::Cpu
     }
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "cpu",
-            Self::Reference => "reference",
-        })
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
+            Self::Reference => f.write_str("reference"),
+        }
     }
 }

@@ -16,6 +16,7 @@ mod network;
 pub mod ops;
 mod parameters;
 pub mod passes;
+mod precision;
 #[cfg(feature = "plot")]
 pub mod plot;
 mod seed;
@@ -34,6 +35,7 @@ pub use graph::{Graph, Task};
 pub use inputs::Inputs;
 pub use model::{DynamicModel, Model};
 pub use network::{Network, Parameters, XNetwork, verify};
+pub use precision::Precision;
 pub use seed::Seed;
 pub use weights::{Weight, WeightFault, WeightReader, WeightView, WeightViewMut};
 

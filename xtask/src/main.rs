@@ -4,6 +4,7 @@ mod bench_compile;
 mod bench_instructions;
 mod bench_peers;
 mod conformance;
+mod cuda_check;
 mod editors;
 mod onnx;
 mod pypi;
@@ -23,6 +24,7 @@ enum Chore {
     BenchInstructions(bench_instructions::BenchInstructions),
     BenchPeers(bench_peers::BenchPeers),
     Conformance(conformance::Conformance),
+    CudaCheck(cuda_check::CudaCheck),
     Editors(editors::Editors),
 }
 
@@ -32,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::BenchInstructions(chore) => chore.run(),
         Chore::BenchPeers(chore) => chore.run(),
         Chore::Conformance(chore) => chore.run(),
+        Chore::CudaCheck(chore) => chore.run(),
         Chore::Editors(chore) => chore.run(),
     }
 }

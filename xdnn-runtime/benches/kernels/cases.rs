@@ -1,7 +1,8 @@
 //! Graphs of one operator, and data for them. `cargo xtask bench-instructions` runs them, too.
 
 use xdnn_runtime::backend::Program;
-use xdnn_runtime::backend::cpu::{self, CpuProgram, Weights};
+use xdnn_runtime::backend::Weights;
+use xdnn_runtime::backend::cpu::{self, CpuProgram};
 use xdnn_runtime::ir::Shape;
 use xdnn_runtime::ops::{
     Add, Blocked, Convolution, Fused, Kernels, Layout, Leaf, Map, MatMul, Op, PoolGather,

@@ -6,23 +6,27 @@ use luminal::prelude::Compiler;
 use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use super::{Program, Weights, cpu, reference};
 #[cfg(debug_assertions)]
 use crate::graph::verify;
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
 use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
-use crate::{Device, Error, Result};
+use crate::{Device, Error, Precision, Result};
 
 /// A number that networks can run with: `f32` on every device, `f64` on the reference backend.
 pub trait Element: Real {
-    /// The program that does `task` for a batch of `batch` samples of the network.
+    /// The program that does `task` for a batch of `batch` samples of the network, multiplying as exactly as `precision` says where the
+    /// device can choose.
     ///
     /// # Errors
     ///
     /// [`Error::Device`] where the device does not compute with such numbers.
     fn compile(
         device: Device,
+        precision: Precision,
         spec: &Arc<NetworkSpec>,
         task: Task,
         batch: usize,
@@ -36,6 +40,7 @@ pub trait Element: Real {
 impl Element for f32 {
     fn compile(
         device: Device,
+        precision: Precision,
         spec: &Arc<NetworkSpec>,
         task: Task,
         batch: usize,
@@ -45,14 +50,10 @@ impl Element for f32 {
         match device {
             Device::Cpu => {
                 let mut graph = Graph::build(spec, task, batch)?;
-                // Training changes the weights from run to run. And what is no constant and has degree 0 or less jumps at 0,
-                // so that it matters whether a sum of zeros is 0.
+                let weights = weights(task);
+                // What is no constant and has degree 0 or less jumps at 0, so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                let weights = match task.trains() {
-                    true => Weights::Changing,
-                    false => Weights::Constant,
-                };
                 if weights == Weights::Constant {
                     if continuous {
                         pass(&mut graph, UseWinograd)?;
@@ -62,6 +63,22 @@ impl Element for f32 {
                 pass(&mut graph, SlopesAsBits)?;
                 pass(&mut graph, FuseElementwise)?;
                 Ok(Arc::new(cpu::compile(&graph, weights)?))
+            }
+            #[cfg(feature = "cuda")]
+            Device::Cuda(ordinal) => {
+                let mut graph = Graph::build(spec, task, batch)?;
+                pass(&mut graph, SlopesAsBits)?;
+                pass(&mut graph, FuseElementwise)?;
+                let program = cuda::compile(&graph, weights(task), ordinal, precision)?;
+                Ok(Arc::new(program))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda(_) => {
+                let _ = precision; // there is nothing that could choose
+                Err(Error::Device {
+                    device: device.to_string().into(),
+                    cause: "xdnn was built without its feature `cuda`".into(),
+                })
             }
             Device::Reference => interpreter(spec, task, batch),
         }
@@ -75,13 +92,14 @@ impl Element for f32 {
 impl Element for f64 {
     fn compile(
         device: Device,
+        _: Precision,
         spec: &Arc<NetworkSpec>,
         task: Task,
         batch: usize,
     ) -> Result<Arc<dyn Program<Self>>> {
         match device {
             Device::Reference => interpreter(spec, task, batch),
-            Device::Cpu => Err(Error::Device {
+            _ => Err(Error::Device {
                 device: device.to_string().into(),
                 cause: "it computes in `f32`; use `Device::Reference` for `f64`".into(),
             }),
@@ -90,6 +108,14 @@ impl Element for f64 {
 
     fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<f64, IxDyn> {
         numbers.mapv(f64::from).into_shared()
+    }
+}
+
+/// Training changes the weights from run to run; nothing else does.
+fn weights(task: Task) -> Weights {
+    match task.trains() {
+        true => Weights::Changing,
+        false => Weights::Constant,
     }
 }
 

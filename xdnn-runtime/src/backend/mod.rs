@@ -2,6 +2,9 @@
 //!
 //! A backend turns a [`Graph`] into a [`Program`], which any thread may run.
 
+use std::any::Any;
+use std::sync::Arc;
+
 use xdnn_ir::Shape;
 
 use crate::error::{Error, Result, invalid};
@@ -10,6 +13,8 @@ use crate::ops::{Leaf, Real};
 
 mod compile;
 pub mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod memory;
 mod plan;
 pub mod reference;
@@ -27,7 +32,21 @@ pub trait Program<T: Real>: Send + Sync {
 
     /// Computes the outputs from the leaves, all of them row-major, in the order and of the shapes stated.
     fn run(&self, leaves: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()>;
+
+    /// Puts numbers that stay the same where programs of this device read them, such as into its memory; `None` where they are read
+    /// from the caller's.
+    fn upload(&self, _values: &[T]) -> Result<Option<Kept>> {
+        Ok(None)
+    }
+
+    /// Lets the program read a leaf where [`Program::upload`] has put it: from then on [`Program::run`] is given an empty slice for it.
+    fn keep(&self, _leaf: usize, _kept: &Kept) -> Result<()> {
+        Err(invalid("this device reads weights from the caller's memory"))
+    }
 }
+
+/// Numbers in the memory of a device.
+pub type Kept = Arc<dyn Any + Send + Sync>;
 
 /// `size` times the same number, or the error of memory that is not there.
 pub(crate) fn allocate<T: Clone>(size: usize, value: T, what: &'static str) -> Result<Vec<T>> {
@@ -66,11 +85,23 @@ impl Interface {
 
     /// Checks what [`Program::run`] is given.
     pub(crate) fn check<T>(&self, leaves: &[&[T]], outputs: &[&mut [T]]) -> Result<()> {
+        self.check_but(|_| false, leaves, outputs)
+    }
+
+    /// The same where some leaves are not given.
+    pub(crate) fn check_but<T>(
+        &self,
+        kept: impl Fn(usize) -> bool,
+        leaves: &[&[T]],
+        outputs: &[&mut [T]],
+    ) -> Result<()> {
+        let expected = self.leaves.iter().enumerate();
+        let expected = expected.map(|(leaf, (_, shape))| match kept(leaf) {
+            true => 0,
+            false => shape.elements(),
+        });
         let leaves_fit = leaves.len() == self.leaves.len()
-            && leaves
-                .iter()
-                .zip(&self.leaves)
-                .all(|(data, (_, shape))| data.len() == shape.elements());
+            && leaves.iter().map(|data| data.len()).eq(expected);
         let outputs_fit = outputs.len() == self.outputs.len()
             && outputs
                 .iter()

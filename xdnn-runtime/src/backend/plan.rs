@@ -75,7 +75,7 @@ impl<K> Plan<K> {
         graph: &Graph,
         weights: Weights,
         works: Vec<Work<K>>,
-        copy: impl Fn(Shape) -> K,
+        copy: impl Fn(Value) -> K,
         leaves: &mut Vec<(Leaf, Shape)>,
     ) -> Result<Self> {
         let _span = tracing::debug_span!("plan").entered();
@@ -325,7 +325,7 @@ impl<K> Planner<K> {
     }
 
     /// Turns buffers into outputs; what cannot be written in place is copied at the end.
-    fn place_outputs(&mut self, outputs: &[Value], copy: impl Fn(Shape) -> K) -> Result<()> {
+    fn place_outputs(&mut self, outputs: &[Value], copy: impl Fn(Value) -> K) -> Result<()> {
         for (i, output) in outputs.iter().enumerate() {
             let (home, size) = (self.home(output)?, output.shape().elements());
             if let Home::Buffer(buffer) = home
@@ -335,7 +335,7 @@ impl<K> Planner<K> {
                 continue;
             }
             self.drafts.push(Draft {
-                kernel: copy(output.shape()),
+                kernel: copy(*output),
                 operands: vec![(home, size)],
                 results: vec![Target::Output(i)],
                 scratch: None,
@@ -395,6 +395,36 @@ impl<K> Planner<K> {
 /// Whether an operator is executed when the program runs.
 pub(crate) fn is_step(op: &Op) -> bool {
     !matches!(op, Op::Leaf(_) | Op::Constant(_) | Op::Reshape(_))
+}
+
+/// Writes the leaves, then the steps with what they read and write: what each is called, and what is to be said of its result.
+pub(crate) fn list<K>(
+    f: &mut fmt::Formatter<'_>,
+    leaves: &[(Leaf, Shape)],
+    steps: &[Step<K>],
+    words: impl Fn(&K) -> (String, String),
+) -> fmt::Result {
+    for (i, (leaf, shape)) in leaves.iter().enumerate() {
+        writeln!(f, "leaf {i} = {leaf:?} {shape}")?;
+    }
+    for (i, step) in steps.iter().enumerate() {
+        write!(f, "{i:>3}: ")?;
+        for (i, result) in step.results.iter().enumerate() {
+            write!(f, "{}{result}", if i > 0 { ", " } else { "" })?;
+        }
+        let (name, result) = words(&step.kernel);
+        write!(f, " = {name}(")?;
+        for (i, operand) in step.operands.iter().enumerate() {
+            let same = if step.results.contains(operand) { "=" } else { "" };
+            write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;
+        }
+        write!(f, ") -> {result}")?;
+        if !step.scratch.is_empty() {
+            write!(f, " with {}", Place::Arena(step.scratch.clone()))?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 /// `leaf 0`, `output 1`, `constant 0`, or the offset in the arena and the size, in bytes: `@1024+256`.

@@ -7,12 +7,12 @@ use ndarray::{ArcArray, ArrayD, IxDyn};
 use rayon::prelude::*;
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::{Element, Program, allocate};
+use crate::backend::{Element, Kept, Program, allocate};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
 use crate::graph::{Task, rules};
 use crate::ops::Leaf;
-use crate::{Device, Error, Inputs, Result};
+use crate::{Device, Error, Inputs, Precision, Result};
 
 /// A network on a device, described by a [`NetworkSpec`] that need not be known at compile time: what a
 /// [`Model`](crate::Model) is without the type of its network.
@@ -24,6 +24,7 @@ pub struct DynamicModel<T: Element = f32> {
     /// Row-major and contiguous.
     weights: Vec<ArcArray<T, IxDyn>>,
     device: Device,
+    precision: Precision,
     programs: Mutex<Programs<T>>,
 }
 
@@ -78,7 +79,8 @@ impl<T: Element> DynamicModel<T> {
             spec: Arc::new(spec),
             weights,
             device,
-            programs: Mutex::new(Programs(Vec::new())),
+            precision: Precision::default(),
+            programs: Mutex::default(),
         })
     }
 
@@ -90,6 +92,24 @@ impl<T: Element> DynamicModel<T> {
     /// The device.
     pub fn device(&self) -> Device {
         self.device
+    }
+
+    /// The same model, multiplying as exactly as this on devices that can choose.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        if self.precision != precision {
+            self.precision = precision;
+            self.programs = Mutex::default();
+        }
+        self
+    }
+
+    /// How exactly it multiplies; on [`Device::Cpu`] and [`Device::Reference`], [`Precision::Strict`].
+    pub fn precision(&self) -> Precision {
+        match self.device {
+            Device::Cuda(_) => self.precision,
+            _ => Precision::Strict,
+        }
     }
 
     /// The network's output for each sample: from `(N, …)` to `(N, …)`.
@@ -134,16 +154,16 @@ impl<T: Element> DynamicModel<T> {
         let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
         let bound = |(leaf, _): &(Leaf, Shape)| {
             let data = match leaf {
+                leaf if matches!(ready.held(*leaf), Some(Held::Kept(_))) => Some(&[][..]),
                 Leaf::Input(i) => bindings.inputs.get(*i).copied(),
                 Leaf::Weight(i) => self.weights.get(*i).map(numbers),
                 Leaf::Target => Some(bindings.targets),
                 Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
                 Leaf::PriorStrength => Some(bindings.strength),
-                Leaf::LaidOut(..) => {
-                    let mut laid_out = ready.laid_out.iter();
-                    let found = laid_out.find(|(known, _)| known == leaf);
-                    found.map(|(_, values)| values.as_slice())
-                }
+                Leaf::LaidOut(..) => match ready.held(*leaf) {
+                    Some(Held::Laid(values)) => Some(values.as_slice()),
+                    _ => None,
+                },
                 Leaf::Seed(_) => None,
             };
             data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
@@ -168,7 +188,7 @@ impl<T: Element> DynamicModel<T> {
     pub(crate) fn weights_mut(&mut self) -> Vec<&mut [T]> {
         let programs = self.programs.get_mut();
         let programs = programs.unwrap_or_else(PoisonError::into_inner);
-        programs.0.retain(|(_, ready)| ready.laid_out.is_empty());
+        programs.0.retain(|(_, ready)| ready.weights.is_empty());
         let weights = self.weights.iter_mut();
         weights
             .map(|weight| weight.as_slice_mut().unwrap_or_default())
@@ -181,23 +201,41 @@ impl<T: Element> DynamicModel<T> {
             return Ok(ready);
         }
         // Without the lock: it takes a while.
-        let program = T::compile(self.device, &self.spec, task, batch)?;
-        let laid_out = program.leaves().par_iter().filter_map(|(leaf, _)| {
-            let Leaf::LaidOut(i, layout) = *leaf else {
-                return None;
-            };
-            let known = self.programs().laid_out(*leaf);
-            let values = match (known, self.weights.get(i)) {
-                (Some(known), _) => Ok(known),
-                (None, Some(weight)) => layout.of(numbers(weight)).map(Arc::new),
-                (None, None) => Err(invalid("a program reads a weight that is not there")),
-            };
-            Some(values.map(|values| (*leaf, values)))
+        let program = T::compile(self.device, self.precision, &self.spec, task, batch)?;
+        let held = program.leaves().par_iter().map(|(leaf, _)| {
+            if task.trains() {
+                return Ok(None);
+            }
+            let known = self.programs().held(*leaf);
+            known.map_or_else(|| self.hold(&*program, *leaf), |known| Ok(Some(known)))
         });
-        let laid_out = laid_out.collect::<Result<_>>()?;
-        let ready = Arc::new(Ready { program, laid_out });
+        let held: Vec<Option<Held<T>>> = held.collect::<Result<_>>()?;
+        let mut weights = Vec::new();
+        for (i, ((leaf, _), held)) in program.leaves().iter().zip(held).enumerate() {
+            if let Some(Held::Kept(kept)) = &held {
+                program.keep(i, kept)?;
+            }
+            weights.extend(held.map(|held| (*leaf, held)));
+        }
+        let ready = Arc::new(Ready { program, weights });
         self.programs().keep(key, Arc::clone(&ready));
         Ok(ready)
+    }
+
+    /// What is made once of a weight that stays the same from run to run; `None` where a program reads it as it is.
+    fn hold(&self, program: &dyn Program<T>, leaf: Leaf) -> Result<Option<Held<T>>> {
+        let (Leaf::Weight(i) | Leaf::LaidOut(i, _)) = leaf else {
+            return Ok(None);
+        };
+        let missing = || invalid("a program reads a weight that is not there");
+        let weight = numbers(self.weights.get(i).ok_or_else(missing)?);
+        let laid = match leaf {
+            Leaf::LaidOut(_, layout) => Some(layout.of(weight)?),
+            _ => None,
+        };
+        let kept = program.upload(laid.as_deref().unwrap_or(weight))?;
+        let laid = || laid.map(|values| Held::Laid(Arc::new(values)));
+        Ok(kept.map(Held::Kept).or_else(laid))
     }
 
     fn programs(&self) -> MutexGuard<'_, Programs<T>> {
@@ -206,10 +244,34 @@ impl<T: Element> DynamicModel<T> {
     }
 }
 
-/// A program, and the weights that it reads in other layouts than their own.
+/// A program, and what has been made of the weights that it reads.
 struct Ready<T> {
     program: Arc<dyn Program<T>>,
-    laid_out: Vec<(Leaf, Arc<Vec<T>>)>,
+    weights: Vec<(Leaf, Held<T>)>,
+}
+
+/// What is made once of a weight.
+enum Held<T> {
+    /// It is in another layout than its own.
+    Laid(Arc<Vec<T>>),
+    /// It is in the memory of a device.
+    Kept(Kept),
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Laid(values) => Self::Laid(Arc::clone(values)),
+            Self::Kept(kept) => Self::Kept(Arc::clone(kept)),
+        }
+    }
+}
+
+impl<T> Ready<T> {
+    fn held(&self, leaf: Leaf) -> Option<&Held<T>> {
+        let mut all = self.weights.iter();
+        all.find(|(known, _)| *known == leaf).map(|(_, held)| held)
+    }
 }
 
 /// The programs that a model has used last, the latest at the end.
@@ -237,11 +299,15 @@ impl<T: Element> Programs<T> {
         self.0.push((key, ready));
     }
 
-    /// A weight as some program reads it.
-    fn laid_out(&self, leaf: Leaf) -> Option<Arc<Vec<T>>> {
-        let mut all = self.0.iter().flat_map(|(_, ready)| &ready.laid_out);
-        all.find(|(known, _)| *known == leaf)
-            .map(|(_, values)| Arc::clone(values))
+    /// What some program has made of a weight.
+    fn held(&self, leaf: Leaf) -> Option<Held<T>> {
+        self.0.iter().find_map(|(_, ready)| ready.held(leaf)).cloned()
+    }
+}
+
+impl<T> Default for Programs<T> {
+    fn default() -> Self {
+        Self(Vec::new())
     }
 }
 

@@ -10,7 +10,7 @@ pub use dynamic::DynamicModel;
 pub(crate) use dynamic::{Bindings, array};
 
 use crate::backend::Element;
-use crate::{Device, Network, Result};
+use crate::{Device, Network, Precision, Result};
 
 /// A declared network on a device: [`forward`](DynamicModel::forward), [`attribute`](DynamicModel::attribute),
 /// [`integrated_gradients`](DynamicModel::integrated_gradients).
@@ -31,6 +31,17 @@ impl<N: Network, T: Element> Model<N, T> {
             dynamic: DynamicModel::of_shared(N::SPEC.clone(), weights, device)?,
             network: PhantomData,
         })
+    }
+}
+
+impl<N, T: Element> Model<N, T> {
+    /// The same model, multiplying as exactly as this on devices that can choose.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self {
+            dynamic: self.dynamic.with_precision(precision),
+            ..self
+        }
     }
 }
 

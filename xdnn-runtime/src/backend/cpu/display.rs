@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::Interface;
-use super::plan::Plan;
+use super::plan::{Job, Plan};
+use crate::backend::plan::list;
 
-/// The leaves, the steps with what they read and write, and the memory.
+/// The memory, the leaves, and the steps with what they read and write.
 pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Plan) -> fmt::Result {
     let bytes = |numbers: usize| numbers * size_of::<f32>();
     writeln!(
@@ -15,31 +16,14 @@ pub(super) fn write(f: &mut fmt::Formatter<'_>, interface: &Interface, plan: &Pl
         bytes(plan.arena),
         bytes(plan.lane)
     )?;
-    for (i, (leaf, shape)) in interface.leaves.iter().enumerate() {
-        writeln!(f, "leaf {i} = {leaf:?} {shape}")?;
-    }
-    for (i, step) in plan.steps.iter().enumerate() {
-        write!(f, "{i:>3}: {} =", step.target())?;
-        let (kernel, finish) = (step.kernel.kernel.to_string(), step.kernel.finish.to_string());
-        match (kernel.as_str(), finish.as_str()) {
-            (kernel, "") => write!(f, " {kernel}(")?,
-            ("copy", finish) => write!(f, " {finish}(")?,
-            (kernel, finish) => write!(f, " {kernel} → {finish}(")?,
-        }
-        for (i, operand) in step.operands.iter().enumerate() {
-            let same = if operand == step.target() { "=" } else { "" };
-            write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;
-        }
-        write!(f, ") -> {}", step.kernel.shape)?;
-        if !step.scratch.is_empty() {
-            write!(
-                f,
-                " with @{}+{}",
-                bytes(step.scratch.start),
-                bytes(step.scratch.len())
-            )?;
-        }
-        writeln!(f)?;
-    }
-    Ok(())
+    let words = |job: &Job| {
+        let (kernel, finish) = (job.kernel.to_string(), job.finish.to_string());
+        let name = match (kernel.as_str(), finish.as_str()) {
+            (_, "") => kernel,
+            ("copy", _) => finish,
+            _ => format!("{kernel} → {finish}"),
+        };
+        (name, job.shape.to_string())
+    };
+    list(f, &interface.leaves, &plan.steps, words)
 }

@@ -34,7 +34,7 @@ mod windows;
 mod workspace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use plan::Plan;
 use workspace::Pool;

@@ -6,7 +6,7 @@ use super::kernel::{self, Finish, Kernel};
 use crate::backend::memory::ALIGNMENT;
 use crate::backend::plan::{self, Place, Weights, Work, is_step, ordered};
 use crate::error::{Result, invalid};
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, Node, Value};
 use crate::ops::{Leaf, Op};
 
 /// The steps of a program and the memory that they need, in numbers.
@@ -50,10 +50,10 @@ impl Plan {
         };
         let steps = nodes.iter().filter(|node| is_step(node.op));
         let works: Result<Vec<_>> = steps.map(|node| work(node, constant(node))).collect();
-        let copy = |shape| Job {
+        let copy = |value: Value| Job {
             kernel: Box::new(kernel::Copy),
             finish: Finish::default(),
-            shape,
+            shape: value.shape(),
         };
         let mut plan = plan::Plan::of(graph, weights, works?, copy, leaves)?;
         for step in &mut plan.steps {

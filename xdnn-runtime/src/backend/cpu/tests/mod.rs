@@ -8,7 +8,7 @@ use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 
 mod blocked;
-mod networks;
+pub(crate) mod networks;
 mod operators;
 mod plan;
 mod threads;

@@ -78,7 +78,7 @@ pub(super) fn wide() -> NetworkSpec {
 }
 
 /// A small residual network with pools.
-pub(super) fn residual() -> NetworkSpec {
+pub(crate) fn residual() -> NetworkSpec {
     let mut net = Sketch::new(&[("x", &[3, 12, 12])]);
     let stem = net.layer("stem", conv2d(8, 3, 1, 1), Operand::Input(0));
     let stem = net.layer("", Relu {}, stem);

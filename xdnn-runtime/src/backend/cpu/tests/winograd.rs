@@ -8,7 +8,7 @@ use xdnn_ir::{Operand, Shape};
 
 use super::networks::conv2d;
 use super::{assert_near, compile, exact, numbers, run, single};
-use crate::Device;
+use crate::{Device, Precision};
 use crate::backend::Element;
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::{Convolution, Kernels, Layout, Leaf, Role, Winograd};
@@ -184,7 +184,7 @@ fn networks_that_jump_at_zero_and_training_do_without() {
         }
         let x = net.layer("", Flatten {}, x);
         let spec = Arc::new(net.finish(x));
-        let program = f32::compile(Device::Cpu, &spec, task, 1).unwrap();
+        let program = f32::compile(Device::Cpu, Precision::default(), &spec, task, 1).unwrap();
         let mut leaves = program.leaves().iter();
         leaves.any(|(leaf, _)| {
             matches!(

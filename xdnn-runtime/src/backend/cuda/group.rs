@@ -1,0 +1,283 @@
+//! Which operators go into which kernel.
+
+use std::collections::HashMap;
+
+use xdnn_ir::Shape;
+
+use super::kernel::{Kernel, Pointwise, Source, Tree, convolution, is_element, matmul, sum};
+use crate::Precision;
+use crate::backend::plan::{Work, is_step, ordered};
+use crate::error::{Result, invalid};
+use crate::graph::{Graph, Node, Value};
+use crate::ops::{Op, Stage};
+
+/// The most values that what is computed where it is read may be made of.
+const MOST: usize = 12;
+
+/// The kernels of a graph, in order.
+pub(super) fn works(graph: &Graph, precision: Precision) -> Result<Vec<Work<Kernel>>> {
+    let nodes = ordered(graph)?;
+    let groups = Groups::of(graph, &nodes)?;
+    let steps = nodes.iter().filter(|node| groups.is_step(node));
+    steps.map(|node| groups.work(node, precision)).collect()
+}
+
+/// The kernel that copies a value.
+pub(super) fn copy(value: Value) -> Kernel {
+    let value = Tree {
+        shape: value.shape(),
+        source: Source::Memory(value),
+    };
+    let copy = Pointwise {
+        value,
+        before: Vec::new(),
+        stored: true,
+        signs: false,
+    };
+    copy.draft("copy".to_owned()).kernel
+}
+
+/// How the operators of a graph are grouped.
+struct Groups<'a> {
+    /// What computes each value.
+    nodes: HashMap<Value, &'a Node<'a>>,
+    /// For each value, the one that it is a reshaped view of.
+    roots: HashMap<Value, Value>,
+    /// The values that are computed where they are read, each with the number of values in memory that it is made of.
+    inlined: HashMap<Value, usize>,
+    /// The values that a kernel writes besides the one that it is named for, by that one.
+    seconds: HashMap<Value, Value>,
+    /// The values that are such seconds.
+    written: HashMap<Value, Value>,
+}
+
+impl<'a> Groups<'a> {
+    fn of(graph: &Graph, nodes: &'a [Node<'a>]) -> Result<Self> {
+        let mut groups = Self {
+            nodes: nodes.iter().map(|node| (node.value, node)).collect(),
+            roots: HashMap::new(),
+            inlined: HashMap::new(),
+            seconds: HashMap::new(),
+            written: HashMap::new(),
+        };
+        let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
+        for node in nodes {
+            if let (Op::Reshape(_), [x]) = (node.op, node.operands.as_slice()) {
+                let root = groups.root(x);
+                groups.roots.insert(node.value, root);
+                continue;
+            }
+            for (at, operand) in node.operands.iter().enumerate() {
+                let root = groups.root(operand);
+                readers.entry(root).or_default().push((node, at));
+            }
+        }
+        let outputs: Vec<Value> = graph.outputs().iter().map(|output| groups.root(output)).collect();
+        for node in nodes {
+            let value = node.value;
+            if !is_element(node.op) || outputs.contains(&value) {
+                continue;
+            }
+            if matches!(node.op, Op::Constant(_)) {
+                groups.inlined.insert(value, 0);
+                continue;
+            }
+            let [(reader, at)] = readers.get(&value).map_or(&[][..], Vec::as_slice) else {
+                continue;
+            };
+            let size = node.operands.iter().map(|operand| groups.size(operand)).sum();
+            if size <= MOST && takes(reader.op, *at) {
+                groups.inlined.insert(value, size);
+            }
+        }
+        for node in nodes {
+            groups.find_seconds(node);
+        }
+        Ok(groups)
+    }
+
+    /// Lets the kernel of a pool write its winners, and the kernel of a value its signs.
+    fn find_seconds(&mut self, node: &Node<'_>) {
+        let (value, first) = match (stem(node.op), node.operands.as_slice()) {
+            (Op::PoolGather(gather), [x, winner, ..]) => {
+                let root = self.root(winner);
+                let Some(winner) = self.nodes.get(&root) else { return };
+                let same = match winner.op {
+                    Op::PoolWinner(pool) => pool.window == gather.window,
+                    _ => false,
+                };
+                if !same || winner.operands.first().map(|of| self.root(of)) != Some(self.root(x)) {
+                    return;
+                }
+                (root, node.value)
+            }
+            (Op::Signs(_), [x]) => {
+                let root = self.root(x);
+                let Some(of) = self.nodes.get(&root) else { return };
+                if !is_element(of.op) {
+                    return;
+                }
+                (node.value, root)
+            }
+            _ => return,
+        };
+        let free = [value, first].iter().all(|value| !self.inlined.contains_key(value));
+        if free && !self.seconds.contains_key(&first) {
+            self.seconds.insert(first, value);
+            self.written.insert(value, first);
+        }
+    }
+
+    fn root(&self, value: &Value) -> Value {
+        self.roots.get(value).copied().unwrap_or(*value)
+    }
+
+    /// The number of values in memory that reading a value takes.
+    fn size(&self, value: &Value) -> usize {
+        self.inlined.get(&self.root(value)).copied().unwrap_or(1)
+    }
+
+    fn is_step(&self, node: &Node<'_>) -> bool {
+        is_step(node.op)
+            && !self.inlined.contains_key(&node.value)
+            && !self.written.contains_key(&node.value)
+    }
+
+    /// How a value is read.
+    fn tree(&self, value: &Value) -> Tree<'a> {
+        let root = self.root(value);
+        let source = match self.nodes.get(&root) {
+            Some(node) if self.inlined.contains_key(&root) => self.source(node),
+            _ => Source::Memory(root),
+        };
+        Tree {
+            shape: value.shape(),
+            source,
+        }
+    }
+
+    /// How the result of an operator is computed where it is read.
+    fn source(&self, node: &'a Node<'a>) -> Source<'a> {
+        match node.op {
+            Op::Constant(constant) => Source::Constant(constant.value),
+            op => Source::Operator(op, self.trees(node)),
+        }
+    }
+
+    fn trees(&self, node: &Node<'_>) -> Vec<Tree<'a>> {
+        node.operands.iter().map(|operand| self.tree(operand)).collect()
+    }
+
+    fn work(&self, node: &'a Node<'a>, precision: Precision) -> Result<Work<Kernel>> {
+        let shape = node.value.shape();
+        let sizes = node.operands.iter().map(Value::shape).chain([shape]);
+        if sizes.into_iter().any(|shape| i32::try_from(shape.elements()).is_err()) {
+            return Err(invalid("a value has 2³¹ elements or more; use smaller batches"));
+        }
+        let (op, stages): (&Op, Vec<(Stage, usize)>) = match node.op {
+            Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
+            op => (op, Vec::new()),
+        };
+        let label = self.label(node);
+        let trees = self.trees(node);
+        let shapes: Vec<Shape> = node.operands.iter().map(Value::shape).collect();
+        let draft = match op {
+            Op::Sum(op) => sum(label, op.axes, &trees, stages),
+            Op::MatMul(op) => {
+                let sizes = op.sizes(shapes[0], shapes[1]);
+                let sizes = sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
+                matmul(label, *op, sizes, &trees, stages, precision)
+            }
+            Op::Convolution(op) => {
+                let volumes = op.volumes(&shapes[..2]);
+                let volumes =
+                    volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
+                convolution(label, op, volumes, &trees, stages, precision)
+            }
+            Op::Signs(_) => Pointwise {
+                value: trees[0].clone(),
+                before: Vec::new(),
+                stored: false,
+                signs: true,
+            }
+            .draft(label),
+            op if is_element(op) => self.pointwise(node, trees).draft(label),
+            op => {
+                return Err(invalid(format!("there is no CUDA kernel for `{}`", op.name())));
+            }
+        };
+        let seconds = self.seconds.get(&node.value);
+        Ok(Work {
+            kernel: draft.kernel,
+            operands: draft.operands,
+            layout: None,
+            results: [node.value].into_iter().chain(seconds.copied()).collect(),
+            over: draft.over,
+            scratch: 0,
+        })
+    }
+
+    /// What the kernel of an operator that computes each element alone writes.
+    fn pointwise(&self, node: &'a Node<'a>, mut trees: Vec<Tree<'a>>) -> Pointwise<'a> {
+        let second = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second));
+        let mut before = Vec::new();
+        if let Some(winner) = second.filter(|second| matches!(second.op, Op::PoolWinner(_))) {
+            before.push(Tree {
+                shape: winner.value.shape(),
+                source: self.source(winner),
+            });
+            trees[1].source = Source::Result(1);
+        }
+        let value = Tree {
+            shape: node.value.shape(),
+            source: Source::Operator(node.op, trees),
+        };
+        let signs = second.is_some_and(|second| matches!(second.op, Op::Signs(_)));
+        Pointwise {
+            value,
+            before,
+            stored: true,
+            signs,
+        }
+    }
+
+    /// The operators that a kernel computes.
+    fn label(&self, node: &Node<'_>) -> String {
+        let mut label = format!("{:?}", node.op);
+        let inlined = node.operands.iter().map(|operand| self.root(operand));
+        let inlined = inlined.filter_map(|root| self.nodes.get(&root));
+        let inlined = inlined.filter(|inner| self.inlined.contains_key(&inner.value));
+        let inner: Vec<String> = inlined.map(|inner| self.label(inner)).collect();
+        if !inner.is_empty() {
+            label = format!("{label} of [{}]", inner.join(", "));
+        }
+        if let Some(second) = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second)) {
+            label = format!("{label} + {:?}", second.op);
+        }
+        label
+    }
+}
+
+/// The operator before the stages.
+fn stem(op: &Op) -> &Op {
+    match op {
+        Op::Fused(fused) => &fused.op,
+        op => op,
+    }
+}
+
+/// Whether the kernel of an operator may compute its operand number `at` where it reads it: each element about once.
+fn takes(op: &Op, at: usize) -> bool {
+    match op {
+        Op::Fused(fused) if at < fused.reads => takes(&fused.op, at),
+        Op::Fused(fused) => {
+            let stage = fused.numbered().find(|(_, operand)| *operand == at);
+            !matches!(stage, Some((Stage::Select(_), _)))
+        }
+        Op::Select(_) => at == 0,
+        Op::Add(_) | Op::Mul(_) | Op::Map(_) | Op::Sum(_) | Op::Signs(_) => true,
+        Op::Permute(_) | Op::Concat(_) | Op::Slice(_) | Op::Place(_) => true,
+        Op::ToBlocks(_) | Op::FromBlocks(_) => true,
+        _ => false,
+    }
+}

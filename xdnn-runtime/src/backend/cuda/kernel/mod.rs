@@ -1,0 +1,101 @@
+//! Kernels: the text of what the device executes, and how it is launched.
+
+use std::collections::BTreeMap;
+
+use crate::graph::Value;
+
+mod code;
+mod element;
+mod index;
+mod pointwise;
+mod product;
+mod sum;
+
+use code::Code;
+pub(super) use code::{Source, Tree};
+pub(super) use element::is_element;
+pub(super) use pointwise::Pointwise;
+pub(super) use product::{convolution, matmul};
+pub(super) use sum::sum;
+
+/// What the texts of all kernels are made of.
+pub(super) const PRELUDE: &str = concat!(
+    include_str!("../kernels/primitives.cuh"),
+    include_str!("../kernels/elements.cuh"),
+    include_str!("../kernels/product.cuh"),
+);
+
+/// A function of the device, and how it is launched. Its parameters are the addresses of what it writes, `y0`, `y1` …, and of what
+/// it reads, `a0`, `a1` …
+#[derive(Clone, Debug)]
+pub(super) struct Kernel {
+    /// What it computes, for listings.
+    pub label: String,
+    /// The name of the function; functions of the same name are the same.
+    pub name: String,
+    /// The text of the function.
+    pub text: String,
+    /// The tables that it reads, by name.
+    pub tables: BTreeMap<String, String>,
+    /// Blocks along each axis.
+    pub grid: [u32; 3],
+    /// Threads of a block.
+    pub threads: u32,
+}
+
+/// A kernel with what it reads.
+pub(super) struct Draft {
+    pub kernel: Kernel,
+    pub operands: Vec<Value>,
+    /// The operands over which the first result may be written.
+    pub over: Vec<usize>,
+}
+
+/// What a kernel is made of.
+struct Parts {
+    label: String,
+    /// The first part of its name.
+    kind: &'static str,
+    results: usize,
+    code: Code,
+    /// What follows what `code` declares.
+    body: String,
+    grid: [u32; 3],
+    threads: u32,
+}
+
+impl Parts {
+    fn draft(self) -> Draft {
+        let results = (0..self.results).map(|i| format!("float* y{i}"));
+        let operands = (0..self.code.operands.len()).map(|i| format!("const float* a{i}"));
+        let parameters = results.chain(operands).collect::<Vec<_>>().join(", ");
+        let (declared, body, threads) = (&self.code.text, &self.body, self.threads);
+        let function = format!("({parameters}) {{\n{declared}{body}}}\n");
+        let bounds = format!("__launch_bounds__({threads})");
+        let name = format!("{}_{}", self.kind, code::digest(&[&bounds, &function]));
+        Draft {
+            over: self.code.over(),
+            kernel: Kernel {
+                text: format!("extern \"C\" __global__ void {bounds} {name}{function}"),
+                label: self.label,
+                name,
+                tables: self.code.tables,
+                grid: self.grid,
+                threads,
+            },
+            operands: self.code.operands,
+        }
+    }
+}
+
+/// The text of a module that holds kernels, each once.
+pub(super) fn module<'a>(kernels: impl IntoIterator<Item = &'a Kernel>) -> String {
+    let (mut tables, mut functions) = (BTreeMap::new(), BTreeMap::new());
+    for kernel in kernels {
+        tables.extend(&kernel.tables);
+        functions.insert(&kernel.name, &kernel.text);
+    }
+    let texts = tables.into_values().chain(functions.into_values());
+    let texts = texts.flat_map(|text| ["\n", text.as_str()]);
+    [PRELUDE].into_iter().chain(texts).collect()
+}

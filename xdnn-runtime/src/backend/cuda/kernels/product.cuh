@@ -1,0 +1,122 @@
+// Products of matrices, whatever their elements are read from.
+
+// How numbers are multiplied. Sums are in f32.
+enum Precision {
+  STRICT = 0,  // as three products in TF32 of the high and the low parts, which is as exact as f32
+  TF32 = 1,    // rounded to 10 bits behind the point
+  BF16 = 2,    // rounded to 7 bits behind the point
+};
+
+// Which index of a matrix lies side by side in memory.
+enum Along { FIRST, SECOND };
+
+const int TILE = 64;        // rows and columns of a tile of results
+const int DEPTH = 16;       // what is summed up at a time
+const int PITCH = DEPTH + 4;  // so that the lanes of a warp read 32 banks
+const int PRODUCT_THREADS = 128;
+const int PIECE = TILE * DEPTH / PRODUCT_THREADS;
+
+// The element of a tile that a thread fetches as number i: neighbouring threads fetch what lies side by side.
+template <Along SIDE>
+__device__ inline void fetched(int i, int& outer, int& depth) {
+  int at = threadIdx.x + i * PRODUCT_THREADS;
+  outer = SIDE == FIRST ? at % TILE : at / DEPTH;
+  depth = SIDE == FIRST ? at / TILE : at % DEPTH;
+}
+
+// acc += a·b for the tile of 32×32 results of a warp.
+template <Precision PRECISION>
+__device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
+  const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
+  if (PRECISION == BF16) {
+    unsigned a[2][4], b[4][2];
+    for (int i = 0; i < 2; ++i)
+      for (int r = 0; r < 4; ++r) {
+        const float* at = &left[i * 16 + r % 2 * 8 + group][r / 2 * 8 + member * 2];
+        a[i][r] = pack_bf16(at[0], at[1]);
+      }
+    for (int j = 0; j < 4; ++j)
+      for (int r = 0; r < 2; ++r) {
+        const float* at = &right[j * 8 + group][r * 8 + member * 2];
+        b[j][r] = pack_bf16(at[0], at[1]);
+      }
+    for (int i = 0; i < 2; ++i)
+      for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
+    return;
+  }
+  for (int step = 0; step < DEPTH; step += 8) {
+    unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
+    for (int i = 0; i < 2; ++i)
+      for (int r = 0; r < 4; ++r) {
+        float x = left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member];
+        a[i][r] = tf32(x);
+        if (PRECISION == STRICT) a_low[i][r] = tf32(x - __uint_as_float(a[i][r]));
+      }
+    for (int j = 0; j < 4; ++j)
+      for (int r = 0; r < 2; ++r) {
+        float x = right[j * 8 + group][step + r * 4 + member];
+        b[j][r] = tf32(x);
+        if (PRECISION == STRICT) b_low[j][r] = tf32(x - __uint_as_float(b[j][r]));
+      }
+    for (int i = 0; i < 2; ++i)
+      for (int j = 0; j < 4; ++j) {
+        if (PRECISION == STRICT) {
+          mma_tf32(acc[i][j], a_low[i], b[j]);
+          mma_tf32(acc[i][j], a[i], b_low[j]);
+        }
+        mma_tf32(acc[i][j], a[i], b[j]);
+      }
+  }
+}
+
+// store(row, column, Σ_k a(row, k)·b(k, column)) for a tile of an m×n product.
+template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, class Store>
+__device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Store store) {
+  __shared__ float left[2][TILE][PITCH];
+  __shared__ float right[2][TILE][PITCH];
+  const unsigned top = blockIdx.x * TILE, side = blockIdx.y * TILE;
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int row = warp / 2 * 32, column = warp % 2 * 32;
+  float acc[2][4][4] = {};
+  float x[PIECE], w[PIECE];
+  auto fetch = [&](unsigned from) {
+#pragma unroll
+    for (int i = 0; i < PIECE; ++i) {
+      int outer, depth;
+      fetched<A_SIDE>(i, outer, depth);
+      x[i] = top + outer < m && from + depth < k ? a(top + outer, from + depth) : 0.f;
+      fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
+      w[i] = side + outer < n && from + depth < k ? b(from + depth, side + outer) : 0.f;
+    }
+  };
+  auto put = [&](int buffer) {
+#pragma unroll
+    for (int i = 0; i < PIECE; ++i) {
+      int outer, depth;
+      fetched<A_SIDE>(i, outer, depth);
+      left[buffer][outer][depth] = x[i];
+      fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
+      right[buffer][outer][depth] = w[i];
+    }
+  };
+  fetch(0);
+  put(0);
+  __syncthreads();
+  for (unsigned from = 0, buffer = 0; from < k; from += DEPTH, buffer ^= 1) {
+    const bool more = from + DEPTH < k;
+    if (more) fetch(from + DEPTH);
+    multiply<PRECISION>(acc, left[buffer] + row, right[buffer] + column);
+    if (more) put(buffer ^ 1);
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) {
+        const unsigned at = top + row + i * 16 + r / 2 * 8 + lane / 4;
+        const unsigned beside = side + column + j * 8 + lane % 4 * 2 + r % 2;
+        if (at < m && beside < n) store(at, beside, acc[i][j][r]);
+      }
+}

@@ -1,0 +1,188 @@
+//! The CUDA backend: one program of generated kernels for the whole graph.
+//!
+//! [`compile`] groups operators into kernels (`group`), writes the text of each (`kernel`), plans one piece of the device's memory for
+//! everything that a run needs, has the kernels compiled by NVRTC, which a cache on the disk remembers (`module`), and records what a
+//! run does as one CUDA graph (`session`). The driver and NVRTC are looked for when the program runs, so that nothing of CUDA is needed
+//! to build.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use xdnn_ir::Shape;
+
+use super::plan::{Place, Plan, Weights, list};
+use super::{Interface, Kept, Program};
+use crate::error::{Result, invalid};
+use crate::graph::Graph;
+use crate::ops::Leaf;
+use crate::Precision;
+
+mod gpu;
+mod group;
+mod kernel;
+mod module;
+mod session;
+
+#[cfg(test)]
+mod tests;
+
+use gpu::{Gpu, Memory};
+use kernel::Kernel;
+use session::Session;
+
+/// A graph compiled for a GPU. Its [`Display`](fmt::Display) lists its kernels, and what each reads and writes.
+pub struct CudaProgram {
+    interface: Interface,
+    plan: Plan<Kernel>,
+    gpu: Arc<Gpu>,
+    /// The function of each step.
+    functions: Vec<cudarc::driver::CudaFunction>,
+    /// For each leaf what stays on the device, where that is known.
+    kept: Mutex<Vec<Option<Arc<Memory>>>>,
+    /// The sessions that no run is using.
+    sessions: Mutex<Vec<Session>>,
+}
+
+/// Compiles a graph for the GPU of this number.
+///
+/// # Errors
+///
+/// [`Error::Device`](crate::Error::Device) where there is no driver, no such GPU, none that is new enough, or no NVRTC, or where NVRTC
+/// refuses a kernel, with its log.
+pub fn compile(
+    graph: &Graph,
+    weights: Weights,
+    ordinal: usize,
+    precision: Precision,
+) -> Result<CudaProgram> {
+    let _span = tracing::debug_span!("compile", backend = "cuda").entered();
+    let gpu = Gpu::open(ordinal)?;
+    let mut interface = Interface::of(graph);
+    let plan = plan(graph, weights, precision, &mut interface.leaves)?;
+    tracing::debug!(
+        kernels = plan.steps.len(),
+        arena_bytes = plan.arena * size_of::<f32>(),
+        "planned"
+    );
+    let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
+    let functions = gpu.functions(&kernels)?;
+    let kept = vec![None; interface.leaves.len()];
+    Ok(CudaProgram {
+        interface,
+        plan,
+        gpu,
+        functions,
+        kept: Mutex::new(kept),
+        sessions: Mutex::default(),
+    })
+}
+
+/// The texts of all kernels of a graph, as modules for NVRTC.
+///
+/// # Errors
+///
+/// Those of a graph that has no kernels.
+pub fn texts(graph: &Graph, weights: Weights, precision: Precision) -> Result<Vec<String>> {
+    let plan = plan(graph, weights, precision, &mut Interface::of(graph).leaves)?;
+    let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
+    let modules = module::modules(&kernels);
+    Ok(modules.into_iter().map(|module| module.text).collect())
+}
+
+/// The PTX of a module's text for an architecture, such as `compute_90a`, by the NVRTC of this machine.
+///
+/// # Errors
+///
+/// What NVRTC has to say, with its log.
+pub fn ptx(text: &str, architecture: &str) -> std::result::Result<String, String> {
+    module::Compiler::ptx(text, architecture)
+}
+
+/// Whether there is a GPU that programs can run on.
+pub(crate) fn is_there() -> bool {
+    Gpu::is_there()
+}
+
+/// The kernels of a graph, and where they read and write.
+fn plan(
+    graph: &Graph,
+    weights: Weights,
+    precision: Precision,
+    leaves: &mut Vec<(Leaf, Shape)>,
+) -> Result<Plan<Kernel>> {
+    let works = group::works(graph, precision)?;
+    Plan::of(graph, weights, works, group::copy, leaves)
+}
+
+impl Program<f32> for CudaProgram {
+    fn leaves(&self) -> &[(Leaf, Shape)] {
+        &self.interface.leaves
+    }
+
+    fn outputs(&self) -> &[Shape] {
+        &self.interface.outputs
+    }
+
+    fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
+        let _span = tracing::trace_span!("run", backend = "cuda").entered();
+        let kept = lock(&self.kept).clone();
+        self.interface.check_but(|leaf| kept[leaf].is_some(), leaves, outputs)?;
+        let free = lock(&self.sessions).pop();
+        let mut session = match free {
+            Some(session) => session,
+            None => Session::new(self, kept)?,
+        };
+        session.run(leaves, outputs)?;
+        lock(&self.sessions).push(session);
+        Ok(())
+    }
+
+    fn upload(&self, values: &[f32]) -> Result<Option<Kept>> {
+        Ok(Some(self.gpu.upload(values)?))
+    }
+
+    fn keep(&self, leaf: usize, kept: &Kept) -> Result<()> {
+        let memory = Arc::clone(kept).downcast::<Memory>();
+        let memory = memory.map_err(|_| invalid("a weight was put on another device"))?;
+        let size = self.interface.leaves.get(leaf).map(|(_, shape)| shape.elements());
+        match lock(&self.kept).get_mut(leaf) {
+            Some(kept) if size == Some(memory.len()) => *kept = Some(memory),
+            _ => return Err(invalid("a program was given a weight that it does not read")),
+        }
+        lock(&self.sessions).clear();
+        Ok(())
+    }
+}
+
+/// What a lock guards is whole, whatever panicked elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Display for CudaProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, &self.interface.leaves, &self.plan)
+    }
+}
+
+impl fmt::Debug for CudaProgram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The memory, the leaves, and the kernels with what they read and write.
+fn write(
+    f: &mut fmt::Formatter<'_>,
+    leaves: &[(Leaf, Shape)],
+    plan: &Plan<Kernel>,
+) -> fmt::Result {
+    let bytes = plan.arena * size_of::<f32>();
+    writeln!(f, "{} kernels, {bytes} bytes of arena", plan.steps.len())?;
+    let words = |kernel: &Kernel| {
+        let [x, y, z] = kernel.grid;
+        let blocks = format!("{x}×{y}×{z} blocks of {}", kernel.threads);
+        (kernel.label.clone(), blocks)
+    };
+    list(f, leaves, &plan.steps, words)
+}
