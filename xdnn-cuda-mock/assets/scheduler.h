@@ -544,7 +544,7 @@ inline bool Machine::is_shared(const void* address, unsigned bytes) const {
 
 inline void Machine::copy_async(void* shared, const void* global, unsigned bytes, bool valid, int line) {
   Machine& m = machine();
-  if (reinterpret_cast<uintptr_t>(shared) % bytes || (valid && reinterpret_cast<uintptr_t>(global) % bytes))
+  if (reinterpret_cast<uintptr_t>(shared) % bytes || reinterpret_cast<uintptr_t>(global) % bytes)
     m.fail(MISALIGNED_ADDRESS, "line %d: an asynchronous copy of %u bytes needs addresses that are multiples of it", line, bytes);
   if (!m.is_shared(shared, bytes)) m.fail(ILLEGAL_ADDRESS, "line %d: the target of an asynchronous copy is not in shared memory", line);
   memset(shared, 0xff, bytes);
