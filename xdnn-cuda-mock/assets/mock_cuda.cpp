@@ -408,7 +408,7 @@ int run(const Function& f, const Geometry& g, void** arguments) {
   Machine::Request request{f.module->table->launch, f.kernel, arguments, g.grid, g.block, g.dynamic_bytes, &f.shared, d.order};
   if (int error = machine().run(request)) {
     std::string message = "kernel `" + f.name + "`: " + machine().message();
-    if (error == ILLEGAL_ADDRESS && machine().fault_address()) message += ": " + d.memory.describe(machine().fault_address());
+    if (error == ILLEGAL_ADDRESS && machine().faulted()) message += ": " + d.memory.describe(machine().fault_address());
     report(message);
     return error;
   }

@@ -116,6 +116,7 @@ inline void exchange(Context& from, Context& to) { xdnn_exchange(&from, to); }
 struct Fiber {
   Context context;
   char* stack;
+  size_t bytes;
 };
 
 struct PendingCopy {
@@ -173,6 +174,8 @@ class Machine {
   // 0, or the driver's error, which `message` explains.
   int run(const Request& request);
   const std::string& message() const { return message_; }
+  // Whether the error came from an access to memory, and to which address.
+  bool faulted() const { return faulted_; }
   uintptr_t fault_address() const { return fault_address_; }
 
  private:
@@ -213,6 +216,7 @@ class Machine {
   unsigned char lane_at_[WARP], place_of_[WARP], warp_at_[WARP];
   unsigned turn_ = 0, current_ = 0, live_ = 0, at_block_ = 0, predicates_ = 0, counted_ = 0;
   uint64_t done_blocks_ = 0, blocks_ = 0;
+  bool copied_ = false;  // some thread of the launch has copied asynchronously
   Index block_{};
   char* dynamic_ = nullptr;
   Context host_;
@@ -221,13 +225,12 @@ class Machine {
   sigjmp_buf escape_;
   int error_ = 0;
   std::string message_;
+  bool faulted_ = false;
   uintptr_t fault_address_ = 0;
 };
 
-inline Machine& machine() {
-  static Machine the_machine;
-  return the_machine;
-}
+inline Machine the_machine;
+inline Machine& machine() { return the_machine; }
 
 // The host thread in which a kernel runs right now.
 inline thread_local volatile bool in_kernel = false;
@@ -237,6 +240,7 @@ inline struct sigaction previous_actions[32];
 inline void Machine::on_signal(int signal, siginfo_t* info, void* context) {
   Machine& m = machine();
   if (in_kernel) {
+    m.faulted_ = true;
     m.fault_address_ = reinterpret_cast<uintptr_t>(info->si_addr);
     // A general protection fault has no address: a misaligned vector access, or an address that cannot exist.
     bool general = info->si_code == SI_KERNEL;
@@ -295,7 +299,9 @@ inline Fiber* Machine::take_fiber() {
   }
   Fiber* fiber = new Fiber;
   fiber->stack = map_guarded(STACK);
-  prepare(fiber->context, fiber->stack, STACK, fiber_main);
+  // Tops at different places of a page, for they would share a few sets of the cache.
+  fiber->bytes = STACK - fibers_.size() * 320 % 4096;
+  prepare(fiber->context, fiber->stack, fiber->bytes, fiber_main);
   fibers_.push_back(fiber);
   return fiber;
 }
@@ -324,6 +330,7 @@ inline int Machine::run(const Request& request) {
   done_blocks_ = 0;
   blocks_ = uint64_t(request.grid.x) * request.grid.y * request.grid.z;
   error_ = 0;
+  faulted_ = false;
   message_.clear();
   install_signals(on_signal);
   if (int signal = sigsetjmp(escape_, 0)) {
@@ -339,7 +346,7 @@ inline int Machine::run(const Request& request) {
       message_ = text;
     }
     // The fibers were left where they stood: they begin anew.
-    for (Fiber* fiber : fibers_) prepare(fiber->context, fiber->stack, STACK, fiber_main);
+    for (Fiber* fiber : fibers_) prepare(fiber->context, fiber->stack, fiber->bytes, fiber_main);
     idle_ = fibers_;
     return error_;
   }
@@ -426,16 +433,21 @@ inline void Machine::suspend() {
 inline void Machine::fiber_main() {
   Machine& m = machine();
   for (;;) {
-    // The current thread is fresh.
-    const unsigned i = m.current_;
-    WarpState& w = m.warp_[i / WARP];
-    w.fresh ^= 1u << m.place_of_[i % WARP];
-    Thread& thread = m.thread_[i];
-    if (!thread.copies.empty() || !thread.groups.empty()) thread.copies.clear(), thread.groups.clear();
-    m.request_.kernel->call(m.request_.arguments);
-    w.exited |= 1u << (i % WARP);
-    m.live_--;
-    if (w.at_warp) m.after_exit(i / WARP);
+    // The current thread is fresh; after it, on the same fiber, those of its warp that are.
+    const unsigned warp = m.current_ / WARP;
+    WarpState& w = m.warp_[warp];
+    w.fresh ^= 1u << m.place_of_[m.current_ % WARP];
+    for (;;) {
+      const unsigned lane = m.current_ % WARP;
+      if (m.copied_) m.thread_[m.current_].copies.clear(), m.thread_[m.current_].groups.clear();
+      m.request_.kernel->call(m.request_.arguments);
+      w.exited |= 1u << lane;
+      m.live_--;
+      if (w.at_warp) m.after_exit(warp);
+      if (w.ready || !w.fresh) break;
+      m.select(warp * WARP + m.lane_at_[__builtin_ctz(w.fresh)]);
+      w.fresh &= w.fresh - 1;
+    }
     int next = m.pick();
     if (next < 0) {
       if (m.live_) m.stuck();
@@ -548,6 +560,7 @@ inline void Machine::copy_async(void* shared, const void* global, unsigned bytes
     m.fail(MISALIGNED_ADDRESS, "line %d: an asynchronous copy of %u bytes needs addresses that are multiples of it", line, bytes);
   if (!m.is_shared(shared, bytes)) m.fail(ILLEGAL_ADDRESS, "line %d: the target of an asynchronous copy is not in shared memory", line);
   memset(shared, 0xff, bytes);
+  m.copied_ = true;
   m.thread_[m.current_].copies.push_back({shared, global, bytes, valid});
 }
 

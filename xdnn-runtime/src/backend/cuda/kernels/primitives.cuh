@@ -31,7 +31,9 @@ inline void multiply(void* const* lanes, unsigned mask, Load load) {
     launch.scheduler->trap("a product of a warp needs all of its 32 lanes", 0);
     return;
   }
-  float a[16][depth], b[depth][8], d[16][8];
+  typedef float Row __attribute__((vector_size(32)));
+  float a[16][depth];
+  Row b[depth], d[16];
   for (int lane = 0; lane < 32; lane++) {
     const Fragments& part = *static_cast<const Fragments*>(lanes[lane]);
     const int g = lane / 4, t = lane % 4;
@@ -39,8 +41,7 @@ inline void multiply(void* const* lanes, unsigned mask, Load load) {
     for (int i = 0; i < 4; i++) d[g + i / 2 * 8][2 * t + i % 2] = part.d[i];
   }
   for (int row = 0; row < 16; row++)
-    for (int k = 0; k < depth; k++)
-      for (int column = 0; column < 8; column++) d[row][column] += a[row][k] * b[k][column];
+    for (int k = 0; k < depth; k++) d[row] += a[row][k] * b[k];
   for (int lane = 0; lane < 32; lane++) {
     const Fragments& part = *static_cast<const Fragments*>(lanes[lane]);
     for (int i = 0; i < 4; i++) part.d[i] = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
@@ -50,14 +51,14 @@ inline void multiply(void* const* lanes, unsigned mask, Load load) {
 inline void multiply_tf32(void* const* lanes, unsigned mask) {
   // The hardware does not read the lower 13 bits.
   auto read = [](unsigned bits) { return __uint_as_float(bits & 0xffffe000u); };
-  multiply<8>(lanes, mask, [&](const Fragments& part, int g, int t, float (&a)[16][8], float (&b)[8][8]) {
+  multiply<8>(lanes, mask, [&](const Fragments& part, int g, int t, auto& a, auto& b) {
     for (int i = 0; i < 4; i++) a[g + i % 2 * 8][t + i / 2 * 4] = read(part.a[i]);
     for (int i = 0; i < 2; i++) b[t + i * 4][g] = read(part.b[i]);
   });
 }
 
 inline void multiply_bf16(void* const* lanes, unsigned mask) {
-  multiply<16>(lanes, mask, [](const Fragments& part, int g, int t, float (&a)[16][16], float (&b)[16][8]) {
+  multiply<16>(lanes, mask, [](const Fragments& part, int g, int t, auto& a, auto& b) {
     for (int i = 0; i < 4; i++)
       for (int half = 0; half < 2; half++) a[g + i % 2 * 8][2 * t + half + i / 2 * 8] = bf16(part.a[i] >> 16 * half & 0xffff);
     for (int i = 0; i < 2; i++)
