@@ -11,6 +11,9 @@ pub enum Device {
     Cpu,
     /// luminal's interpreter on the plain evaluation of each operator: slow and exact, the oracle of the others.
     Reference,
+    /// luminal's interpreter on luminal's primitives, in `f32`: thousands of times slower than [`Device::Cpu`], and there to
+    /// show what a graph in primitives computes, not to compute with.
+    Luminal,
 }
 
 impl Device {
@@ -25,6 +28,7 @@ impl fmt::Display for Device {
         f.write_str(match self {
             Self::Cpu => "cpu",
             Self::Reference => "reference",
+            Self::Luminal => "luminal",
         })
     }
 }

@@ -7,7 +7,7 @@ use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
 use super::cpu::Weights;
-use super::{Program, cpu, reference};
+use super::{Program, cpu, luminal as primitives, reference};
 #[cfg(debug_assertions)]
 use crate::graph::verify;
 use crate::graph::{Graph, Task};
@@ -65,6 +65,7 @@ impl Element for f32 {
                 Ok(Arc::new(cpu::compile(&graph, weights)?))
             }
             Device::Reference => interpreter(spec, task, batch),
+            Device::Luminal => primitives::compile(device, spec, task, batch),
         }
     }
 
@@ -82,7 +83,7 @@ impl Element for f64 {
     ) -> Result<Arc<dyn Program<Self>>> {
         match device {
             Device::Reference => interpreter(spec, task, batch),
-            Device::Cpu => Err(Error::Device {
+            Device::Cpu | Device::Luminal => Err(Error::Device {
                 device: device.to_string().into(),
                 cause: "it computes in `f32`; use `Device::Reference` for `f64`".into(),
             }),

@@ -10,7 +10,10 @@ use crate::ops::{Leaf, Real};
 
 mod compile;
 pub mod cpu;
+pub mod luminal;
 pub mod reference;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use compile::Element;
 

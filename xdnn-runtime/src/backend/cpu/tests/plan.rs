@@ -4,7 +4,7 @@ use super::super::CpuProgram;
 use super::super::memory::Lifetime;
 use super::super::operands::Place;
 use super::compile;
-use super::networks::residual;
+use crate::backend::testing::networks::residual;
 use crate::graph::{Graph, Loss, Task};
 use crate::passes::{FuseElementwise, SlopesAsBits};
 
