@@ -203,8 +203,9 @@ impl Graph {
     ///
     /// # Errors
     ///
-    /// [`Error::Graph`](crate::Error::Graph) where an operator has no lowering, as those that only passes make, or where a
-    /// value has no elements or more than luminal can count, `i32::MAX`. The graph is then as it was.
+    /// [`Error::Graph`](crate::Error::Graph) where an operator has no lowering, as those that only passes make, or a value no
+    /// elements, and [`Error::OutOfMemory`](crate::Error::OutOfMemory) where there are more than luminal can count, `i32::MAX`.
+    /// The graph is then as it was.
     pub fn lower(&mut self) -> Result<()> {
         let fault = RefCell::new(None);
         self.compile_with(Lowering { fault: &fault })?;

@@ -405,12 +405,15 @@ impl<'a> Primitives<'a> {
         operands: &[(Dense, ShapeTracker)],
         shape: Shape,
     ) -> Dense {
-        let countable = (1..=i32::MAX as usize).contains(&shape.elements());
-        if !countable && self.fault.is_none() {
-            self.fault = Some(invalid(format!(
-                "luminal has no tensor of {} elements: a value of its primitives has the shape {shape}",
-                shape.elements()
-            )));
+        let elements = shape.elements();
+        if elements == 0 {
+            let fault = || invalid(format!("luminal has no tensor without elements: {shape}"));
+            self.fault.get_or_insert_with(fault);
+        } else if i32::try_from(elements).is_err() {
+            self.fault.get_or_insert_with(|| Error::OutOfMemory {
+                what: format!("a tensor {shape}, which luminal cannot count,").into(),
+                bytes: elements.saturating_mul(size_of::<f32>()),
+            });
         }
         let mut node = self.graph.add_op(op);
         for (operand, view) in operands {

@@ -80,7 +80,9 @@ fn lower<T: ToIdsMut>(graph: &mut Graph, mut remap: T) -> Result<()> {
         }
     };
     for (node, result) in results {
-        move_outgoing_edge(node, result, &mut graph.graph); // to operators of others
+        if !matches!(graph.op(node), Some(Op::Leaf(_))) {
+            move_outgoing_edge(node, result, &mut graph.graph); // to operators of others
+        }
         move_references(
             &mut remap,
             &mut graph.no_delete,
@@ -128,9 +130,10 @@ fn write(to: &mut Primitives<'_>, order: &[NodeIndex]) -> Result<Vec<(NodeIndex,
         let result = *results.get(node)?;
         let graph = to.graph();
         let output = graph.no_delete.contains(node) || graph.to_retrieve.contains(node);
-        let stored = result.node() == *node || graph.graph[result.node()].as_any().is::<Function>();
-        let result = match output && stored {
-            true => to.copy(result),
+        let computed = graph.op(result.node()).is_none()
+            && !graph.graph[result.node()].as_any().is::<Function>();
+        let result = match output && !computed {
+            true => to.copy(result), // it is a leaf
             false => result,
         };
         (result.node() != *node).then(|| (*node, result.node()))

@@ -22,7 +22,7 @@ pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
 }
 
 /// What a program computes; outputs hold NaN before.
-pub(crate) fn run(program: &impl Program<f32>, leaves: &[Vec<f32>]) -> Vec<Vec<f32>> {
+pub(crate) fn run(program: &(impl Program<f32> + ?Sized), leaves: &[Vec<f32>]) -> Vec<Vec<f32>> {
     let leaves: Vec<&[f32]> = leaves.iter().map(Vec::as_slice).collect();
     let shapes = program.outputs().to_vec();
     let mut outputs: Vec<_> = shapes

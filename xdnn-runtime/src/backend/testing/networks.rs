@@ -172,7 +172,7 @@ pub(crate) fn line() -> NetworkSpec {
 }
 
 /// Leaves for a program: small integers as targets, masks of 0 and 2, and numbers for the rest.
-pub(crate) fn leaves(program: &impl Program<f32>, seed: u64) -> Vec<Vec<f32>> {
+pub(crate) fn leaves(program: &(impl Program<f32> + ?Sized), seed: u64) -> Vec<Vec<f32>> {
     let values = program.leaves().iter().zip(seed..);
     let values = values.map(|((leaf, shape), seed)| {
         let numbers = numbers(shape.elements(), seed);

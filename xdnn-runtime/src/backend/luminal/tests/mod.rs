@@ -7,6 +7,8 @@ use crate::backend::testing::{assert_near, exact, single};
 use crate::graph::Graph;
 use crate::ops::Op;
 
+mod graphs;
+mod networks;
 mod operators;
 
 /// What luminal computes of a graph, run twice.
