@@ -14,6 +14,9 @@ pub enum Device {
     Cuda(usize),
     /// luminal's interpreter on the plain evaluation of each operator: slow and exact, the oracle of the others.
     Reference,
+    /// luminal's interpreter on luminal's primitives, in `f32`: thousands of times slower than [`Device::Cpu`], and there to
+    /// show what a graph in primitives computes, not to compute with.
+    Luminal,
 }
 
 impl Device {
@@ -33,6 +36,7 @@ impl fmt::Display for Device {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
             Self::Reference => f.write_str("reference"),
+            Self::Luminal => f.write_str("luminal"),
         }
     }
 }

@@ -10,6 +10,7 @@ mod finite;
 pub mod graph;
 mod inputs;
 pub mod layers;
+pub mod lowering;
 pub mod metrics;
 mod model;
 mod network;

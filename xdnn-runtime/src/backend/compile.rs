@@ -8,7 +8,7 @@ use xdnn_ir::{Degree, NetworkSpec};
 
 #[cfg(feature = "cuda")]
 use super::cuda;
-use super::{Program, Weights, cpu, reference};
+use super::{Program, Weights, cpu, luminal as primitives, reference};
 #[cfg(debug_assertions)]
 use crate::graph::verify;
 use crate::graph::{Graph, Task};
@@ -81,6 +81,7 @@ impl Element for f32 {
                 })
             }
             Device::Reference => interpreter(spec, task, batch),
+            Device::Luminal => primitives::compile(device, spec, task, batch),
         }
     }
 

@@ -15,9 +15,12 @@ mod compile;
 pub mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+pub mod luminal;
 mod memory;
 mod plan;
 pub mod reference;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use compile::Element;
 pub use plan::Weights;

@@ -3,6 +3,7 @@
 //! luminal's handles point into the graph they were made for, so it must never move: it lives in a `Box` and is not
 //! given out by value. Handles here are plain indices.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -15,6 +16,7 @@ use crate::error::{Result, invalid};
 use crate::ops::{
     Add, Axes, Broadcast, Constant, Dialect, Leaf, Map, MatMul, Mul, Op, Reshape, Sum,
 };
+use crate::passes::{Lowering, is_lowered};
 
 mod build;
 mod dot;
@@ -78,6 +80,8 @@ pub struct Node<'a> {
 pub struct Graph {
     inner: Box<luminal::prelude::Graph>,
     outputs: Vec<Value>,
+    /// The leaves that are luminal's, at the nodes at which they were ours.
+    lowered: Vec<(Leaf, Value)>,
 }
 
 impl Graph {
@@ -86,6 +90,7 @@ impl Graph {
         Self {
             inner: Box::new(luminal::prelude::Graph::new()),
             outputs: Vec::new(),
+            lowered: Vec::new(),
         }
     }
 
@@ -155,7 +160,9 @@ impl Graph {
         Ok(order.into_iter().filter_map(|id| self.node(id)).collect())
     }
 
-    /// The leaves, in their own order, with their values.
+    /// The leaves, in their own order, with their values; also those that [`LowerToPrimitives`] has made luminal's.
+    ///
+    /// [`LowerToPrimitives`]: crate::passes::LowerToPrimitives
     pub fn leaves(&self) -> Vec<(Leaf, Value)> {
         let values = self.inner.graph.node_indices().filter_map(|id| {
             let node = self.dialect(id)?;
@@ -168,7 +175,8 @@ impl Graph {
                 },
             ))
         });
-        let mut leaves: Vec<_> = values.collect();
+        let lowered = self.lowered.iter().copied();
+        let mut leaves: Vec<_> = values.chain(lowered).collect();
         leaves.sort_by_key(|(leaf, _)| *leaf);
         leaves
     }
@@ -177,12 +185,31 @@ impl Graph {
     pub fn compile_with(&mut self, compiler: impl Compiler) -> Result<()> {
         let mut ids: Vec<NodeIndex> = self.outputs.iter().map(Value::id).collect();
         let remap: Vec<&mut NodeIndex> = ids.iter_mut().collect();
+        let mut leaves = self.leaves();
         self.inner.compile(compiler, remap);
+        leaves.retain(|(leaf, value)| {
+            let node = self.inner.graph.node_weight(value.id);
+            node.is_some_and(|node| is_lowered(*leaf, node.as_ref()))
+        });
+        self.lowered = leaves;
         for (output, id) in self.outputs.iter_mut().zip(ids) {
             output.id = id;
         }
         self.keep_outputs();
         Ok(())
+    }
+
+    /// Replaces all operators by luminal's primitives; see [`LowerToPrimitives`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Graph`](crate::Error::Graph) where an operator has no lowering, as those that only passes make, or a value no
+    /// elements, and [`Error::OutOfMemory`](crate::Error::OutOfMemory) where there are more than luminal can count, `i32::MAX`.
+    /// The graph is then as it was.
+    pub fn lower(&mut self) -> Result<()> {
+        let fault = RefCell::new(None);
+        self.compile_with(Lowering { fault: &fault })?;
+        fault.into_inner().map_or(Ok(()), Err)
     }
 
     /// luminal's own graph, to inspect.

@@ -10,6 +10,7 @@ use super::index::around;
 use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// A sparse matrix by rows: row `o` lists the inputs that output `o` reads, with their factors.
 #[derive(Clone, PartialEq)]
@@ -116,5 +117,16 @@ impl Operation for AxisMap {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        let (inputs, rows) = (self.map.inputs, &self.map.rows);
+        let mut matrix = vec![0.0; inputs * rows.len()];
+        for (o, row) in rows.iter().enumerate() {
+            for (i, factor) in row {
+                matrix[o * inputs + i] += *factor as f32;
+            }
+        }
+        Ok(to.along(operands[0], self.axis, matrix, rows.len()))
     }
 }

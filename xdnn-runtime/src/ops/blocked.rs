@@ -4,9 +4,11 @@ use xdnn_ir::Shape;
 
 use super::{
     Applied, Convolution, Op, Operation, Real, Role, TensorView, Winograd, linear_tangent, misfit,
+    no_lowering,
 };
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// The channels of a block.
 pub(crate) const CHANNELS: usize = 16;
@@ -85,6 +87,10 @@ impl Operation for ToBlocks {
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
     }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("ToBlocks"))
+    }
 }
 
 impl Operation for FromBlocks {
@@ -111,6 +117,10 @@ impl Operation for FromBlocks {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("FromBlocks"))
     }
 }
 
@@ -177,6 +187,10 @@ impl Operation for Blocked {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Err(no_derivative())
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("Blocked"))
     }
 }
 

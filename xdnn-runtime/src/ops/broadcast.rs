@@ -8,6 +8,7 @@ use super::index::{strides, walk};
 use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// A set of axes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,6 +111,13 @@ impl Operation for Sum {
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
     }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        let x = operands[0];
+        let axes = (0..x.shape().rank()).rev();
+        let axes = axes.filter(|axis| self.axes.contains(*axis));
+        Ok(axes.fold(x, |x, axis| to.sum(x, axis)))
+    }
 }
 
 impl Operation for Broadcast {
@@ -139,5 +147,11 @@ impl Operation for Broadcast {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let new = (0..shape.rank()).filter(|axis| self.axes.contains(*axis));
+        let flat = new.fold(shape, |flat, axis| flat.with_dim(axis, 1));
+        Ok(to.spread(operands[0].with_shape(flat), shape))
     }
 }

@@ -6,6 +6,7 @@ use super::index::around;
 use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// The operands one after the other along an axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +99,22 @@ impl Operation for Concat {
             .collect();
         graph.apply(*self, &parts?).map(Some)
     }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let size = shape.dim(self.axis);
+        let mut start = 0;
+        let mut place = |to: &mut Primitives<'_>, part: Dense| {
+            let placed = to.place(part, self.axis, start, size);
+            start += part.shape().dim(self.axis);
+            placed
+        };
+        let first = place(to, operands[0]);
+        let sum = operands[1..].iter().fold(first, |sum, part| {
+            let part = place(to, *part);
+            to.add(sum, part)
+        });
+        Ok(sum)
+    }
 }
 
 impl Operation for Slice {
@@ -140,6 +157,10 @@ impl Operation for Slice {
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
     }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        Ok(to.slice(operands[0], self.axis, self.start, self.length))
+    }
 }
 
 impl Operation for Place {
@@ -181,5 +202,9 @@ impl Operation for Place {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        Ok(to.place(operands[0], self.axis, self.start, self.size))
     }
 }

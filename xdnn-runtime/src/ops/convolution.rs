@@ -3,9 +3,12 @@
 use xdnn_ir::Shape;
 
 use super::index::Spatial;
-use super::{Applied, Channels, Operation, Real, TensorView, bilinear_tangent, misfit};
+use super::{
+    Applied, Channels, Operation, PoolWindow, Real, Sizes, TensorView, bilinear_tangent, misfit,
+};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// Which member of the triple `(x, w, y)` of `⟨y, conv(x, w)⟩` an operator computes from the two others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,5 +173,54 @@ impl Operation for Convolution {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         bilinear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let shapes = [operands[0].shape(), operands[1].shape()];
+        let volumes = self.volumes(&shapes);
+        let Volumes { x, w, y } = volumes.ok_or_else(|| misfit(self, &shapes))?;
+        let x_size = x.size;
+        let [n, g, c, o] = [
+            x.batch,
+            self.groups,
+            w.channels,
+            w.batch / self.groups.max(1),
+        ];
+        let (planes, taps, places) = (n * g * c, w.plane(), y.plane());
+        let windows = PoolWindow {
+            kernel: w.size,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+            output: y.size,
+        };
+        // What each place of a group sees, and what it gives: `(g, n · places, c · taps)` and `(g, n · places, o)`.
+        let seen = |to: &mut Primitives<'_>, x: Dense| {
+            let seen = windows.unfold(to, planes, x_size, x);
+            to.permute(seen.reshaped([n, g, c, places, taps]), &[1, 0, 3, 2, 4])
+        };
+        let given = |to: &mut Primitives<'_>, y: Dense| {
+            to.permute(y.reshaped([n, g, o, places]), &[1, 0, 3, 2])
+        };
+        let sizes = |m, k, n| Sizes { batch: g, m, k, n };
+        let [a, b] = [operands[0], operands[1]];
+        let result = match self.role {
+            Role::Forward => {
+                let seen = seen(to, a);
+                let y = to.product((seen, false), (b, true), sizes(n * places, c * taps, o));
+                to.permute(y.reshaped([g, n, places, o]), &[1, 0, 3, 2])
+            }
+            Role::InputGradient => {
+                let given = given(to, a);
+                let seen = to.product((given, false), (b, false), sizes(n * places, o, c * taps));
+                let seen = to.permute(seen.reshaped([g, n, places, c, taps]), &[1, 0, 3, 2, 4]);
+                windows.fold(to, planes, x.size, seen)
+            }
+            Role::WeightGradient => {
+                let (seen, given) = (seen(to, a), given(to, b));
+                to.product((given, true), (seen, false), sizes(o, n * places, c * taps))
+            }
+        };
+        Ok(result.with_shape(shape))
     }
 }

@@ -1,12 +1,13 @@
 //! Elementwise operators.
 
-use std::f64::consts::FRAC_2_SQRT_PI;
+use std::f64::consts::{FRAC_2_SQRT_PI, FRAC_PI_2, LN_2, LOG2_E};
 
 use xdnn_ir::Shape;
 
 use super::{Applied, Operation, Real, TensorView, accumulate, bilinear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// `a + b`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -229,6 +230,166 @@ fn bell(graph: &mut Graph, x: Value) -> Result<Value> {
     graph.mul(left, right)
 }
 
+impl Slopes {
+    /// The slope at `x`. One of the summands is not 0.
+    fn lower(self, to: &mut Primitives<'_>, x: Dense) -> Dense {
+        let positive = to.above(x, 0.0);
+        if self == Self::RELU {
+            return positive;
+        }
+        let negative = to.below(x, 0.0);
+        let signed = to.add(positive, negative);
+        let zero = to.not(signed);
+        let sides = [
+            (positive, self.positive),
+            (zero, self.zero),
+            (negative, self.negative),
+        ];
+        let slopes = sides.into_iter().filter(|(_, slope)| *slope != 0.0);
+        let slopes: Vec<Dense> = slopes.map(|(side, slope)| to.scale(side, slope)).collect();
+        match slopes.split_first() {
+            Some((first, rest)) => rest.iter().fold(*first, |sum, slope| to.add(sum, *slope)),
+            None => to.fill(0.0, x.shape()),
+        }
+    }
+}
+
+fn exp(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let x = to.scale(x, LOG2_E);
+    to.exp2(x)
+}
+
+fn ln(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let log = to.log2(x);
+    to.scale(log, LN_2)
+}
+
+fn ratio(to: &mut Primitives<'_>, a: Dense, b: Dense) -> Dense {
+    let recip = to.recip(b);
+    to.mul(a, recip)
+}
+
+/// 1 where `x` is 0, 0 elsewhere.
+fn is_zero(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let (positive, negative) = (to.above(x, 0.0), to.below(x, 0.0));
+    let signed = to.add(positive, negative);
+    to.not(signed)
+}
+
+/// `c₀ + c₁x + c₂x² + …`.
+fn polynomial(to: &mut Primitives<'_>, x: Dense, coefficients: &[f64]) -> Dense {
+    let mut coefficients = coefficients.iter().rev();
+    let last = coefficients.next().copied().unwrap_or_default();
+    let start = to.fill(last, x.shape());
+    coefficients.fold(start, |sum, coefficient| {
+        let product = to.mul(sum, x);
+        to.shift(product, *coefficient)
+    })
+}
+
+/// See [`power`]. Where `x` is not positive, the power of 1 stands in for it.
+fn lower_power(to: &mut Primitives<'_>, x: Dense, exponent: f64) -> Dense {
+    let positive = to.above(x, 0.0);
+    let other = to.not(positive);
+    let kept = to.mul(x, positive);
+    let safe = to.add(kept, other);
+    let power = match exponent {
+        0.0 => return positive,
+        1.0 => return kept,
+        2.0 => return to.mul(kept, kept),
+        0.5 => return to.sqrt(kept),
+        -1.0 => to.recip(safe),
+        -0.5 => {
+            let root = to.sqrt(safe);
+            to.recip(root)
+        }
+        -1.5 => {
+            let root = to.sqrt(safe);
+            let product = to.mul(safe, root);
+            to.recip(product)
+        }
+        exponent => {
+            let log = to.log2(safe);
+            let log = to.scale(log, exponent);
+            to.exp2(log)
+        }
+    };
+    to.mul(power, positive)
+}
+
+/// `eˣ − 1`. Near 0 it is `(u − 1) · x / ln u` for the rounded `u = eˣ`, whose error the quotient cancels (Higham,
+/// *Accuracy and Stability of Numerical Algorithms*, section 1.14.1), and `x` where `u` is 1.
+fn exp_m1(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let (least, most) = (to.above(x, -0.5), to.below(x, 0.5));
+    let near = to.mul(least, most);
+    let small = to.mul(x, near);
+    let u = exp(to, small);
+    let less = to.shift(u, -1.0);
+    let one = is_zero(to, less);
+    let log = ln(to, u);
+    let (less, log) = (to.add(less, one), to.add(log, one));
+    let quotient = ratio(to, less, log);
+    let close = to.mul(quotient, small);
+    let far = exp(to, x);
+    let far = to.shift(far, -1.0);
+    to.select(near, close, far)
+}
+
+/// `ln(1 + x)` for `x ≥ 0`, in the manner of [`exp_m1`].
+fn ln_1p(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let u = to.shift(x, 1.0);
+    let less = to.shift(u, -1.0);
+    let one = is_zero(to, less);
+    let log = ln(to, u);
+    let (less, log) = (to.add(less, one), to.add(log, one));
+    let quotient = ratio(to, log, less);
+    to.mul(quotient, x)
+}
+
+/// `2/√π · (x − x³/3 + x⁵/10 − …)` for `|x| < 1`, up to 2·10⁻⁸, and otherwise formula 7.1.26 of Abramowitz and Stegun,
+/// *Handbook of Mathematical Functions*, up to 2·10⁻⁷.
+fn erf(to: &mut Primitives<'_>, x: Dense) -> Dense {
+    let sign = Slopes::ABS.lower(to, x);
+    let size = to.mul(x, sign);
+    let near = to.below(size, 1.0);
+
+    let small = to.mul(size, near);
+    let square = to.mul(small, small);
+    let mut factor = FRAC_2_SQRT_PI;
+    let series: Vec<f64> = (0..10)
+        .map(|n| {
+            let n = f64::from(n);
+            let term = factor / (2.0 * n + 1.0);
+            factor /= -(n + 1.0);
+            term
+        })
+        .collect();
+    let series = polynomial(to, square, &series);
+    let series = to.mul(series, small);
+
+    let t = to.scale(size, 0.327_591_1);
+    let t = to.shift(t, 1.0);
+    let t = to.recip(t);
+    let tail = [
+        0.0,
+        0.254_829_592,
+        -0.284_496_736,
+        1.421_413_741,
+        -1.453_152_027,
+        1.061_405_429,
+    ];
+    let tail = polynomial(to, t, &tail);
+    let square = to.mul(size, size);
+    let square = to.scale(square, -1.0);
+    let bell = exp(to, square);
+    let tail = to.mul(tail, bell);
+    let tail = to.scale(tail, -1.0);
+    let tail = to.shift(tail, 1.0);
+
+    let value = to.select(near, series, tail);
+    to.mul(value, sign)
+}
+
 impl Operation for Map {
     fn shape(&self, operands: &[Shape]) -> Result<Shape> {
         match operands {
@@ -263,6 +424,73 @@ impl Operation for Map {
         };
         self.differential(graph, at.operands[0], at.output, t)
     }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        let x = operands[0];
+        Ok(match *self {
+            Self::Scale(factor) => to.scale(x, factor),
+            Self::Slope(slopes) => slopes.lower(to, x),
+            Self::PiecewiseLinear(slopes) => {
+                let slope = slopes.lower(to, x);
+                to.mul(slope, x)
+            }
+            Self::Exp => exp(to, x),
+            Self::Ln => ln(to, x),
+            Self::Recip => {
+                let zero = is_zero(to, x);
+                let safe = to.add(x, zero);
+                let (recip, other) = (to.recip(safe), to.not(zero));
+                to.mul(recip, other)
+            }
+            Self::Sqrt => to.sqrt(x),
+            Self::Power(exponent) => lower_power(to, x, exponent),
+            Self::ExpM1 => exp_m1(to, x),
+            Self::Sin => to.sin(x),
+            Self::Cos => {
+                let ahead = to.shift(x, FRAC_PI_2);
+                to.sin(ahead)
+            }
+            Self::Sigmoid => {
+                let negative = to.scale(x, -1.0);
+                let exp = exp(to, negative);
+                let more = to.shift(exp, 1.0);
+                to.recip(more)
+            }
+            Self::Tanh => {
+                // tanh |x| = −e / (e + 2) with e = e^(−2|x|) − 1, which is never large.
+                let twice = Slopes {
+                    positive: -2.0,
+                    zero: 0.0,
+                    negative: 2.0,
+                };
+                let twice = Self::PiecewiseLinear(twice).lower(to, &[x], x.shape())?;
+                let e = exp_m1(to, twice);
+                let more = to.shift(e, 2.0);
+                let ratio = ratio(to, e, more);
+                let sign = Slopes {
+                    positive: -1.0,
+                    zero: 0.0,
+                    negative: 1.0,
+                };
+                let sign = sign.lower(to, x);
+                to.mul(ratio, sign)
+            }
+            Self::Erf => erf(to, x),
+            Self::Softplus => {
+                let positive = Self::PiecewiseLinear(Slopes::RELU);
+                let positive = positive.lower(to, &[x], x.shape())?;
+                let size = Slopes {
+                    positive: -1.0,
+                    zero: 0.0,
+                    negative: 1.0,
+                };
+                let size = Self::PiecewiseLinear(size).lower(to, &[x], x.shape())?;
+                let exp = exp(to, size);
+                let more = ln_1p(to, exp);
+                to.add(positive, more)
+            }
+        })
+    }
 }
 
 impl Operation for Add {
@@ -291,6 +519,10 @@ impl Operation for Add {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         accumulate(graph, tangents[0], tangents[1])
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        Ok(to.add(operands[0], operands[1]))
     }
 }
 
@@ -321,6 +553,10 @@ impl Operation for Mul {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         bilinear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        Ok(to.mul(operands[0], operands[1]))
     }
 }
 

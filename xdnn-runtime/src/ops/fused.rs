@@ -4,9 +4,10 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
-use super::{Add, Applied, Map, Mul, Op, Operation, Real, Select, TensorView, misfit};
+use super::{Add, Applied, Map, Mul, Op, Operation, Real, Select, TensorView, misfit, no_lowering};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// An operator and stages that its result passes through, so that no value between them needs memory.
 ///
@@ -115,6 +116,10 @@ impl Operation for Fused {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Err(no_derivative())
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("Fused"))
     }
 }
 

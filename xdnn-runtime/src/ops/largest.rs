@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, around, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// 1 at the largest elements of each row of the last axis, 0 elsewhere; at ties the first ones are chosen.
 ///
@@ -69,6 +70,15 @@ impl Operation for Largest {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let (rows, size, _) = around(shape, shape.rank() - 1);
+        // The order of the opposite numbers is the descending one.
+        let negative = to.scale(operands[0].reshaped([rows, size]), -1.0);
+        let before = to.before(negative);
+        let count = to.sum(before, 2);
+        Ok(to.below(count, self.count as f64 - 0.5).with_shape(shape))
     }
 }
 

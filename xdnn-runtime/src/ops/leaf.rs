@@ -5,6 +5,7 @@ use xdnn_ir::Shape;
 use super::{Applied, Layout, Operation, Real, TensorView, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// A value that comes from outside when the graph runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +50,10 @@ impl Operation for Leaf {
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
     }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(misfit(self, &[])) // it is a leaf there, too: see `LowerToPrimitives`
+    }
 }
 
 impl Operation for Constant {
@@ -70,5 +75,9 @@ impl Operation for Constant {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, _: &[Dense], shape: Shape) -> Result<Dense> {
+        Ok(to.fill(self.value, shape))
     }
 }

@@ -5,6 +5,7 @@ use xdnn_ir::Shape;
 use super::{Applied, Operation, Real, TensorView, bilinear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// `op(A)·op(B)` of the last two axes, where `op` transposes or not; the axes before them are a batch and agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,5 +124,14 @@ impl Operation for MatMul {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         bilinear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let [a, b] = [operands[0], operands[1]];
+        let shapes = [a.shape(), b.shape()];
+        let sizes = self.sizes(shapes[0], shapes[1]);
+        let sizes = sizes.ok_or_else(|| misfit(self, &shapes))?;
+        let product = to.product((a, self.transpose_a), (b, self.transpose_b), sizes);
+        Ok(product.with_shape(shape))
     }
 }

@@ -1,7 +1,7 @@
 //! The dialect: the operators that graphs are made of, one file a family.
 //!
-//! Each operator has, in one place, its shape rule, its exact evaluation (the oracle of every backend), and its two
-//! derivatives as graphs of the same operators. The set is closed under differentiation, so second derivatives need no
+//! Each operator has, in one place, its shape rule, its exact evaluation (the oracle of every backend), its two
+//! derivatives as graphs of the same operators, and its lowering to luminal's primitives. The set is closed under differentiation, so second derivatives need no
 //! further rules. To add an operator, write [`Operation`] for it and name it in `operations!` below.
 
 use std::fmt::{self, Debug};
@@ -13,6 +13,7 @@ use xdnn_ir::Shape;
 
 use crate::error::{Error, Result, invalid};
 use crate::graph::{Buffer, Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 mod axis_map;
 mod blocked;
@@ -149,6 +150,13 @@ pub trait Operation: Clone + Debug + PartialEq + Into<Op> {
         at: Applied<'_>,
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>>;
+
+    /// The same result from luminal's primitives, for operands that they have computed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Graph`] of operators that only passes put into graphs: these are lowered before passes run.
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense>;
 }
 
 macro_rules! operations {
@@ -196,6 +204,10 @@ macro_rules! operations {
                 tangents: &[Option<Value>],
             ) -> Result<Option<Value>> {
                 match self { $(Self::$name(op) => op.jvp(graph, at, tangents)),* }
+            }
+
+            pub(crate) fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+                match self { $(Self::$name(op) => op.lower(to, operands, shape)),* }
             }
         }
     };
@@ -263,6 +275,13 @@ fn view<'a, T: Real>(tensor: &'a InputTensor, tracker: &ShapeTracker) -> Option<
 pub(crate) fn misfit(op: &impl Debug, operands: &[Shape]) -> Error {
     invalid(format!(
         "`{op:?}` does not take operands of the shapes {operands:?}"
+    ))
+}
+
+/// The error of an operator that only passes put into graphs.
+pub(crate) fn no_lowering(op: &str) -> Error {
+    invalid(format!(
+        "`{op}` has no lowering: graphs are lowered before passes run"
     ))
 }
 

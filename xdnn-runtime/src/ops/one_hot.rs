@@ -5,6 +5,7 @@ use xdnn_ir::Shape;
 use super::{Applied, Operation, Real, TensorView, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// 1 at the target of each sample, 0 elsewhere: from scores `(N, M)` and targets `(N)` to `(N, M)`.
 ///
@@ -51,5 +52,23 @@ impl Operation for OneHot {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let (samples, classes) = (shape.dim(0), shape.dim(1));
+        let (scores, target) = (operands[0], operands[1].reshaped([samples, 1]));
+        let class = to.data(
+            [1, classes],
+            (0..classes).map(|class| class as f32).collect(),
+        );
+        let class = to.spread(class, shape);
+        let target = to.spread(target, shape);
+        let given = to.equal(target, class);
+        let largest = to.max(scores, 1).reshaped([samples, 1]);
+        let smaller = to.less_than(scores, largest);
+        let largest = to.not(smaller);
+        let largest = to.first(largest);
+        let any = to.below(target, 0.0);
+        Ok(to.select(any, largest, given))
     }
 }

@@ -11,6 +11,7 @@ use super::index::Spatial;
 use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// Sliding windows over the spatial axes (depth, height, width) of `(N, C, …)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,37 @@ impl PoolWindow {
         self.kernel.iter().product()
     }
 
+    /// The planes that windows slide over.
+    fn spatial(&self, op: &impl std::fmt::Debug, shape: Shape) -> Result<Spatial> {
+        Spatial::of(shape).ok_or_else(|| misfit(op, &[shape]))
+    }
+
+    /// The numbers of planes, of windows of each, and of elements of a window.
+    fn counts(&self, spatial: Spatial) -> (usize, usize, usize) {
+        let windows = self.output.iter().product();
+        (spatial.batch * spatial.channels, windows, self.taps())
+    }
+
+    /// `(windows, taps)`: 1 where a window sees the plane, 0 where it sees padding.
+    fn inside(&self, size: [usize; 3]) -> Vec<f32> {
+        let mut inside = Vec::new();
+        self.windows(1, |_, _, window| {
+            let seen = (0..self.taps()).map(|tap| self.position(size, window, tap));
+            inside.extend(seen.map(|position| f32::from(u8::from(position.is_some()))));
+        });
+        inside
+    }
+
+    /// `(planes, windows, taps)`: 1 at the winner that `(planes, windows)` name, 0 elsewhere.
+    fn chosen(&self, to: &mut Primitives<'_>, planes: usize, winner: Dense) -> Dense {
+        let (windows, taps) = (self.output.iter().product(), self.taps());
+        let numbers = to.data([1, 1, taps], (0..taps).map(|tap| tap as f32).collect());
+        let full = Shape::new([planes, windows, taps]);
+        let numbers = to.spread(numbers, full);
+        let winner = to.spread(winner.reshaped([planes, windows, 1]), full);
+        to.equal(winner, numbers)
+    }
+
     /// Calls `visit(plane, output position, window)` for each window of each of `planes` planes.
     fn windows(&self, planes: usize, mut visit: impl FnMut(usize, usize, [usize; 3])) {
         let [depth, height, width] = self.output;
@@ -185,6 +217,20 @@ impl Winner {
     }
 }
 
+/// 1 at the first of the largest elements of each window, 0 elsewhere, and everywhere where all is padding.
+fn largest(to: &mut Primitives<'_>, seen: Dense, mask: Dense, inside: &[f32]) -> Dense {
+    let [planes, windows, taps] = [0, 1, 2].map(|axis| seen.shape().dim(axis));
+    // No element is less than the least number, and no element of the padding can win a tie.
+    let low = inside.iter().map(|inside| (1.0 - inside) * f32::MIN);
+    let low = to.data([1, windows, taps], low.collect());
+    let seen = to.add(seen, low);
+    let best = to.max(seen, 2).reshaped([planes, windows, 1]);
+    let less = to.less_than(seen, best);
+    let best = to.not(less);
+    let best = to.mul(best, mask);
+    to.first(best)
+}
+
 fn first<T: Real>(
     elements: impl Iterator<Item = (usize, T)>,
     beats: impl Fn(T, T) -> bool,
@@ -236,6 +282,41 @@ impl Operation for PoolWinner {
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
     }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let spatial = self.window.spatial(self, operands[0].shape())?;
+        let (planes, windows, taps) = self.window.counts(spatial);
+        let seen = self.window.unfold(to, planes, spatial.size, operands[0]);
+        let inside = self.window.inside(spatial.size);
+        let mask = to.data([1, windows, taps], inside.clone());
+        let chosen = match self.winner {
+            Winner::Max => largest(to, seen, mask, &inside),
+            Winner::Min => {
+                let negative = to.scale(seen, -1.0);
+                largest(to, negative, mask, &inside)
+            }
+            Winner::Median | Winner::Rank(_) => {
+                let before = to.before(seen.reshaped([planes * windows, taps]));
+                let before = before.reshaped([planes, windows, taps, taps]);
+                let before = to.mul(before, mask.reshaped([1, windows, 1, taps]));
+                let place = to.sum(before, 3);
+                let rank = inside
+                    .chunks_exact(taps.max(1))
+                    .map(|inside| match self.winner {
+                        Winner::Rank(rank) => rank as f32,
+                        _ => ((inside.iter().sum::<f32>() - 1.0) / 2.0).floor(),
+                    });
+                let rank = to.data([1, windows, 1], rank.collect());
+                let chosen = to.equal(place, rank);
+                to.mul(chosen, mask)
+            }
+        };
+        // The number of the tap that is chosen, from 1, or 0 for none; then from 0, or −1 for none.
+        let number = to.data([1, 1, taps], (1..=taps).map(|tap| tap as f32).collect());
+        let number = to.mul(chosen, number);
+        let number = to.sum(number, 2);
+        Ok(to.shift(number, -1.0).with_shape(shape))
+    }
 }
 
 impl Operation for PoolGather {
@@ -275,6 +356,15 @@ impl Operation for PoolGather {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let spatial = self.window.spatial(self, operands[0].shape())?;
+        let (planes, ..) = self.window.counts(spatial);
+        let seen = self.window.unfold(to, planes, spatial.size, operands[0]);
+        let chosen = self.window.chosen(to, planes, operands[1]);
+        let chosen = to.mul(seen, chosen);
+        Ok(to.sum(chosen, 2).with_shape(shape))
     }
 }
 
@@ -317,5 +407,15 @@ impl Operation for PoolScatter {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let spatial = self.window.spatial(self, shape)?;
+        let (planes, windows, _) = self.window.counts(spatial);
+        let chosen = self.window.chosen(to, planes, operands[1]);
+        let g = operands[0].reshaped([planes, windows, 1]);
+        let at = to.mul(g, chosen);
+        let sums = self.window.fold(to, planes, spatial.size, at);
+        Ok(sums.with_shape(shape))
     }
 }

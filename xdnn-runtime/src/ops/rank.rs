@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, misfit};
+use super::{Applied, Operation, Real, TensorView, around, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// The number of elements of its row that are smaller, less the number of those that are larger, along the last axis:
 /// `Σⱼ sign(xᵢ − xⱼ)`, which is `2r − n − 1` for the rank `r` of `n` elements, from 1, with ties at the mean of their ranks.
@@ -57,6 +58,16 @@ impl Operation for Rank {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        let (rows, size, _) = around(shape, shape.rank() - 1);
+        let x = operands[0];
+        let (i, j) = (x.reshaped([rows, size, 1]), x.reshaped([rows, 1, size]));
+        let (smaller, larger) = (to.less_than(j, i), to.less_than(i, j));
+        let (smaller, larger) = (to.sum(smaller, 2), to.sum(larger, 2));
+        let larger = to.scale(larger, -1.0);
+        Ok(to.add(smaller, larger).with_shape(shape))
     }
 }
 

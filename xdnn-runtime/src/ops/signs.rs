@@ -2,9 +2,10 @@
 
 use xdnn_ir::Shape;
 
-use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
+use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit, no_lowering};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// The elements whose signs are in one number of [`Signs`].
 pub(crate) const WORD: usize = u32::BITS as usize;
@@ -57,6 +58,10 @@ impl Operation for Signs {
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Ok(None)
     }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("Signs"))
+    }
 }
 
 impl Operation for Select {
@@ -86,5 +91,9 @@ impl Operation for Select {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("Select"))
     }
 }

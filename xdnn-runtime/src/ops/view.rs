@@ -6,6 +6,7 @@ use super::index::{strides, walk};
 use super::{Applied, Operation, Real, TensorView, linear_tangent, misfit};
 use crate::error::Result;
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// The same elements in row-major order under other dimensions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +45,10 @@ impl Operation for Reshape {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
+        Ok(operands[0].with_shape(shape))
     }
 }
 
@@ -100,5 +105,9 @@ impl Operation for Permute {
         tangents: &[Option<Value>],
     ) -> Result<Option<Value>> {
         linear_tangent(self, graph, at, tangents)
+    }
+
+    fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
+        Ok(to.permute(operands[0], &self.axes))
     }
 }

@@ -4,9 +4,10 @@ use std::f64::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
 use xdnn_ir::Shape;
 
-use super::{Applied, CHANNELS, Direction, Operation, Real, TensorView, misfit};
+use super::{Applied, CHANNELS, Direction, Operation, Real, TensorView, misfit, no_lowering};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Value};
+use crate::lowering::{Dense, Primitives};
 
 /// A convolution with step 1 of windows of `r×r`, 3 or 5, or its input gradient, with 36 multiplications for `(7−r)²` results
 /// of a channel instead of 144 or 100: `Y = Aᵀ·[Σ_c U_c ⊙ (Bᵀ·d_c·B)]·A` of tiles `d` of the input, with `U = G·g·Gᵀ` of each
@@ -286,6 +287,10 @@ impl Operation for Winograd {
 
     fn jvp(&self, _: &mut Graph, _: Applied<'_>, _: &[Option<Value>]) -> Result<Option<Value>> {
         Err(no_derivative())
+    }
+
+    fn lower(&self, _: &mut Primitives<'_>, _: &[Dense], _: Shape) -> Result<Dense> {
+        Err(no_lowering("Winograd"))
     }
 }
 

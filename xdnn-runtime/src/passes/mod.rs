@@ -2,6 +2,7 @@
 
 mod channels;
 mod fuse;
+mod lower;
 mod rewrite;
 mod slopes;
 mod winograd;
@@ -11,5 +12,7 @@ mod tests;
 
 pub use channels::BlockChannels;
 pub use fuse::FuseElementwise;
+pub use lower::LowerToPrimitives;
+pub(crate) use lower::{Lowering, is_lowered};
 pub use slopes::SlopesAsBits;
 pub use winograd::UseWinograd;

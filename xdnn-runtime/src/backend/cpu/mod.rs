@@ -34,7 +34,7 @@ mod windows;
 mod workspace;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use plan::Plan;
 use workspace::Pool;

@@ -2,9 +2,9 @@
 
 use super::super::CpuProgram;
 use super::compile;
-use super::networks::residual;
 use crate::backend::memory::Lifetime;
 use crate::backend::plan::Place;
+use crate::backend::testing::networks::residual;
 use crate::graph::{Graph, Loss, Task};
 use crate::passes::{FuseElementwise, SlopesAsBits};
 

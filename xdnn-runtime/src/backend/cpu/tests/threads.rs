@@ -5,8 +5,9 @@ use xdnn_ir::layer::{Flatten, Linear, Relu};
 use xdnn_ir::{NetworkSpec, Operand};
 
 use super::compile;
-use super::networks::{conv2d, leaves, optimised, residual};
+use super::networks::optimised;
 use super::run;
+use crate::backend::testing::networks::{conv2d, leaves, residual};
 use crate::graph::{Graph, Loss, Task};
 use crate::sketch::Sketch;
 

@@ -4,8 +4,8 @@ use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::{Operand, Shape};
 
 use super::super::Weights;
-use super::networks::conv2d;
 use super::{assert_near, exact, laid_out, numbers, run};
+use crate::backend::testing::networks::conv2d;
 use crate::graph::{Graph, Value};
 use crate::model::DynamicModel;
 use crate::ops::{Convolution, Leaf, Role};

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use xdnn_ir::layer::{Flatten, Sign};
 use xdnn_ir::{Operand, Shape};
 
-use super::networks::conv2d;
 use super::{assert_near, compile, exact, numbers, run, single};
 use crate::{Device, Precision};
 use crate::backend::Element;
+use crate::backend::testing::networks::conv2d;
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::{Convolution, Kernels, Layout, Leaf, Role, Winograd};
 use crate::passes::UseWinograd;

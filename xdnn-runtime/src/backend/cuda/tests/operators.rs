@@ -1,0 +1,214 @@
+//! Every operator, with random arguments.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use xdnn_ir::Shape;
+
+use super::Many;
+use crate::backend::testing::{exact, numbers, single};
+use crate::backend::testing::strategies::{
+    coarse, convolution, map, pooled, random, shape, window, winner,
+};
+use crate::ops::{
+    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Largest, Map, MatMul, Mul, OneHot, Permute, Place,
+    PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum, ToBlocks,
+};
+
+/// So many values of a strategy, the same in every run.
+fn draw<S: Strategy>(strategy: S, count: usize) -> Vec<(S::Value, u64)> {
+    let mut runner = TestRunner::deterministic();
+    let mut value = || strategy.new_tree(&mut runner).unwrap().current();
+    (0..count).map(|_| value()).zip(1..).collect()
+}
+
+#[test]
+fn elementwise() {
+    let mut many = Many::default();
+    for ((map, shape), seed) in draw((map(), shape(0..=4, 6)), 40) {
+        let mut x = numbers(shape.elements(), seed);
+        let kinks = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN];
+        x.iter_mut().zip(kinks).for_each(|(x, kink)| *x = kink);
+        many.add(map, &[shape], vec![x], false);
+    }
+    for (shape, seed) in draw(shape(0..=4, 6), 4) {
+        many.add(Add, &[shape, shape], random(&[shape, shape], seed), false);
+        many.add(Mul, &[shape, shape], random(&[shape, shape], seed), false);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn sums_and_broadcasts() {
+    let mut many = Many::default();
+    for ((shape, mask), seed) in draw((shape(0..=6, 5), any::<u8>()), 24) {
+        let axes = Axes::new((0..shape.rank()).filter(|axis| mask >> axis & 1 == 1));
+        many.add(Sum { axes }, &[shape], random(&[shape], seed), false);
+        let kept = axes.remove_from(shape);
+        many.add(Broadcast { axes, shape }, &[kept], random(&[kept], seed), true);
+    }
+    let long = [1_usize..40, 1_usize..40, 1_usize..90];
+    for ((dims, mask), seed) in draw((long, any::<u8>()), 6) {
+        let shape = Shape::new(dims);
+        let axes = Axes::new((0..3).filter(|axis| mask >> axis & 1 == 1));
+        many.add(Sum { axes }, &[shape], random(&[shape], seed), false);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn movements() {
+    let mut many = Many::default();
+    let orders = proptest::collection::vec(1_usize..6, 1..=6).prop_flat_map(|dims| {
+        let order: Vec<usize> = (0..dims.len()).collect();
+        (Just(dims), Just(order).prop_shuffle())
+    });
+    for ((dims, axes), seed) in draw(orders, 12) {
+        let shape = Shape::from_slice(&dims).unwrap();
+        many.add(Permute { axes }, &[shape], random(&[shape], seed), true);
+    }
+    let at = any::<prop::sample::Index>;
+    let parts = proptest::collection::vec(1_usize..5, 1..5);
+    for ((shape, axis, sizes), seed) in draw((shape(1..=5, 5), at(), parts), 8) {
+        let axis = axis.index(shape.rank());
+        let parts: Vec<Shape> = sizes.iter().map(|size| shape.with_dim(axis, *size)).collect();
+        many.add(Concat { axis }, &parts, random(&parts, seed), true);
+    }
+    for ((shape, [axis, a, b]), seed) in draw((shape(1..=5, 6), [at(), at(), at()]), 12) {
+        let axis = axis.index(shape.rank());
+        let size = shape.dim(axis);
+        let start = a.index(size);
+        let length = b.index(size - start) + 1;
+        let slice = Slice {
+            axis,
+            start,
+            length,
+        };
+        many.add(slice, &[shape], random(&[shape], seed), true);
+        let part = shape.with_dim(axis, length);
+        many.add(Place { axis, start, size }, &[part], random(&[part], seed), true);
+    }
+    for ([n, blocks, h, w], seed) in draw([1_usize..3, 1_usize..4, 1_usize..5, 1_usize..5], 6) {
+        let [plain, blocked] = [
+            Shape::new([n, 16 * blocks, h, w]),
+            Shape::new([n, blocks, h, w, 16]),
+        ];
+        many.add(ToBlocks, &[plain], random(&[plain], seed), true);
+        many.add(FromBlocks, &[blocked], random(&[blocked], seed), true);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn axis_maps() {
+    let mut many = Many::default();
+    let at = any::<prop::sample::Index>();
+    let maps = (shape(1..=4, 6), at, 1_usize..6, 0_usize..4);
+    for ((shape, axis, outputs, density), seed) in draw(maps, 16) {
+        let axis = axis.index(shape.rank());
+        let inputs = shape.dim(axis);
+        let choose = numbers(outputs * density, seed);
+        let entry = |x: &f32| ((x.abs() * inputs as f32) as usize % inputs, f64::from(x.abs()));
+        let rows = (0..outputs).map(|o| choose[o * density..][..density].iter().map(entry).collect());
+        let map = Arc::new(SparseMap::new(inputs, rows));
+        many.add(AxisMap { axis, map }, &[shape], random(&[shape], seed), false);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn products_of_matrices() {
+    let mut many = Many::default();
+    let sizes = (shape(0..=2, 3), [1_usize..90, 1_usize..40, 1_usize..90], any::<[bool; 2]>());
+    for ((batch, [m, k, n], [transpose_a, transpose_b]), seed) in draw(sizes, 12) {
+        let with = |rows: usize, columns: usize, transpose: bool| {
+            let (rows, columns) = if transpose { (columns, rows) } else { (rows, columns) };
+            Shape::from_slice(&[batch.dims(), &[rows, columns]].concat()).unwrap()
+        };
+        let shapes = [with(m, k, transpose_a), with(k, n, transpose_b)];
+        let op = MatMul {
+            transpose_a,
+            transpose_b,
+        };
+        many.add(op, &shapes, random(&shapes, seed), false);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn convolutions() {
+    let mut many = Many::default();
+    for ((op, shapes), seed) in draw(convolution(7, 5, 3), 32) {
+        many.add(op, &shapes, random(&shapes, seed), false);
+    }
+    for ((op, shapes), seed) in draw(convolution(12, 20, 3), 4) {
+        many.add(op, &shapes, random(&shapes, seed), false);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn pools() {
+    let mut many = Many::default();
+    for (((window, x), winner), seed) in draw((window(), winner()), 16) {
+        let mut data = coarse(x, seed);
+        if seed.is_multiple_of(4) {
+            let last = data.len() - 1;
+            data[seed as usize % (last + 1)] = f32::NAN;
+        }
+        let op = PoolWinner { window, winner };
+        many.add(op, &[x], vec![data.clone()], true);
+        let y = pooled(window, x);
+        let winners = exact(&mut single(op, &[x]), std::slice::from_ref(&data)).remove(0);
+        let winners: Vec<f32> = winners.iter().map(|winner| *winner as f32).collect();
+        many.add(PoolGather { window }, &[x, y], vec![data, winners.clone()], true);
+        let whole: Vec<f32> = coarse(y, seed + 1);
+        many.add(PoolScatter { window, shape: x }, &[y, y], vec![whole, winners], true);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn rows() {
+    let mut many = Many::default();
+    let at = any::<prop::sample::Index>();
+    for ((shape, count), seed) in draw((shape(1..=3, 9), at), 16) {
+        let count = count.index(shape.dim(shape.rank() - 1) + 1);
+        let mut data = coarse(shape, seed);
+        if seed.is_multiple_of(4) {
+            data[seed as usize % shape.elements()] = f32::NAN;
+        }
+        many.add(Largest { count }, &[shape], vec![data.clone()], true);
+        many.add(Rank, &[shape], vec![data], true);
+    }
+    let choice = proptest::collection::vec(-1_i32..6, 5);
+    for (([samples, classes], choice), seed) in draw(([1_usize..5, 1_usize..6], choice), 12) {
+        let shapes = [Shape::new([samples, classes]), Shape::new([samples])];
+        let target: Vec<f32> = choice[..samples].iter().map(|class| *class as f32).collect();
+        many.add(OneHot, &shapes, vec![coarse(shapes[0], seed), target], true);
+    }
+    many.assert_agrees();
+}
+
+/// Of leaves, and of what the same kernel computes.
+#[test]
+fn signs() {
+    let mut many = Many::default();
+    for (shape, seed) in draw(shape(0..=4, 9), 8) {
+        let [x, g] = many.leaves([shape, shape], vec![coarse(shape, seed), numbers(shape.elements(), seed)]);
+        let relu = many.graph.map(Map::PiecewiseLinear(Slopes::RELU), x).unwrap();
+        for of in [x, relu] {
+            let signs = many.graph.apply(Signs, &[of]).unwrap();
+            let select = Select {
+                positive: 0.5,
+                other: 0.0,
+            };
+            let selected = many.graph.apply(select, &[g, signs]).unwrap();
+            many.output(selected, true);
+        }
+        many.output(relu, true);
+    }
+    many.assert_agrees();
+}
