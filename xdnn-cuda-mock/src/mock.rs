@@ -68,6 +68,9 @@ pub fn install() -> Result<&'static Mock, String> {
 }
 
 fn load() -> Result<Mock, String> {
+    // What is compiled here is for this process: no cache on the disk may hand it to a real driver.
+    // SAFETY: it happens once, before anything of CUDA is used.
+    unsafe { std::env::set_var("XDNN_CUDA_CACHE", "") };
     let built = build::build()?;
     let cuda = open(&built.cuda)?;
     let nvrtc = open(&built.nvrtc)?;

@@ -12,13 +12,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use xdnn::ir::NetworkSpec;
 use xdnn::prelude::*;
 use xdnn::zoo::{XAlexNet, XLlama, XResNet50, XUnet, XVgg16};
-use xdnn_runtime::backend::{Weights, cuda};
+use xdnn_runtime::backend::cuda;
 use xdnn_runtime::graph::Loss;
-use xdnn_runtime::passes::{FuseElementwise, SlopesAsBits};
-use xdnn_runtime::{Graph, Precision, Task};
+use xdnn_runtime::{Precision, Task};
 
 use crate::pypi::Wheel;
 
@@ -161,19 +159,12 @@ fn texts() -> Result<Vec<String>> {
             (32, Precision::Strict),
             (32, Precision::Bf16),
         ] {
-            texts.extend(of(spec, task, batch, precision)?);
+            texts.extend(cuda::texts(spec, task, batch, precision)?);
         }
     }
     texts.sort_unstable();
     texts.dedup();
     Ok(texts)
-}
-
-fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Result<Vec<String>> {
-    let mut graph = Graph::build(spec, task, batch)?;
-    graph.compile_with(SlopesAsBits)?;
-    graph.compile_with(FuseElementwise)?;
-    Ok(cuda::texts(&graph, Weights::Constant, precision)?)
 }
 
 /// Compiles the texts of a folder to PTX for each architecture.

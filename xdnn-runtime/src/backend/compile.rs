@@ -54,22 +54,18 @@ impl Element for f32 {
                 // What is no constant and has degree 0 or less jumps at 0, so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                if weights == Weights::Constant {
-                    if continuous {
-                        pass(&mut graph, UseWinograd)?;
-                    }
-                    pass(&mut graph, BlockChannels)?;
+                if weights == Weights::Constant && continuous {
+                    pass(&mut graph, UseWinograd)?;
                 }
-                pass(&mut graph, SlopesAsBits)?;
-                pass(&mut graph, FuseElementwise)?;
+                optimise(&mut graph, weights)?;
                 Ok(Arc::new(cpu::compile(&graph, weights)?))
             }
             #[cfg(feature = "cuda")]
             Device::Cuda(ordinal) => {
                 let mut graph = Graph::build(spec, task, batch)?;
-                pass(&mut graph, SlopesAsBits)?;
-                pass(&mut graph, FuseElementwise)?;
-                let program = cuda::compile(&graph, weights(task), ordinal, precision)?;
+                let weights = weights(task);
+                optimise(&mut graph, weights)?;
+                let program = cuda::compile(&graph, weights, ordinal, precision)?;
                 Ok(Arc::new(program))
             }
             #[cfg(not(feature = "cuda"))]
@@ -113,11 +109,20 @@ impl Element for f64 {
 }
 
 /// Training changes the weights from run to run; nothing else does.
-fn weights(task: Task) -> Weights {
+pub(crate) fn weights(task: Task) -> Weights {
     match task.trains() {
         true => Weights::Changing,
         false => Weights::Constant,
     }
+}
+
+/// The passes that every backend's graphs go through.
+pub(crate) fn optimise(graph: &mut Graph, weights: Weights) -> Result<()> {
+    if weights == Weights::Constant {
+        pass(graph, BlockChannels)?;
+    }
+    pass(graph, SlopesAsBits)?;
+    pass(graph, FuseElementwise)
 }
 
 /// Runs a pass; debug builds check what it has made.

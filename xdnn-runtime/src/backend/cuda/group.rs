@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use xdnn_ir::Shape;
 
-use super::kernel::{Kernel, Pointwise, Source, Tree, convolution, is_element, matmul, sum};
+use super::kernel::{Kernel, Pointwise, Source, Tree, blocked, convolution, is_element, matmul, sum};
 use crate::Precision;
 use crate::backend::plan::{Work, is_step, ordered};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Op, Stage};
+use crate::ops::{Blocked, Convolution, Op, Role, Stage, plain};
 
 /// The most values that what is computed where it is read may be made of.
 const MOST: usize = 12;
@@ -114,7 +114,7 @@ impl<'a> Groups<'a> {
             (Op::Signs(_), [x]) => {
                 let root = self.root(x);
                 let Some(of) = self.nodes.get(&root) else { return };
-                if !is_element(of.op) {
+                if !is_element(of.op) && !self.is_blocked(of) {
                     return;
                 }
                 (node.value, root)
@@ -126,6 +126,12 @@ impl<'a> Groups<'a> {
             self.seconds.insert(first, value);
             self.written.insert(value, first);
         }
+    }
+
+    /// Whether an operator is a convolution that reads and writes blocks.
+    fn is_blocked(&self, node: &Node<'_>) -> bool {
+        let read = node.operands.first().and_then(|x| plain(x.shape()));
+        matches!(stem(node.op), Op::Blocked(_)) && read.and(plain(node.value.shape())).is_some()
     }
 
     fn root(&self, value: &Value) -> Value {
@@ -160,7 +166,7 @@ impl<'a> Groups<'a> {
     fn source(&self, node: &'a Node<'a>) -> Source<'a> {
         match node.op {
             Op::Constant(constant) => Source::Constant(constant.value),
-            op => Source::Operator(op, self.trees(node)),
+            op => Source::Operator(op, node.value.shape(), self.trees(node)),
         }
     }
 
@@ -181,6 +187,7 @@ impl<'a> Groups<'a> {
         let label = self.label(node);
         let trees = self.trees(node);
         let shapes: Vec<Shape> = node.operands.iter().map(Value::shape).collect();
+        let mut layout = None;
         let draft = match op {
             Op::Sum(op) => sum(label, op.axes, &trees, stages),
             Op::MatMul(op) => {
@@ -192,7 +199,31 @@ impl<'a> Groups<'a> {
                 let volumes = op.volumes(&shapes[..2]);
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
-                convolution(label, op, volumes, &trees, stages, precision)
+                convolution(label, op, volumes, [false; 2], &trees, stages, precision)
+            }
+            Op::Blocked(Blocked::Convolution(op)) => {
+                let of = |shape: Shape| (plain(shape).unwrap_or(shape), plain(shape).is_some());
+                let [(read, read_blocks), (written, written_blocks)] = [shapes[0], shape].map(of);
+                let op = &Convolution {
+                    shape: written,
+                    ..*op
+                };
+                let volumes = op.volumes(&[read, shapes[1]]);
+                let volumes =
+                    volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
+                if read_blocks && written_blocks {
+                    let signs = self.seconds.contains_key(&node.value);
+                    let (draft, laid_out) =
+                        blocked(label, op, volumes, &trees, stages, signs, precision);
+                    layout = Some(laid_out);
+                    draft
+                } else {
+                    let blocks = match op.role {
+                        Role::InputGradient => [written_blocks, read_blocks],
+                        _ => [read_blocks, written_blocks],
+                    };
+                    convolution(label, op, volumes, blocks, &trees, stages, precision)
+                }
             }
             Op::Signs(_) => Pointwise {
                 value: trees[0].clone(),
@@ -210,7 +241,7 @@ impl<'a> Groups<'a> {
         Ok(Work {
             kernel: draft.kernel,
             operands: draft.operands,
-            layout: None,
+            layout,
             results: [node.value].into_iter().chain(seconds.copied()).collect(),
             over: draft.over,
             scratch: 0,
@@ -230,7 +261,7 @@ impl<'a> Groups<'a> {
         }
         let value = Tree {
             shape: node.value.shape(),
-            source: Source::Operator(node.op, trees),
+            source: Source::Operator(node.op, node.value.shape(), trees),
         };
         let signs = second.is_some_and(|second| matches!(second.op, Op::Signs(_)));
         Pointwise {

@@ -8,12 +8,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xdnn_ir::Shape;
+use xdnn_ir::{NetworkSpec, Shape};
 
+use super::compile::{optimise, weights};
 use super::plan::{Place, Plan, Weights, list};
 use super::{Interface, Kept, Program};
 use crate::error::{Result, invalid};
-use crate::graph::Graph;
+use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
 use crate::Precision;
 
@@ -77,13 +78,21 @@ pub fn compile(
     })
 }
 
-/// The texts of all kernels of a graph, as modules for NVRTC.
+/// The texts of all kernels that do a task for a batch of samples of a network, as modules for NVRTC.
 ///
 /// # Errors
 ///
-/// Those of a graph that has no kernels.
-pub fn texts(graph: &Graph, weights: Weights, precision: Precision) -> Result<Vec<String>> {
-    let plan = plan(graph, weights, precision, &mut Interface::of(graph).leaves)?;
+/// Those of [`Graph::build`].
+pub fn texts(
+    spec: &NetworkSpec,
+    task: Task,
+    batch: usize,
+    precision: Precision,
+) -> Result<Vec<String>> {
+    let mut graph = Graph::build(spec, task, batch)?;
+    let weights = weights(task);
+    optimise(&mut graph, weights)?;
+    let plan = plan(&graph, weights, precision, &mut Interface::of(&graph).leaves)?;
     let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
     let modules = module::modules(&kernels);
     Ok(modules.into_iter().map(|module| module.text).collect())

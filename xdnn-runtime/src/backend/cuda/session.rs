@@ -6,15 +6,23 @@ use std::sync::Arc;
 
 use cudarc::driver::sys::{CUdeviceptr, CUgraphInstantiate_flags, CUstreamCaptureMode};
 use cudarc::driver::{
-    CudaGraph, CudaStream, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, result, sys,
+    CudaGraph, DeviceRepr, CudaStream, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, result, sys,
 };
 
 use super::gpu::{Gpu, Memory};
+use super::kernel::Sizes;
 use super::{CudaProgram, Place};
 use crate::error::{Result, invalid};
 
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
 const ALIGNMENT: usize = 64;
+
+/// Sizes as a kernel takes them.
+#[repr(transparent)]
+struct Structure(Sizes);
+
+// SAFETY: it is a structure of integers on both sides.
+unsafe impl DeviceRepr for Structure {}
 
 /// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs.
 pub(super) struct Session {
@@ -124,6 +132,10 @@ impl Session {
                 let mut launch = stream.launch_builder(function);
                 for address in &addresses {
                     launch.arg(address);
+                }
+                let sizes = step.kernel.sizes.map(Structure);
+                if let Some(sizes) = &sizes {
+                    launch.arg(sizes);
                 }
                 // SAFETY: the kernel takes as many addresses, and reads and writes as much as the plan has put there.
                 let launched = unsafe {

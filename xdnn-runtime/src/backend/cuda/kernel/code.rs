@@ -28,8 +28,8 @@ pub(in super::super) enum Source<'a> {
     Result(usize),
     /// It is the same number everywhere.
     Constant(f64),
-    /// It is computed where it is read, by an operator that computes each element alone.
-    Operator(&'a Op, Vec<Tree<'a>>),
+    /// It is computed where it is read, by an operator that computes each element alone, with these dimensions.
+    Operator(&'a Op, Shape, Vec<Tree<'a>>),
 }
 
 /// The body of a kernel, as it is written.
@@ -75,8 +75,8 @@ impl Code {
             Source::Memory(value) => Access::Memory(self.operand(*value, own)),
             Source::Result(result) => Access::Memory(format!("y{result}")),
             Source::Constant(number) => Access::Literal(literal(*number)),
-            Source::Operator(op, operands) => {
-                let body = element(self, op, operands, tree.shape, own);
+            Source::Operator(op, shape, operands) => {
+                let body = element(self, op, operands, *shape, own);
                 Access::Function(self.function(&body))
             }
         }

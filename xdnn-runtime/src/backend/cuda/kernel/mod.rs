@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::graph::Value;
 
+mod blocked;
 mod code;
 mod element;
 mod index;
@@ -11,6 +12,7 @@ mod pointwise;
 mod product;
 mod sum;
 
+pub(super) use blocked::blocked;
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::is_element;
@@ -23,6 +25,7 @@ pub(super) const PRELUDE: &str = concat!(
     include_str!("../kernels/primitives.cuh"),
     include_str!("../kernels/elements.cuh"),
     include_str!("../kernels/product.cuh"),
+    include_str!("../kernels/blocked.cuh"),
 );
 
 /// A function of the device, and how it is launched. Its parameters are the addresses of what it writes, `y0`, `y1` …, and of what
@@ -41,7 +44,12 @@ pub(super) struct Kernel {
     pub grid: [u32; 3],
     /// Threads of a block.
     pub threads: u32,
+    /// What it takes behind the addresses: the sizes of a `Convolution`.
+    pub sizes: Option<Sizes>,
 }
+
+/// The sizes that a kernel is given, as a structure of so many integers.
+pub(super) type Sizes = [i32; 16];
 
 /// A kernel with what it reads.
 pub(super) struct Draft {
@@ -62,13 +70,16 @@ struct Parts {
     body: String,
     grid: [u32; 3],
     threads: u32,
+    sizes: Option<Sizes>,
 }
 
 impl Parts {
     fn draft(self) -> Draft {
         let results = (0..self.results).map(|i| format!("float* y{i}"));
         let operands = (0..self.code.operands.len()).map(|i| format!("const float* a{i}"));
-        let parameters = results.chain(operands).collect::<Vec<_>>().join(", ");
+        let sizes = self.sizes.map(|_| "Convolution sizes".to_owned());
+        let parameters = results.chain(operands).chain(sizes);
+        let parameters = parameters.collect::<Vec<_>>().join(", ");
         let (declared, body, threads) = (&self.code.text, &self.body, self.threads);
         let function = format!("({parameters}) {{\n{declared}{body}}}\n");
         let bounds = format!("__launch_bounds__({threads})");
@@ -82,6 +93,7 @@ impl Parts {
                 tables: self.code.tables,
                 grid: self.grid,
                 threads,
+                sizes: self.sizes,
             },
             operands: self.code.operands,
         }

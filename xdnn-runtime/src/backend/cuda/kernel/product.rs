@@ -1,11 +1,11 @@
 //! Products of matrices, and convolutions as such: what a convolution multiplies is read where it is.
 
-use super::code::{Code, Tree};
+use super::code::{Access, Code, Tree};
 use super::element::finish;
 use super::index::divided;
 use super::{Draft, Parts};
 use crate::Precision;
-use crate::ops::{Convolution, MatMul, Role, Sizes, Spatial, Stage, Volumes};
+use crate::ops::{CHANNELS, Convolution, MatMul, Role, Sizes, Spatial, Stage, Volumes};
 
 /// Threads of a block, as in `product.cuh`.
 const THREADS: u32 = 128;
@@ -30,8 +30,8 @@ struct Product {
     left: (Along, String),
     /// Element `(k, c)` of the right matrix.
     right: (Along, String),
-    /// The index of element `(r, c)` of the result.
-    index: String,
+    /// The sample `s` of row `r`, and the index of element `(r, c)` of the result.
+    index: (String, String),
 }
 
 /// The kernel of a product of matrices, which stages finish.
@@ -59,16 +59,18 @@ pub(in super::super) fn matmul(
         sizes: [m, n, k],
         left: (left.0, format!("return {};", left.1)),
         right: (right.0, format!("return {};", right.1)),
-        index: format!("(z * {m}u + r) * {n}u + c"),
+        index: ("0u".to_owned(), format!("(z * {m}u + r) * {n}u + c")),
     };
     product.draft(label, code, operands, stages, precision)
 }
 
-/// The kernel of a convolution in any of its roles, which stages finish.
+/// The kernel of a convolution in any of its roles, which stages finish. `blocks` tells whether the channels of its input and those of its
+/// output are in blocks.
 pub(in super::super) fn convolution(
     label: String,
     op: &Convolution,
     volumes: Volumes,
+    blocks: [bool; 2],
     operands: &[Tree<'_>],
     stages: impl IntoIterator<Item = (Stage, usize)>,
     precision: Precision,
@@ -79,15 +81,25 @@ pub(in super::super) fn convolution(
     let (groups, samples) = (op.groups, x.batch);
     let (inputs, outputs) = (w.channels, y.channels / groups);
     let [taps, places, results] = [w, x, y].map(|volume| volume.plane());
-    // The channel `channel` of the group, in the plane of sample `s`.
-    let plane = |volume: Spatial, each: usize, channel: &str| {
-        format!("(s * {}u + z * {each}u + {channel})", volume.channels)
+    let [x_blocks, y_blocks] = blocks;
+    // The place `at` of channel `channel` of the group, in sample `s`.
+    let index = |volume: Spatial, blocks: bool, each: usize, channel: &str, at: &str| {
+        let (channels, plane) = (volume.channels, volume.plane());
+        let channel = format!("(z * {each}u + {channel})");
+        match blocks {
+            false => format!("(s * {channels}u + {channel}) * {plane}u + {at}"),
+            true => format!(
+                "((s * {}u + {channel} / {CHANNELS}u) * {plane}u + {at}) * {CHANNELS}u + {channel} % {CHANNELS}u",
+                channels / CHANNELS
+            ),
+        }
     };
-    let read = |access: &super::code::Access, volume: Spatial, plane: &str, at: &str| {
+    let read = |access: &Access, volume: Spatial, blocks: bool, each: usize, channel: &str, at: &str| {
         let [depth, height, width] = volume.size;
         let inside = |name: &str, size: usize| format!("(unsigned){name}0 < {size}u");
         let inside = [("d", depth), ("h", height), ("w", width)].map(|(name, size)| inside(name, size));
-        let index = format!("(({plane} * {depth}u + d0) * {height}u + h0) * {width}u + w0");
+        let place = format!("((d0 * {height}u + h0) * {width}u + w0)");
+        let index = index(volume, blocks, each, channel, &place);
         format!("{at}return {} ? {} : 0.f;", inside.join(" && "), access.at(&index))
     };
     // Where in the input the tap `t` of the window at `q` is.
@@ -105,17 +117,16 @@ pub(in super::super) fn convolution(
                 format!(
                     "const unsigned s = {}, q = r % {results}u, t = k % {taps}u; {}",
                     divided("r", results),
-                    read(&a, x, &plane(x, inputs, &divided("k", taps)), &window)
+                    read(&a, x, x_blocks, inputs, &divided("k", taps), &window)
                 ),
             ),
             right: (
                 Along::First,
                 format!("return {};", b.at(&format!("(z * {outputs}u + c) * {}u + k", inputs * taps))),
             ),
-            index: format!(
-                "({} * {}u + z * {outputs}u + c) * {results}u + r % {results}u",
+            index: (
                 divided("r", results),
-                y.channels
+                index(y, y_blocks, outputs, "c", &format!("r % {results}u")),
             ),
         },
         Role::InputGradient => {
@@ -133,7 +144,7 @@ pub(in super::super) fn convolution(
                     format!(
                         "const unsigned s = {}, q = r % {places}u, t = k % {taps}u; {}",
                         divided("r", places),
-                        read(&a, y, &plane(y, outputs, &divided("k", taps)), &window)
+                        read(&a, y, y_blocks, outputs, &divided("k", taps), &window)
                     ),
                 ),
                 right: (
@@ -146,10 +157,9 @@ pub(in super::super) fn convolution(
                         ))
                     ),
                 ),
-                index: format!(
-                    "({} * {}u + z * {inputs}u + c) * {places}u + r % {places}u",
+                index: (
                     divided("r", places),
-                    x.channels
+                    index(x, x_blocks, inputs, "c", &format!("r % {places}u")),
                 ),
             }
         }
@@ -161,7 +171,7 @@ pub(in super::super) fn convolution(
                 format!(
                     "const unsigned s = {}; return {};",
                     divided("k", results),
-                    b.at(&format!("{} * {results}u + k % {results}u", plane(y, outputs, "r")))
+                    b.at(&index(y, y_blocks, outputs, "r", &format!("k % {results}u")))
                 ),
             ),
             right: (
@@ -169,10 +179,13 @@ pub(in super::super) fn convolution(
                 format!(
                     "const unsigned s = {}, q = k % {results}u, t = c % {taps}u; {}",
                     divided("k", results),
-                    read(&a, x, &plane(x, inputs, &divided("c", taps)), &window)
+                    read(&a, x, x_blocks, inputs, &divided("c", taps), &window)
                 ),
             ),
-            index: format!("(z * {outputs}u + r) * {}u + c", inputs * taps),
+            index: (
+                "0u".to_owned(),
+                format!("(z * {outputs}u + r) * {}u + c", inputs * taps),
+            ),
         },
     };
     product.draft(label, code, operands, stages, precision)
@@ -213,22 +226,19 @@ impl Product {
             Along::First => "FIRST",
             Along::Second => "SECOND",
         };
-        let precision = match precision {
-            Precision::Strict => "STRICT",
-            Precision::Tf32 => "TF32",
-            Precision::Bf16 => "BF16",
-        };
+        let precision = name(precision);
         let blocks = self.count.clamp(1, BLOCKS);
         let body = format!(
             "  for (unsigned z = blockIdx.z; z < {}u; z += {blocks}u) {{\n    \
              auto left = [=](unsigned r, unsigned k) -> float {{ {} }};\n    \
              auto right = [=](unsigned k, unsigned c) -> float {{ {} }};\n    \
-             auto store = [=](unsigned r, unsigned c, float v) {{ const unsigned i = {}; {stages}y0[i] = v; }};\n    \
+             auto store = [=](unsigned r, unsigned c, float v) {{ const unsigned s = {}, i = {}; {stages}y0[i] = v; }};\n    \
              product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, store);\n  }}\n",
             self.count,
             self.left.1,
             self.right.1,
-            self.index,
+            self.index.0,
+            self.index.1,
             along(self.left.0),
             along(self.right.0),
         );
@@ -244,7 +254,17 @@ impl Product {
                 blocks as u32,
             ],
             threads: THREADS,
+            sizes: None,
         }
         .draft()
+    }
+}
+
+/// The name of a precision in `product.cuh`.
+pub(super) fn name(precision: Precision) -> &'static str {
+    match precision {
+        Precision::Strict => "STRICT",
+        Precision::Tf32 => "TF32",
+        Precision::Bf16 => "BF16",
     }
 }

@@ -52,6 +52,7 @@ pub(in super::super) fn sum(
         body,
         grid: [blocks.max(1) as u32, 1, 1],
         threads: THREADS,
+        sizes: None,
     }
     .draft()
 }

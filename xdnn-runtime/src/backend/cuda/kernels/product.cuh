@@ -24,6 +24,29 @@ __device__ inline void fetched(int i, int& outer, int& depth) {
   depth = SIDE == FIRST ? at / TILE : at % DEPTH;
 }
 
+// A factor, and in STRICT what it misses.
+template <Precision PRECISION>
+__device__ inline void split(float x, unsigned& high, unsigned& low) {
+  high = tf32(x);
+  if (PRECISION == STRICT) low = tf32(x - __uint_as_float(high));
+}
+
+// acc += a·b for a step of 8 of what is summed up.
+template <Precision PRECISION>
+__device__ inline void multiply_parts(float (&acc)[2][4][4], const unsigned (&a)[2][4], const unsigned (&a_low)[2][4],
+                                      const unsigned (&b)[4][2], const unsigned (&b_low)[4][2]) {
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      if (PRECISION == STRICT) {
+        mma_tf32(acc[i][j], a_low[i], b[j]);
+        mma_tf32(acc[i][j], a[i], b_low[j]);
+      }
+      mma_tf32(acc[i][j], a[i], b[j]);
+    }
+}
+
 // acc += a·b for the tile of 32×32 results of a warp.
 template <Precision PRECISION>
 __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
@@ -47,25 +70,10 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
   for (int step = 0; step < DEPTH; step += 8) {
     unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
     for (int i = 0; i < 2; ++i)
-      for (int r = 0; r < 4; ++r) {
-        float x = left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member];
-        a[i][r] = tf32(x);
-        if (PRECISION == STRICT) a_low[i][r] = tf32(x - __uint_as_float(a[i][r]));
-      }
+      for (int r = 0; r < 4; ++r) split<PRECISION>(left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member], a[i][r], a_low[i][r]);
     for (int j = 0; j < 4; ++j)
-      for (int r = 0; r < 2; ++r) {
-        float x = right[j * 8 + group][step + r * 4 + member];
-        b[j][r] = tf32(x);
-        if (PRECISION == STRICT) b_low[j][r] = tf32(x - __uint_as_float(b[j][r]));
-      }
-    for (int i = 0; i < 2; ++i)
-      for (int j = 0; j < 4; ++j) {
-        if (PRECISION == STRICT) {
-          mma_tf32(acc[i][j], a_low[i], b[j]);
-          mma_tf32(acc[i][j], a[i], b_low[j]);
-        }
-        mma_tf32(acc[i][j], a[i], b[j]);
-      }
+      for (int r = 0; r < 2; ++r) split<PRECISION>(right[j * 8 + group][step + r * 4 + member], b[j][r], b_low[j][r]);
+    multiply_parts<PRECISION>(acc, a, a_low, b, b_low);
   }
 }
 

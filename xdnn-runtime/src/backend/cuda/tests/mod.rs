@@ -11,6 +11,7 @@ use crate::backend::testing::{assert_near, exact, run};
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 
+mod networks;
 mod operators;
 
 /// Lets the driver and NVRTC be found.

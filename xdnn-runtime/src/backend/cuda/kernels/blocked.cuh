@@ -1,0 +1,195 @@
+// Convolutions of values whose channels are in blocks of 16, and their input gradients.
+
+// What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16). Kernels are
+// (blocks of `to`, height, width, channels of `from`, 16).
+struct Convolution {
+  int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
+  int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+  int dilation_height, dilation_width, unused;
+};
+
+const int CHANNELS = 16;
+const int ROWS = 128;      // places of a tile
+const int COLUMNS = 64;    // channels of a tile
+const int STAGES = 3;      // steps whose operands are in shared memory or on the way
+const int BLOCKED_THREADS = 256;
+const int COLUMN_PITCH = COLUMNS + 8;  // so that the lanes of a warp read 32 banks
+
+// acc += a·b for the tile of 32×32 results of a warp; b has a row for each channel of `from`.
+template <Precision PRECISION>
+__device__ inline void multiply_rows(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[COLUMN_PITCH]) {
+  const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
+  if (PRECISION == BF16) {
+    unsigned a[2][4], b[4][2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) {
+        const float* at = &left[i * 16 + r % 2 * 8 + group][r / 2 * 8 + member * 2];
+        a[i][r] = pack_bf16(at[0], at[1]);
+      }
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const int k = r * 8 + member * 2;
+        b[j][r] = pack_bf16(right[k][j * 8 + group], right[k + 1][j * 8 + group]);
+      }
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+      for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
+    return;
+  }
+#pragma unroll
+  for (int step = 0; step < CHANNELS; step += 8) {
+    unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+#pragma unroll
+      for (int r = 0; r < 4; ++r) split<PRECISION>(left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member], a[i][r], a_low[i][r]);
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+#pragma unroll
+      for (int r = 0; r < 2; ++r) split<PRECISION>(right[step + r * 4 + member][j * 8 + group], b[j][r], b_low[j][r]);
+    multiply_parts<PRECISION>(acc, a, a_low, b, b_low);
+  }
+}
+
+// The places of `to` that read the same taps: with steps, an input gradient has as many such classes as a window has steps.
+template <bool BACKWARD>
+struct Places {
+  int top, left, step_height, step_width, height, width;
+
+  __device__ Places(const Convolution& c, int number) {
+    step_height = BACKWARD ? c.stride_height : 1;
+    step_width = BACKWARD ? c.stride_width : 1;
+    top = number / step_width;
+    left = number % step_width;
+    height = (c.to_height - top + step_height - 1) / step_height;
+    width = (c.to_width - left + step_width - 1) / step_width;
+  }
+};
+
+// Where along an axis a place reads through the first tap, and which way further taps lead.
+template <bool BACKWARD>
+__device__ inline int first(int place, int stride, int padding) {
+  return BACKWARD ? place + padding : place * stride - padding;
+}
+
+// finish(v, i) for each element i of the result; `signs` is null or where to put the signs of the results.
+template <Precision PRECISION, bool BACKWARD, class Finish>
+__device__ inline void blocked(float* y, unsigned* signs, const float* x, const float* w, const Convolution& c, Finish finish) {
+  __shared__ __align__(16) float left[STAGES][ROWS][PITCH];
+  __shared__ __align__(16) float right[STAGES][CHANNELS][COLUMN_PITCH];
+  const Places<BACKWARD> places(c, blockIdx.z);
+  const int plane = places.height * places.width, rows = c.samples * plane;
+  const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
+  const int quad = threadIdx.x % 4;  // of the four numbers of a channel block that this thread fetches
+
+  // The two places that this thread fetches for.
+  const float* sample[2];
+  int down[2], across[2];
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int row = top + threadIdx.x / 4 + i * (ROWS / 2);
+    const int n = row / plane, at = row % plane;
+    const int to_y = places.top + at / places.width * places.step_height;
+    const int to_x = places.left + at % places.width * places.step_width;
+    sample[i] = row < rows ? x + (size_t)n * c.from_blocks * c.from_height * c.from_width * CHANNELS : nullptr;
+    down[i] = first<BACKWARD>(to_y, c.stride_height, c.padding_height);
+    across[i] = first<BACKWARD>(to_x, c.stride_width, c.padding_width);
+  }
+  const int kernel_row = threadIdx.x / 16, kernel_block = threadIdx.x % 16 / 4;
+  const bool in_kernel = side / CHANNELS + kernel_block < c.to_blocks;
+  const float* kernel = w + ((size_t)(side / CHANNELS + kernel_block) * c.kernel_height * c.kernel_width * c.from_blocks * CHANNELS + kernel_row) * CHANNELS + quad * 4;
+
+  // The next step: a tap, and a block of channels of `from`.
+  int tap_y = 0, tap_x = 0, block = 0;
+  auto reads = [&](int tap, int dilation, int from, int stride, int padding) {
+    return !BACKWARD || (from + padding - tap * dilation) % stride == 0;
+  };
+  auto skip = [&] {  // taps that none of these places reads
+    while (tap_y < c.kernel_height &&
+           !(reads(tap_y, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
+             reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
+      if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+  };
+  auto fetch = [&](int stage) {
+    if (tap_y < c.kernel_height) {
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        int from_y = BACKWARD ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
+        int from_x = BACKWARD ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
+        // A quotient of what is negative may be 0.
+        const bool before = BACKWARD && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
+        const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+        const float* at = inside ? sample[i] + (((size_t)block * c.from_height + from_y) * c.from_width + from_x) * CHANNELS + quad * 4 : x;
+        copy_async_16(&left[stage][threadIdx.x / 4 + i * (ROWS / 2)][quad * 4], at, inside);
+      }
+      const int tap = tap_y * c.kernel_width + tap_x;
+      const float* at = in_kernel ? kernel + (size_t)(tap * c.from_blocks + block) * CHANNELS * CHANNELS : w;
+      copy_async_16(&right[stage][kernel_row][kernel_block * CHANNELS + quad * 4], at, in_kernel);
+      if (++block == c.from_blocks) {
+        block = 0;
+        if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+        skip();
+      }
+    }
+    copy_async_commit();
+  };
+
+  skip();
+  int steps = 0;  // how many there are
+  for (int ty = 0; ty < c.kernel_height; ++ty)
+    for (int tx = 0; tx < c.kernel_width; ++tx)
+      steps += reads(ty, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
+               reads(tx, c.dilation_width, places.left, c.stride_width, c.padding_width);
+  steps *= c.from_blocks;
+
+  float acc[2][4][4] = {};
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int row = warp / 2 * 32, column = warp % 2 * 32;
+  for (int stage = 0; stage < STAGES - 1; ++stage) fetch(stage);
+  for (int step = 0; step < steps; ++step) {
+    copy_async_wait<STAGES - 2>();
+    __syncthreads();
+    fetch((step + STAGES - 1) % STAGES);
+    const int stage = step % STAGES;
+    const float (*b)[COLUMN_PITCH] = reinterpret_cast<const float (*)[COLUMN_PITCH]>(&right[stage][0][column]);
+    multiply_rows<PRECISION>(acc, left[stage] + row, b);
+  }
+
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int at = top + row + i * 16 + half * 8 + lane / 4;
+      const int n = at / plane, place = at % plane;
+      const int to_y = places.top + place / places.width * places.step_height;
+      const int to_x = places.left + place % places.width * places.step_width;
+#pragma unroll
+      for (int pair = 0; pair < 2; ++pair) {  // a block of channels is two fragments
+        const int to_block = (side + column) / CHANNELS + pair;
+        const bool inside = at < rows && to_block < c.to_blocks;
+        const unsigned start = (((unsigned)(n * c.to_blocks + to_block) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS;
+        unsigned bits = 0;
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const unsigned channel = j * 8 + lane % 4 * 2 + r;
+            if (inside) {
+              const float v = finish(acc[i][pair * 2 + j][half * 2 + r], start + channel);
+              y[start + channel] = v;
+              bits |= (unsigned)(v > 0.f) << channel;
+            }
+          }
+        if (signs) {
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+          if (inside && lane % 4 == 0) reinterpret_cast<unsigned short*>(signs)[start / CHANNELS] = (unsigned short)bits;
+        }
+      }
+    }
+}

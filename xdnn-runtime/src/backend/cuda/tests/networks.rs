@@ -1,0 +1,81 @@
+//! Whole networks in every task.
+
+use xdnn_ir::NetworkSpec;
+
+use super::ready;
+use crate::backend::Program;
+use crate::backend::compile::{optimise, weights};
+use crate::backend::testing::networks::{TASKS, branches, leaves, line, residual, wide};
+use crate::backend::testing::{exact, run};
+use crate::graph::{Graph, Loss, Task};
+use crate::ops::Leaf;
+use crate::Precision;
+
+/// Asserts that the device computes what the reference does, up to so much of the largest number.
+fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision, tolerance: f64) {
+    ready();
+    let mut graph = Graph::build(spec, task, batch).unwrap();
+    let known = graph.leaves();
+    let program = crate::backend::cuda::compile(&graph, weights(task), 0, precision).unwrap();
+    let values = leaves(&program, 7);
+    let expected = exact(&mut graph, &values);
+    optimise(&mut graph, weights(task)).unwrap();
+    let program = crate::backend::cuda::compile(&graph, weights(task), 0, precision).unwrap();
+    let find = |leaf: Leaf| {
+        let position = known.iter().position(|(other, _)| *other == leaf);
+        values[position.unwrap()].as_slice()
+    };
+    let given = program.leaves().iter().map(|(leaf, _)| match leaf {
+        Leaf::LaidOut(i, layout) => layout.of(find(Leaf::Weight(*i))).unwrap(),
+        leaf => find(*leaf).to_vec(),
+    });
+    let given: Vec<Vec<f32>> = given.collect();
+    let listing = program.to_string();
+    for (i, (found, expected)) in run(&program, &given).iter().zip(&expected).enumerate() {
+        let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
+        for (found, expected) in found.iter().zip(expected) {
+            let difference = (f64::from(*found) - expected).abs();
+            assert!(
+                difference <= tolerance * largest,
+                "output {i}: {found} is not {expected} ({task:?}, {batch} samples, {precision})\n{listing}"
+            );
+        }
+    }
+}
+
+#[test]
+fn residual_networks() {
+    for task in TASKS {
+        assert_agrees(&residual(), task, 2, Precision::Strict, 2e-5);
+    }
+}
+
+#[test]
+fn networks_of_many_channels() {
+    for task in TASKS {
+        assert_agrees(&wide(), task, 2, Precision::Strict, 2e-5);
+    }
+    assert_agrees(&wide(), Task::Attribute, 1, Precision::Strict, 2e-5);
+}
+
+#[test]
+fn branches_and_lines() {
+    for task in TASKS {
+        assert_agrees(&branches(), task, 2, Precision::Strict, 2e-5);
+        assert_agrees(&line(), task, 3, Precision::Strict, 2e-5);
+    }
+}
+
+#[test]
+fn priors() {
+    let task = Task::TrainWithGini(Loss::CrossEntropy);
+    assert_agrees(&line(), task, 3, Precision::Strict, 2e-5);
+}
+
+#[test]
+fn fewer_digits() {
+    for (precision, tolerance) in [(Precision::Tf32, 5e-3), (Precision::Bf16, 5e-2)] {
+        assert_agrees(&line(), Task::Forward, 2, precision, tolerance);
+        assert_agrees(&wide(), Task::Forward, 2, precision, tolerance);
+    }
+}
