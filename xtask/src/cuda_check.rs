@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use rayon::prelude::*;
 use xdnn::prelude::*;
 use xdnn::zoo::{XAlexNet, XLlama, XResNet50, XUnet, XVgg16};
 use xdnn_runtime::backend::cuda;
@@ -70,15 +71,16 @@ impl CudaCheck {
         worker.args(["cuda-check", "--worker"]).arg(folder.path());
         let status = worker.env("LD_LIBRARY_PATH", &tools).status()?;
         ensure!(status.success(), "NVRTC failed ({status})");
-        let mut kernels: BTreeMap<(String, &str), Usage> = BTreeMap::new();
-        for i in 0..texts.len() {
-            for architecture in ARCHITECTURES {
-                let path = folder.path().join(format!("{i}.{architecture}.ptx"));
-                for (name, usage) in assemble(&tools.join("ptxas"), &path, architecture)? {
-                    kernels.insert((name, architecture), usage);
-                }
-            }
-        }
+        let works = (0..texts.len()).flat_map(|i| ARCHITECTURES.map(|architecture| (i, architecture)));
+        let works: Vec<(usize, &str)> = works.collect();
+        let assembled = works.par_iter().map(|(i, architecture)| {
+            let path = folder.path().join(format!("{i}.{architecture}.ptx"));
+            let kernels = assemble(&tools.join("ptxas"), &path, architecture)?;
+            let named = kernels.into_iter().map(|(name, usage)| ((name, *architecture), usage));
+            Ok(named.collect())
+        });
+        let assembled: Vec<Vec<_>> = assembled.collect::<Result<_>>()?;
+        let kernels: BTreeMap<(String, &str), Usage> = assembled.into_iter().flatten().collect();
         self.report(&kernels);
         let spills = kernels.values().filter(|usage| usage.spilled > 0).count();
         println!("cuda-check: kernels={} spills={spills}", kernels.len());
@@ -148,20 +150,16 @@ fn texts() -> Result<Vec<String>> {
     let llama = XLlama::<5, 16, 7>::SPEC;
     let unet = XUnet::<1, 16, 4, 2>::SPEC;
     let attribute = [XAlexNet::SPEC, XVgg16::SPEC, XResNet50::SPEC, llama, unet];
-    let tasks = attribute.map(|spec| (spec, Task::Attribute));
-    let trained = (llama, Task::TrainWithGini(Loss::CrossEntropy));
-    let tasks = tasks.into_iter().chain([trained]);
     let mut texts = Vec::new();
-    for (spec, task) in tasks {
-        for (batch, precision) in [
-            (1, Precision::Tf32),
-            (32, Precision::Tf32),
-            (32, Precision::Strict),
-            (32, Precision::Bf16),
-        ] {
-            texts.extend(cuda::texts(spec, task, batch, precision)?);
-        }
+    for spec in attribute {
+        texts.extend(cuda::texts(spec, Task::Attribute, 1, Precision::Tf32)?);
+        texts.extend(cuda::texts(spec, Task::Attribute, 32, Precision::Tf32)?);
     }
+    for precision in [Precision::Strict, Precision::Bf16] {
+        texts.extend(cuda::texts(XAlexNet::SPEC, Task::Attribute, 32, precision)?);
+    }
+    let trained = Task::TrainWithGini(Loss::CrossEntropy);
+    texts.extend(cuda::texts(llama, trained, 8, Precision::Tf32)?);
     texts.sort_unstable();
     texts.dedup();
     Ok(texts)
@@ -169,11 +167,8 @@ fn texts() -> Result<Vec<String>> {
 
 /// Compiles the texts of a folder to PTX for each architecture.
 fn compile(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_none_or(|extension| extension != "cu") {
-            continue;
-        }
+    let files = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    files.par_iter().map(fs::DirEntry::path).try_for_each(|path| {
         let text = fs::read_to_string(&path)?;
         for architecture in ARCHITECTURES {
             match cuda::ptx(&text, &format!("compute_{architecture}")) {
@@ -181,8 +176,8 @@ fn compile(folder: &Path) -> Result<()> {
                 Err(error) => bail!("{}: {error}", path.display()),
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What ptxas tells of the kernels of a module.
