@@ -13,6 +13,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use rayon::prelude::*;
+use xdnn::ir::NetworkSpec;
 use xdnn::prelude::*;
 use xdnn::zoo::{XAlexNet, XLlama, XResNet50, XUnet, XVgg16};
 use xdnn_runtime::backend::cuda;
@@ -152,17 +153,21 @@ fn texts() -> Result<Vec<String>> {
     let attribute = [XAlexNet::SPEC, XVgg16::SPEC, XResNet50::SPEC, llama, unet];
     let mut texts = Vec::new();
     for spec in attribute {
-        texts.extend(cuda::texts(spec, Task::Attribute, 1, Precision::Tf32)?);
-        texts.extend(cuda::texts(spec, Task::Attribute, 32, Precision::Tf32)?);
+        texts.extend(of(spec, Task::Attribute, 1, Precision::Tf32)?);
+        texts.extend(of(spec, Task::Attribute, 32, Precision::Tf32)?);
     }
     for precision in [Precision::Strict, Precision::Bf16] {
-        texts.extend(cuda::texts(XAlexNet::SPEC, Task::Attribute, 32, precision)?);
+        texts.extend(of(XAlexNet::SPEC, Task::Attribute, 32, precision)?);
     }
     let trained = Task::TrainWithGini(Loss::CrossEntropy);
-    texts.extend(cuda::texts(llama, trained, 8, Precision::Tf32)?);
+    texts.extend(of(llama, trained, 8, Precision::Tf32)?);
     texts.sort_unstable();
     texts.dedup();
     Ok(texts)
+}
+
+fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Result<Vec<String>> {
+    Ok(cuda::Outline::of(spec, task, batch, precision)?.texts())
 }
 
 /// Compiles the texts of a folder to PTX for each architecture.

@@ -78,24 +78,49 @@ pub fn compile(
     })
 }
 
-/// The texts of all kernels that do a task for a batch of samples of a network, as modules for NVRTC.
-///
-/// # Errors
-///
-/// Those of [`Graph::build`].
-pub fn texts(
-    spec: &NetworkSpec,
-    task: Task,
-    batch: usize,
-    precision: Precision,
-) -> Result<Vec<String>> {
-    let mut graph = Graph::build(spec, task, batch)?;
-    let weights = weights(task);
-    optimise(&mut graph, weights)?;
-    let plan = plan(&graph, weights, precision, &mut Interface::of(&graph).leaves)?;
-    let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
-    let modules = module::modules(&kernels);
-    Ok(modules.into_iter().map(|module| module.text).collect())
+/// What a program does, without a GPU to do it.
+pub struct Outline {
+    interface: Interface,
+    plan: Plan<Kernel>,
+}
+
+impl Outline {
+    /// What the program does that does a task for a batch of samples of a network.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Graph::build`].
+    pub fn of(
+        spec: &NetworkSpec,
+        task: Task,
+        batch: usize,
+        precision: Precision,
+    ) -> Result<Self> {
+        let mut graph = Graph::build(spec, task, batch)?;
+        let weights = weights(task);
+        optimise(&mut graph, weights)?;
+        let mut interface = Interface::of(&graph);
+        let plan = plan(&graph, weights, precision, &mut interface.leaves)?;
+        Ok(Self { interface, plan })
+    }
+
+    /// The number of kernels that a run launches.
+    pub fn kernels(&self) -> usize {
+        self.plan.steps.len()
+    }
+
+    /// The texts of all kernels, as modules for NVRTC.
+    pub fn texts(&self) -> Vec<String> {
+        let kernels: Vec<&Kernel> = self.plan.steps.iter().map(|step| &step.kernel).collect();
+        let modules = module::modules(&kernels);
+        modules.into_iter().map(|module| module.text).collect()
+    }
+}
+
+impl fmt::Display for Outline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, &self.interface.leaves, &self.plan)
+    }
 }
 
 /// The PTX of a module's text for an architecture, such as `compute_90a`, by the NVRTC of this machine.
