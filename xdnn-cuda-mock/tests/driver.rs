@@ -662,3 +662,23 @@ fn what_is_no_module_is_none() {
         CUDA_ERROR_INVALID_IMAGE
     );
 }
+
+/// As cudarc does unless it is told not to: slices carry events, and streams wait for each other's work.
+#[test]
+fn slices_are_tracked_by_events() {
+    let mock = exclusive();
+    for deferred in [false, true] {
+        mock.set_deferred(deferred);
+        let context = CudaContext::new(0).unwrap();
+        let (one, two) = (context.new_stream().unwrap(), context.new_stream().unwrap());
+        let f = kernel(&one, STEP, "step");
+        let x = one.clone_htod(&[1.0_f32; 10]).unwrap();
+        let mut y = two.alloc_zeros::<f32>(10).unwrap();
+        step(&two, &f, &mut y, &x, 1.0).unwrap();
+        let mut z = one.alloc_zeros::<f32>(10).unwrap();
+        step(&one, &f, &mut z, &y, 1.0).unwrap();
+        drop(x);
+        assert_eq!(one.clone_dtoh(&z).unwrap(), [3.0; 10]);
+    }
+    assert_eq!(mock.live(), Live::default());
+}
