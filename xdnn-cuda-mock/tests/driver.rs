@@ -590,7 +590,7 @@ fn mistakes_of_a_program_are_in_its_log() {
         ..CompileOptions::default()
     };
     assert!(compile_ptx_with_opts("", wrong).is_err());
-    mock.fail_compilation(1, 6);
+    mock.fail("nvrtcCompileProgram", 1, 6);
     assert!(compile_ptx(STEP).is_err());
     assert!(compile_ptx(STEP).is_ok());
     assert_eq!(mock.programs(), 0);

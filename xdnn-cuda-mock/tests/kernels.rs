@@ -44,9 +44,31 @@ fn by_lane(value: impl Fn(i32) -> i32) -> Vec<i32> {
 }
 
 #[test]
-fn every_name_compiles() {
+fn every_name_compiles_and_runs() {
     let _mock = exclusive();
-    kernel(&stream(), include_str!("every_name.cu"), "names");
+    let stream = stream();
+    let f = kernel(&stream, include_str!("every_name.cu"), "names");
+    let (mut y, mut z) = (
+        stream.alloc_zeros::<f32>(32).unwrap(),
+        stream.alloc_zeros::<i32>(1).unwrap(),
+    );
+    let x = stream.clone_htod(&[1.0_f32; 32]).unwrap();
+    let (mut u, mut l) = (
+        stream.alloc_zeros::<u32>(1).unwrap(),
+        stream.alloc_zeros::<u64>(1).unwrap(),
+    );
+    let mut d = stream.alloc_zeros::<f64>(1).unwrap();
+    let mut launch = stream.launch_builder(&f);
+    launch
+        .arg(&mut y)
+        .arg(&x)
+        .arg(&mut z)
+        .arg(&mut u)
+        .arg(&mut l)
+        .arg(&mut d)
+        .arg(&1_i32);
+    // SAFETY: the arguments are those of the kernel.
+    unsafe { launch.launch(shape(1, 32)).unwrap() };
 }
 
 #[test]
