@@ -1139,10 +1139,11 @@ EXPORT int cuModuleLoad(void** module, const char* path) {
   ENTER_CONTEXT(cuModuleLoad)
   FILE* file = fopen(path, "rb");
   if (!file) return FILE_NOT_FOUND;
-  char image[4097] = {};
-  const size_t read = fread(image, 1, 4096, file);
+  std::string image;
+  char buffer[1 << 16];
+  for (size_t n; (n = fread(buffer, 1, sizeof buffer, file)) > 0;) image.append(buffer, n);
   fclose(file);
-  return read ? load(module, image) : INVALID_IMAGE;
+  return load(module, image.c_str());
 }
 
 EXPORT int cuModuleUnload(void* handle) {

@@ -2,6 +2,7 @@
 //
 // The text is preprocessed first, so that kernels which macros write are found too; then a list of its kernels is
 // appended and the whole compiled. Objects stay in a cache under a hash of all that goes into them.
+#include <atomic>
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
@@ -41,7 +42,8 @@ enum Result {
 };
 
 struct Program {
-  std::string source, name, log, image;
+  // The PTX names the object, the binary holds it as well.
+  std::string source, name, log, ptx, binary;
   std::vector<std::pair<std::string, std::string>> headers;
   bool compiled = false;
   bool real = false;  // for an architecture that exists, of which alone there is a binary
@@ -59,7 +61,7 @@ struct State {
   std::set<Program*> programs;
   std::string compiler = "g++", headers = ".", cache = "/tmp", salt;
   std::map<std::string, Entry> entries;
-  uint64_t builds = 0;
+  std::atomic<uint64_t> builds{0};
 };
 
 State& state() {
@@ -352,7 +354,10 @@ Result compile(Program& program, int count, const char* const* options) {
     rmdir(folder.c_str());
     if (result) return result;
   }
-  program.image = "// xdnn-cuda-mock\n" + object + "\n";
+  std::string bytes;
+  if (!read_file(object, bytes)) return INTERNAL_ERROR;
+  program.ptx = "// xdnn-cuda-mock\n" + object + "\n0\n";
+  program.binary = "// xdnn-cuda-mock\n" + object + "\n" + std::to_string(bytes.size()) + "\n" + bytes;
   program.compiled = true;
   program.real = translated.real;
   return SUCCESS;
@@ -377,8 +382,10 @@ Result called(const char* name) {
 
 EXPORT Result nvrtcVersion(int* major, int* minor) {
   ENTER(nvrtcVersion)
+  // The minor version stands for all that a compiled program depends on, so that a cache which knows programs by their
+  // text and the version never confuses them with those of other stand-ins, nor of NVRTC.
   *major = 13;
-  *minor = 0;
+  *minor = int(1000 + strtoull(hash(state().salt).substr(0, 8).c_str(), nullptr, 16) % 1000000);
   return SUCCESS;
 }
 
@@ -433,7 +440,10 @@ EXPORT Result nvrtcDestroyProgram(Program** program) {
 }
 
 EXPORT Result nvrtcCompileProgram(Program* program, int count, const char* const* options) {
-  PROGRAM(nvrtcCompileProgram, program)
+  {
+    PROGRAM(nvrtcCompileProgram, program)
+  }
+  // Several threads may compile at once, each its own program.
   return compile(*program, count, options);
 }
 
@@ -450,11 +460,11 @@ EXPORT Result nvrtcCompileProgram(Program* program, int count, const char* const
     memcpy(out, (text).c_str(), (text).size() + 1);                     \
     return SUCCESS;                                                     \
   }
-PIECE(PTX, program->image, program->compiled)
-PIECE(CUBIN, program->image, program->compiled && program->real)
+PIECE(PTX, program->ptx, program->compiled)
+PIECE(CUBIN, program->binary, program->compiled && program->real)
 PIECE(ProgramLog, program->log, true)
-PIECE(LTOIR, program->image, false)
-PIECE(OptiXIR, program->image, false)
+PIECE(LTOIR, program->ptx, false)
+PIECE(OptiXIR, program->ptx, false)
 
 EXPORT Result nvrtcAddNameExpression(Program* program, const char*) {
   PROGRAM(nvrtcAddNameExpression, program)
