@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace xdnn {
 
@@ -30,16 +31,16 @@ class Memory {
   // 0 where there is no room.
   Address allocate(size_t bytes, Kind kind) {
     if (kind == DEVICE && (bytes > capacity || used_ > capacity - bytes)) return 0;
-    const size_t body = (bytes + PAGE - 1) / PAGE * PAGE, total = body + 2 * PAGE;
+    const size_t body = (bytes + page_ - 1) / page_ * page_, total = body + 2 * page_;
     char* map = static_cast<char*>(mmap(nullptr, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (map == MAP_FAILED) return 0;
-    if (mprotect(map + PAGE, body, PROT_READ | PROT_WRITE)) {
+    if (mprotect(map + page_, body, PROT_READ | PROT_WRITE)) {
       munmap(map, total);
       return 0;
     }
-    memset(map + PAGE, POISON, body);
+    memset(map + page_, POISON, body);
     // Flush against the page behind; a vector access needs multiples of 16.
-    const Address base = reinterpret_cast<Address>(map + PAGE + body - (bytes + ALIGN - 1) / ALIGN * ALIGN);
+    const Address base = reinterpret_cast<Address>(map + page_ + body - (bytes + ALIGN - 1) / ALIGN * ALIGN);
     live_[base] = {base, bytes, kind, map, total};
     if (kind == DEVICE) used_ += bytes;
     counts_[kind]++;
@@ -85,13 +86,13 @@ class Memory {
 
   // Bytes just outside of the allocation that are no longer as they were filled: written by an overrun too small to
   // reach a guard page. Empty when all is well.
-  static std::string overrun(const Allocation& a) {
+  std::string overrun(const Allocation& a) const {
     if (a.kind == GLOBAL) return {};
     const char* end = reinterpret_cast<const char*>(a.base + a.bytes);
-    const char* limit = a.map + a.map_bytes - PAGE;
+    const char* limit = a.map + a.map_bytes - page_;
     for (const char* p = end; p < limit; p++)
       if (*p != char(POISON)) return "written " + std::to_string(p - end) + " bytes behind the end of " + describe(a);
-    const char *start = reinterpret_cast<const char*>(a.base), *first = a.map + PAGE;
+    const char *start = reinterpret_cast<const char*>(a.base), *first = a.map + page_;
     for (const char* p = start; p > first && p > start - 64;)
       if (*--p != char(POISON)) return "written " + std::to_string(start - p) + " bytes before the start of " + describe(a);
     return {};
@@ -134,7 +135,8 @@ class Memory {
   size_t count(Kind kind) const { return counts_[kind]; }
 
  private:
-  static constexpr size_t PAGE = 4096, ALIGN = 16, QUARANTINE = 512;
+  static constexpr size_t ALIGN = 16, QUARANTINE = 512;
+  const size_t page_ = sysconf(_SC_PAGESIZE);
   static constexpr int POISON = 0xff;
 
   std::map<Address, Allocation> live_;

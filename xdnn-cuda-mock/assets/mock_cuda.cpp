@@ -413,7 +413,7 @@ int run(const Function& f, const Geometry& g, void** arguments) {
     return error;
   }
   for (const Memory::Allocation* allocation : touched) {
-    const std::string overrun = Memory::overrun(*allocation);
+    const std::string overrun = driver().memory.overrun(*allocation);
     if (overrun.empty()) continue;
     report("kernel `" + f.name + "`: " + overrun);
     return ILLEGAL_ADDRESS;
@@ -421,7 +421,7 @@ int run(const Function& f, const Geometry& g, void** arguments) {
   return SUCCESS;
 }
 
-// Arguments as they were at the call.
+// Arguments as they were at the call, aligned as the kernel may expect them.
 struct Arguments {
   std::vector<char> values;
   std::vector<void*> pointers;
@@ -446,7 +446,6 @@ int launch(void* handle, const Geometry& g, void* stream_handle, void** argument
   if (!f) return INVALID_HANDLE;
   if (f->kernel->parameter_count && !arguments) return INVALID_VALUE;
   if (int error = check(*f, g)) return error;
-  if (!stream->capture && !driver().deferred) return submit(*stream, [&] { return run(*f, g, arguments); });
   auto held = std::make_shared<Arguments>(*f->kernel, arguments);
   return submit(*stream, [=] { return run(*f, g, held->pointers.data()); });
 }
@@ -665,7 +664,7 @@ static int allocate(Address* address, size_t bytes, Memory::Kind kind) {
 static int release(Address address, Memory::Kind kind) {
   Driver& d = driver();
   const Memory::Allocation* allocation = d.memory.find(address);
-  const std::string overrun = allocation && allocation->base == address ? Memory::overrun(*allocation) : std::string();
+  const std::string overrun = allocation && allocation->base == address ? driver().memory.overrun(*allocation) : std::string();
   if (!d.memory.release(address, kind)) {
     report("not the start of a live allocation: " + d.memory.describe(address));
     return INVALID_VALUE;
@@ -1140,10 +1139,11 @@ EXPORT int cuModuleLoad(void** module, const char* path) {
   ENTER_CONTEXT(cuModuleLoad)
   FILE* file = fopen(path, "rb");
   if (!file) return FILE_NOT_FOUND;
-  char image[4097] = {};
-  const size_t read = fread(image, 1, 4096, file);
+  std::string image;
+  char buffer[1 << 16];
+  for (size_t n; (n = fread(buffer, 1, sizeof buffer, file)) > 0;) image.append(buffer, n);
   fclose(file);
-  return read ? load(module, image) : INVALID_IMAGE;
+  return load(module, image.c_str());
 }
 
 EXPORT int cuModuleUnload(void* handle) {
@@ -1231,6 +1231,25 @@ EXPORT int cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsign
   ENTER_CONTEXT(cuLaunchKernel)
   if (extra) return NOT_SUPPORTED;
   return launch(f, {{gx, gy, gz}, {bx, by, bz}, shared}, stream, arguments);
+}
+
+// CUlaunchConfig. Of its attributes only clusters change what a kernel may do.
+struct LaunchConfig {
+  unsigned grid[3], block[3], shared;
+  void* stream;
+  struct Attribute {
+    unsigned id, reserved, value[16];
+  }* attributes;
+  unsigned attribute_count;
+};
+EXPORT int cuLaunchKernelEx(const LaunchConfig* c, void* f, void** arguments, void** extra) {
+  ENTER_CONTEXT(cuLaunchKernelEx)
+  if (extra) return NOT_SUPPORTED;
+  for (unsigned i = 0; i < c->attribute_count; i++) {
+    const LaunchConfig::Attribute& a = c->attributes[i];
+    if (a.id == 4 && a.value[0] * a.value[1] * a.value[2] != 1) return NOT_SUPPORTED;
+  }
+  return launch(f, {{c->grid[0], c->grid[1], c->grid[2]}, {c->block[0], c->block[1], c->block[2]}, c->shared}, c->stream, arguments);
 }
 
 // Blocks run one after another: a grid that waits for itself would wait for ever.

@@ -2,12 +2,14 @@
 //
 // The text is preprocessed first, so that kernels which macros write are found too; then a list of its kernels is
 // appended and the whole compiled. Objects stay in a cache under a hash of all that goes into them.
+#include <atomic>
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <mutex>
 #include <set>
 #include <spawn.h>
@@ -40,17 +42,26 @@ enum Result {
 };
 
 struct Program {
-  std::string source, name, log, image;
+  // The PTX names the object, the binary holds it as well.
+  std::string source, name, log, ptx, binary;
   std::vector<std::pair<std::string, std::string>> headers;
   bool compiled = false;
+  bool real = false;  // for an architecture that exists, of which alone there is a binary
+};
+
+// What a function was asked so far, and what it shall answer.
+struct Entry {
+  uint64_t calls = 0;
+  std::map<uint64_t, int> failures;
+  int always = 0;
 };
 
 struct State {
   std::mutex mutex;
   std::set<Program*> programs;
   std::string compiler = "g++", headers = ".", cache = "/tmp", salt;
-  std::pair<int, int> failure{0, 0};  // of the calls of nvrtcCompileProgram: how many from now, and the error
-  uint64_t builds = 0;
+  std::map<std::string, Entry> entries;
+  std::atomic<uint64_t> builds{0};
 };
 
 State& state() {
@@ -194,12 +205,13 @@ std::vector<KernelName> kernels(const std::string& text) {
 
 struct Options {
   std::vector<std::string> flags;  // for g++
+  bool real = false;
   std::string wrong;
 };
 
 Options translate(int count, const char* const* options) {
   Options out;
-  std::string arch = "520", standard = "c++17";
+  std::string arch = "750", standard = "c++17";
   auto value = [&](const std::string& option, int& i, const std::vector<std::string>& names, std::string& into) {
     for (const std::string& name : names) {
       if (option == name && i + 1 < count) {
@@ -218,7 +230,8 @@ Options translate(int count, const char* const* options) {
     std::string text;
     if (value(option, i, {"--gpu-architecture", "-arch"}, text)) {
       const size_t digits = text.find_first_of("0123456789");
-      if ((text.rfind("sm_", 0) && text.rfind("compute_", 0)) || digits == std::string::npos) return {{}, option};
+      if ((text.rfind("sm_", 0) && text.rfind("compute_", 0)) || digits == std::string::npos) return {{}, false, option};
+      out.real = text[0] == 's';
       arch = std::to_string(atoi(text.c_str() + digits) * 10);
       if (text.back() == 'a') out.flags.push_back("-D__CUDA_ARCH_FEAT_SM" + arch.substr(0, arch.size() - 1) + "_ALL");
     } else if (value(option, i, {"--define-macro", "-D"}, text)) {
@@ -253,7 +266,7 @@ Options translate(int count, const char* const* options) {
         known = true;
         if (!strcmp(name, "-Xptxas") || !strcmp(name, "--ptxas-options") || !strcmp(name, "--maxrregcount") || !strcmp(name, "-maxrregcount")) i++;
       }
-      if (!known) return {{}, option};
+      if (!known) return {{}, false, option};
     }
   }
   out.flags.push_back("-D__CUDA_ARCH__=" + arch);
@@ -341,20 +354,38 @@ Result compile(Program& program, int count, const char* const* options) {
     rmdir(folder.c_str());
     if (result) return result;
   }
-  program.image = "// xdnn-cuda-mock\n" + object + "\n";
+  std::string bytes;
+  if (!read_file(object, bytes)) return INTERNAL_ERROR;
+  program.ptx = "// xdnn-cuda-mock\n" + object + "\n0\n";
+  program.binary = "// xdnn-cuda-mock\n" + object + "\n" + std::to_string(bytes.size()) + "\n" + bytes;
   program.compiled = true;
+  program.real = translated.real;
   return SUCCESS;
 }
 
-#define PROGRAM(program)                                 \
-  std::lock_guard<std::mutex> lock(state().mutex);       \
+Result called(const char* name) {
+  Entry& entry = state().entries[name];
+  entry.calls++;
+  auto it = entry.failures.find(entry.calls);
+  return Result(entry.always ? entry.always : it == entry.failures.end() ? 0 : it->second);
+}
+
+// Opens every function: one at a time, counted, and failing when that was asked for.
+#define ENTER(name)                                \
+  std::lock_guard<std::mutex> lock(state().mutex); \
+  if (Result error = called(#name)) return error;
+#define PROGRAM(name, program) \
+  ENTER(name)                  \
   if (!state().programs.count(program)) return INVALID_PROGRAM;
 
 }  // namespace
 
 EXPORT Result nvrtcVersion(int* major, int* minor) {
+  ENTER(nvrtcVersion)
+  // The minor version stands for all that a compiled program depends on, so that a cache which knows programs by their
+  // text and the version never confuses them with those of other stand-ins, nor of NVRTC.
   *major = 13;
-  *minor = 0;
+  *minor = int(1000 + strtoull(hash(state().salt).substr(0, 8).c_str(), nullptr, 16) % 1000000);
   return SUCCESS;
 }
 
@@ -375,10 +406,12 @@ EXPORT const char* nvrtcGetErrorString(Result result) {
 }
 
 EXPORT Result nvrtcGetNumSupportedArchs(int* count) {
+  ENTER(nvrtcGetNumSupportedArchs)
   *count = 3;
   return SUCCESS;
 }
 EXPORT Result nvrtcGetSupportedArchs(int* archs) {
+  ENTER(nvrtcGetSupportedArchs)
   archs[0] = 80;
   archs[1] = 90;
   archs[2] = 100;
@@ -386,7 +419,7 @@ EXPORT Result nvrtcGetSupportedArchs(int* archs) {
 }
 
 EXPORT Result nvrtcCreateProgram(Program** program, const char* source, const char* name, int headers, const char* const* texts, const char* const* names) {
-  std::lock_guard<std::mutex> lock(state().mutex);
+  ENTER(nvrtcCreateProgram)
   if (!program || !source || headers < 0 || (headers && (!texts || !names))) return INVALID_INPUT;
   Program* created = new Program;
   created->source = source;
@@ -399,7 +432,7 @@ EXPORT Result nvrtcCreateProgram(Program** program, const char* source, const ch
 
 EXPORT Result nvrtcDestroyProgram(Program** program) {
   if (!program) return INVALID_PROGRAM;
-  PROGRAM(*program)
+  PROGRAM(nvrtcDestroyProgram, *program)
   state().programs.erase(*program);
   delete *program;
   *program = nullptr;
@@ -407,40 +440,38 @@ EXPORT Result nvrtcDestroyProgram(Program** program) {
 }
 
 EXPORT Result nvrtcCompileProgram(Program* program, int count, const char* const* options) {
-  PROGRAM(program)
-  State& s = state();
-  if (s.failure.first && --s.failure.first == 0) {
-    program->log = "failed as it was asked to\n";
-    return Result(s.failure.second);
+  {
+    PROGRAM(nvrtcCompileProgram, program)
   }
+  // Several threads may compile at once, each its own program.
   return compile(*program, count, options);
 }
 
-#define PIECE(name, text, available)                            \
+#define PIECE(name, text, available)                                    \
   EXPORT Result nvrtcGet##name##Size(Program* program, size_t* bytes) { \
-    PROGRAM(program)                                            \
-    if (!(available)) return INVALID_PROGRAM;                   \
-    *bytes = program->text.size() + 1;                          \
-    return SUCCESS;                                             \
-  }                                                             \
-  EXPORT Result nvrtcGet##name(Program* program, char* out) {   \
-    PROGRAM(program)                                            \
-    if (!(available)) return INVALID_PROGRAM;                   \
-    memcpy(out, program->text.c_str(), program->text.size() + 1); \
-    return SUCCESS;                                             \
+    PROGRAM(nvrtcGet##name##Size, program)                              \
+    if (!(available)) return INVALID_PROGRAM;                           \
+    *bytes = (text).size() + 1;                                         \
+    return SUCCESS;                                                     \
+  }                                                                     \
+  EXPORT Result nvrtcGet##name(Program* program, char* out) {           \
+    PROGRAM(nvrtcGet##name, program)                                    \
+    if (!(available)) return INVALID_PROGRAM;                           \
+    memcpy(out, (text).c_str(), (text).size() + 1);                     \
+    return SUCCESS;                                                     \
   }
-PIECE(PTX, image, program->compiled)
-PIECE(CUBIN, image, program->compiled)
-PIECE(ProgramLog, log, true)
-PIECE(LTOIR, image, false)
-PIECE(OptiXIR, image, false)
+PIECE(PTX, program->ptx, program->compiled)
+PIECE(CUBIN, program->binary, program->compiled && program->real)
+PIECE(ProgramLog, program->log, true)
+PIECE(LTOIR, program->ptx, false)
+PIECE(OptiXIR, program->ptx, false)
 
 EXPORT Result nvrtcAddNameExpression(Program* program, const char*) {
-  PROGRAM(program)
+  PROGRAM(nvrtcAddNameExpression, program)
   return program->compiled ? NO_NAME_EXPRESSIONS_AFTER_COMPILATION : NAME_EXPRESSION_NOT_VALID;
 }
 EXPORT Result nvrtcGetLoweredName(Program* program, const char*, const char**) {
-  PROGRAM(program)
+  PROGRAM(nvrtcGetLoweredName, program)
   return program->compiled ? NAME_EXPRESSION_NOT_VALID : NO_LOWERED_NAMES_BEFORE_COMPILATION;
 }
 
@@ -456,10 +487,25 @@ EXPORT void xdnn_mock_nvrtc_setup(const char* compiler, const char* headers, con
   s.salt = salt;
 }
 
-// Makes the `nth` compilation from now fail; 0 takes it back.
-EXPORT void xdnn_mock_nvrtc_fail(int nth, int error) {
+// Makes the `nth` call from now of the function fail, or with 0 every call.
+EXPORT void xdnn_mock_nvrtc_fail(const char* function, int nth, int error) {
   std::lock_guard<std::mutex> lock(state().mutex);
-  state().failure = {nth, error};
+  Entry& entry = state().entries[function];
+  if (nth > 0)
+    entry.failures[entry.calls + nth] = error;
+  else
+    entry.always = error;
+}
+
+EXPORT uint64_t xdnn_mock_nvrtc_calls(const char* function) {
+  std::lock_guard<std::mutex> lock(state().mutex);
+  return state().entries[function].calls;
+}
+
+// Forgets failures and counts.
+EXPORT void xdnn_mock_nvrtc_reset() {
+  std::lock_guard<std::mutex> lock(state().mutex);
+  state().entries.clear();
 }
 
 // Programs that were not destroyed.

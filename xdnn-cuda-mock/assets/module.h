@@ -31,7 +31,8 @@ struct Function {
   int carveout = -1;
 };
 
-// The first line of an image; the path of the shared object is the second.
+// The first line of an image. The path of the shared object is the second, and the third the number of its bytes, which
+// may follow, in case that the path is no longer there.
 constexpr char IMAGE_MAGIC[] = "// xdnn-cuda-mock\n";
 
 struct LoadedModule {
@@ -51,7 +52,29 @@ struct LoadedModule {
     const size_t magic = sizeof IMAGE_MAGIC - 1;
     if (strncmp(image, IMAGE_MAGIC, magic)) return "the image is none that the stand-in for NVRTC made";
     const char* end = strchr(image + magic, '\n');
-    const std::string path(image + magic, end ? end - image - magic : strlen(image + magic));
+    if (!end) return "the image is cut off";
+    std::string path(image + magic, end);
+    char* bytes = nullptr;
+    const size_t size = strtoull(end + 1, &bytes, 10);
+    bool scratch = false;
+    if (access(path.c_str(), R_OK) && size) {
+      path = "/tmp/xdnn-cuda-mock-XXXXXX.so";
+      const int file = mkstemps(path.data(), 3);
+      if (file < 0 || write(file, bytes + 1, size) != ssize_t(size)) return "cannot write " + path;
+      close(file);
+      scratch = true;
+    }
+    const std::string wrong = open_object(path);
+    if (scratch) unlink(path.c_str());
+    return wrong;
+  }
+
+  ~LoadedModule() {
+    if (handle) dlclose(handle);
+  }
+
+ private:
+  std::string open_object(const std::string& path) {
     handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) return dlerror();
     table = static_cast<const Module*>(dlsym(handle, "xdnn_mock_module"));
@@ -85,11 +108,6 @@ struct LoadedModule {
     return {};
   }
 
-  ~LoadedModule() {
-    if (handle) dlclose(handle);
-  }
-
- private:
   static std::string mangled(const std::string& name) {
     return name.rfind("_Z", 0) == 0 ? name.substr(2) : std::to_string(name.size()) + name;
   }

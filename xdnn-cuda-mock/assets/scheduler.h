@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -148,15 +149,15 @@ struct Range {
   size_t bytes;
 };
 
-// Memory with an inaccessible page behind it.
+// Memory that ends at an inaccessible page and has one before it.
 inline char* map_guarded(size_t bytes) {
-  const size_t page = 4096;
-  char* map = static_cast<char*>(mmap(nullptr, bytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (map == MAP_FAILED || mprotect(map + page, bytes, PROT_READ | PROT_WRITE)) {
+  const size_t page = sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
+  char* map = static_cast<char*>(mmap(nullptr, body + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  if (map == MAP_FAILED || mprotect(map + page, body, PROT_READ | PROT_WRITE)) {
     fprintf(stderr, "xdnn-cuda-mock: no memory for %zu bytes\n", bytes);
     abort();
   }
-  return map + page;
+  return map + page + body - bytes;
 }
 
 class Machine {
@@ -233,7 +234,8 @@ inline Machine the_machine;
 inline Machine& machine() { return the_machine; }
 
 // The host thread in which a kernel runs right now.
-inline thread_local volatile bool in_kernel = false;
+// Without a lazily allocated block: it is read in a handler of signals.
+__attribute__((tls_model("initial-exec"))) inline thread_local volatile bool in_kernel = false;
 
 inline struct sigaction previous_actions[32];
 

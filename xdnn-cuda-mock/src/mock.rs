@@ -50,7 +50,9 @@ pub struct Mock {
     defer: unsafe extern "C" fn(c_int),
     message: unsafe extern "C" fn(*mut c_char, usize) -> usize,
     reset: unsafe extern "C" fn(),
-    fail_compilation: unsafe extern "C" fn(c_int, c_int),
+    nvrtc_fail: unsafe extern "C" fn(*const c_char, c_int, c_int),
+    nvrtc_calls: unsafe extern "C" fn(*const c_char) -> u64,
+    nvrtc_reset: unsafe extern "C" fn(),
     programs: unsafe extern "C" fn() -> u64,
     builds: unsafe extern "C" fn() -> u64,
 }
@@ -117,7 +119,9 @@ fn load() -> Result<Mock, String> {
             defer: symbol(cuda, "xdnn_mock_defer")?,
             message: symbol(cuda, "xdnn_mock_message")?,
             reset: symbol(cuda, "xdnn_mock_reset")?,
-            fail_compilation: symbol(nvrtc, "xdnn_mock_nvrtc_fail")?,
+            nvrtc_fail: symbol(nvrtc, "xdnn_mock_nvrtc_fail")?,
+            nvrtc_calls: symbol(nvrtc, "xdnn_mock_nvrtc_calls")?,
+            nvrtc_reset: symbol(nvrtc, "xdnn_mock_nvrtc_reset")?,
             programs: symbol(nvrtc, "xdnn_mock_nvrtc_live")?,
             builds: symbol(nvrtc, "xdnn_mock_nvrtc_builds")?,
         })
@@ -180,13 +184,19 @@ impl Mock {
         }
     }
 
-    /// Makes the `nth` call from now of a driver's function return `error`; with 0 every call, until [`Mock::reset`].
+    /// Makes the `nth` call from now of a function of the driver or of NVRTC return `error`, a number of `CUresult` or
+    /// `nvrtcResult`; with 0 every call, until [`Mock::reset`].
     ///
-    /// The name `*` stands for any function. Suffixes such as `_v2` are the same function.
+    /// The name `*` stands for any function of the driver. Suffixes such as `_v2` are the same function.
     pub fn fail(&self, function: &str, nth: u32, error: i32) {
+        let fail = if function.starts_with("nvrtc") {
+            self.nvrtc_fail
+        } else {
+            self.fail
+        };
         // SAFETY: see above.
         unsafe {
-            (self.fail)(
+            fail(
                 name(function).as_ptr(),
                 c_int::try_from(nth).unwrap_or(c_int::MAX),
                 error,
@@ -194,11 +204,16 @@ impl Mock {
         }
     }
 
-    /// How often a driver's function was called since the last [`Mock::reset`].
+    /// How often a function of the driver or of NVRTC was called since the last [`Mock::reset`].
     #[must_use]
     pub fn calls(&self, function: &str) -> u64 {
+        let calls = if function.starts_with("nvrtc") {
+            self.nvrtc_calls
+        } else {
+            self.calls
+        };
         // SAFETY: see above.
-        unsafe { (self.calls)(name(function).as_ptr()) }
+        unsafe { calls(name(function).as_ptr()) }
     }
 
     /// How often a kernel ran since the last [`Mock::reset`], replays of graphs included; all kernels for `None`.
@@ -276,14 +291,13 @@ impl Mock {
         // SAFETY: see above.
         unsafe {
             (self.reset)();
-            (self.fail_compilation)(0, 0);
+            (self.nvrtc_reset)();
         }
     }
 
     /// Makes the `nth` compilation of a program from now return `error`, a number of `nvrtcResult`.
     pub fn fail_compilation(&self, nth: u32, error: i32) {
-        // SAFETY: see above.
-        unsafe { (self.fail_compilation)(c_int::try_from(nth).unwrap_or(c_int::MAX), error) }
+        self.fail("nvrtcCompileProgram", nth, error);
     }
 
     /// Programs of NVRTC that were not destroyed yet.

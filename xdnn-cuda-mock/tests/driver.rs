@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::ffi::CString;
 use std::sync::Arc;
 
 use common::{exclusive, kernel, shape, stream};
@@ -15,7 +16,7 @@ use cudarc::driver::{
     CudaContext, CudaFunction, CudaSlice, CudaStream, DeviceRepr, DriverError, LaunchConfig,
     PushKernelArg,
 };
-use cudarc::nvrtc::{CompileError, CompileOptions, compile_ptx, compile_ptx_with_opts};
+use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx, compile_ptx_with_opts};
 use xdnn_cuda_mock::Live;
 
 #[repr(C)]
@@ -590,7 +591,7 @@ fn mistakes_of_a_program_are_in_its_log() {
         ..CompileOptions::default()
     };
     assert!(compile_ptx_with_opts("", wrong).is_err());
-    mock.fail_compilation(1, 6);
+    mock.fail("nvrtcCompileProgram", 1, 6);
     assert!(compile_ptx(STEP).is_err());
     assert!(compile_ptx(STEP).is_ok());
     assert_eq!(mock.programs(), 0);
@@ -653,12 +654,84 @@ fn kernels_are_found_wherever_they_stand() {
     }
 }
 
+/// The binary of a program for an architecture, as NVRTC gives it.
+fn binary(text: &str, architecture: &str) -> Option<Vec<u8>> {
+    use cudarc::nvrtc::{result, sys};
+    let text = CString::new(text).unwrap();
+    let program = result::create_program(&text, None).unwrap();
+    let mut size = 0;
+    // SAFETY: the program lives until the end of this block, and there is room for what is written.
+    unsafe {
+        result::compile_program(program, &[format!("-arch={architecture}")]).unwrap();
+        let known = sys::nvrtcGetCUBINSize(program, &raw mut size).result();
+        let mut bytes = vec![0_u8; size];
+        let given = sys::nvrtcGetCUBIN(program, bytes.as_mut_ptr().cast()).result();
+        result::destroy_program(program).unwrap();
+        known.and(given).ok().map(|()| bytes)
+    }
+}
+
+/// A binary may be kept for longer than the object from which it was made.
+#[test]
+fn binaries_hold_their_object() {
+    let _mock = exclusive();
+    let stream = stream();
+    let found = binary(STEP, "sm_90a").unwrap();
+    let path = found.split(|&byte| byte == b'\n').nth(1).unwrap();
+    let at = found
+        .windows(path.len())
+        .position(|bytes| bytes == path)
+        .unwrap();
+    let moved = [
+        &found[..at],
+        b"/nowhere/object.so".as_slice(),
+        &found[at + path.len()..],
+    ]
+    .concat();
+    for image in [found.clone(), moved] {
+        let module = stream
+            .context()
+            .load_module(Ptx::from_binary(image))
+            .unwrap();
+        let f = module.load_function("step").unwrap();
+        let x = stream.clone_htod(&[1.0_f32; 10]).unwrap();
+        let mut y = stream.alloc_zeros::<f32>(10).unwrap();
+        step(&stream, &f, &mut y, &x, 2.0).unwrap();
+        assert_eq!(stream.clone_dtoh(&y).unwrap(), [3.0; 10]);
+    }
+    assert!(binary(STEP, "compute_90").is_none());
+}
+
 #[test]
 fn what_is_no_module_is_none() {
     let _mock = exclusive();
     let context = CudaContext::new(0).unwrap();
-    assert_eq!(
-        error(context.load_module(".version 8.0".into())),
-        CUDA_ERROR_INVALID_IMAGE
-    );
+    for text in [
+        ".version 8.0",
+        "// xdnn-cuda-mock",
+        "// xdnn-cuda-mock\n/nowhere.so\n0\n",
+    ] {
+        let error = error(context.load_module(text.into()));
+        assert_eq!(error, CUDA_ERROR_INVALID_IMAGE);
+    }
+}
+
+/// As cudarc does unless it is told not to: slices carry events, and streams wait for each other's work.
+#[test]
+fn slices_are_tracked_by_events() {
+    let mock = exclusive();
+    for deferred in [false, true] {
+        mock.set_deferred(deferred);
+        let context = CudaContext::new(0).unwrap();
+        let (one, two) = (context.new_stream().unwrap(), context.new_stream().unwrap());
+        let f = kernel(&one, STEP, "step");
+        let x = one.clone_htod(&[1.0_f32; 10]).unwrap();
+        let mut y = two.alloc_zeros::<f32>(10).unwrap();
+        step(&two, &f, &mut y, &x, 1.0).unwrap();
+        let mut z = one.alloc_zeros::<f32>(10).unwrap();
+        step(&one, &f, &mut z, &y, 1.0).unwrap();
+        drop(x);
+        assert_eq!(one.clone_dtoh(&z).unwrap(), [3.0; 10]);
+    }
+    assert_eq!(mock.live(), Live::default());
 }
