@@ -14,6 +14,13 @@ pub enum Device {
     /// luminal's interpreter on luminal's primitives, in `f32`: thousands of times slower than [`Device::Cpu`], and there to
     /// show what a graph in primitives computes, not to compute with.
     Luminal,
+    /// luminal's primitives on the first GPU, by `luminal_cuda`: one kernel for each primitive, in `f32`. It is there for what
+    /// others write for luminal.
+    ///
+    /// It needs the feature `luminal-cuda`, and when it runs the driver, `libnvrtc`, `libcublas` and the headers of a CUDA
+    /// toolkit, in `CUDA_HOME` or `/usr/local/cuda`. The number of the GPU is 0, as `luminal_cuda` knows no other;
+    /// `CUDA_VISIBLE_DEVICES` decides which GPU that is.
+    LuminalCuda(usize),
 }
 
 impl Device {
@@ -25,10 +32,11 @@ impl Device {
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "cpu",
-            Self::Reference => "reference",
-            Self::Luminal => "luminal",
-        })
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Reference => f.write_str("reference"),
+            Self::Luminal => f.write_str("luminal"),
+            Self::LuminalCuda(number) => write!(f, "luminal-cuda:{number}"),
+        }
     }
 }

@@ -65,7 +65,9 @@ impl Element for f32 {
                 Ok(Arc::new(cpu::compile(&graph, weights)?))
             }
             Device::Reference => interpreter(spec, task, batch),
-            Device::Luminal => primitives::compile(device, spec, task, batch),
+            Device::Luminal | Device::LuminalCuda(_) => {
+                primitives::compile(device, spec, task, batch)
+            }
         }
     }
 
@@ -83,7 +85,7 @@ impl Element for f64 {
     ) -> Result<Arc<dyn Program<Self>>> {
         match device {
             Device::Reference => interpreter(spec, task, batch),
-            Device::Cpu | Device::Luminal => Err(Error::Device {
+            Device::Cpu | Device::Luminal | Device::LuminalCuda(_) => Err(Error::Device {
                 device: device.to_string().into(),
                 cause: "it computes in `f32`; use `Device::Reference` for `f64`".into(),
             }),

@@ -19,6 +19,12 @@ use crate::error::{Error, Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
 
+#[cfg(feature = "luminal-cuda")]
+mod cuda;
+#[cfg(not(feature = "luminal-cuda"))]
+#[path = "without_cuda.rs"]
+mod cuda;
+
 #[cfg(test)]
 mod tests;
 
@@ -29,10 +35,16 @@ pub(super) fn compile(
     task: Task,
     batch: usize,
 ) -> Result<Arc<dyn Program<f32>>> {
+    if let Device::LuminalCuda(number) = device {
+        cuda::probe(number).map_err(|cause| unusable(device, cause))?;
+    }
     let spec = Arc::clone(spec);
     let build = move || {
         let mut graph = Graph::build(&spec, task, batch)?;
         graph.lower()?;
+        if let Device::LuminalCuda(_) = device {
+            cuda::compile(&mut graph)?;
+        }
         Ok(graph)
     };
     Ok(Arc::new(LuminalProgram::new(device, build)?))
