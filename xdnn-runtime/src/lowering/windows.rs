@@ -47,8 +47,8 @@ impl PoolWindow {
     ) -> Dense {
         let mut windows: usize = self.output.iter().product();
         let (mut taps, mut outer, mut x) = (self.taps(), planes, y);
-        for axis in 0..3 {
-            let (n, o, k) = (size[axis], self.output[axis], self.kernel[axis]);
+        for (axis, n) in size.into_iter().enumerate() {
+            let (o, k) = (self.output[axis], self.kernel[axis]);
             (windows, taps) = (windows / o.max(1), taps / k.max(1));
             if !self.is_identity(axis, n) {
                 let last = x.reshaped([outer, o, windows, k, taps]);
