@@ -199,7 +199,8 @@ impl Graph {
         Ok(())
     }
 
-    /// Replaces all operators by luminal's primitives; see [`LowerToPrimitives`].
+    /// Replaces all operators by luminal's primitives; see
+    /// [`LowerToPrimitives`](crate::passes::LowerToPrimitives).
     ///
     /// # Errors
     ///
