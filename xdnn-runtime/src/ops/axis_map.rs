@@ -121,12 +121,15 @@ impl Operation for AxisMap {
 
     fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
         let (inputs, rows) = (self.map.inputs, &self.map.rows);
-        let mut matrix = vec![0.0; inputs * rows.len()];
-        for (o, row) in rows.iter().enumerate() {
-            for (i, factor) in row {
-                matrix[o * inputs + i] += *factor as f32;
+        let matrix = || {
+            let mut matrix = vec![0.0; inputs * rows.len()];
+            for (o, row) in rows.iter().enumerate() {
+                for (i, factor) in row {
+                    matrix[o * inputs + i] += *factor as f32;
+                }
             }
-        }
-        Ok(to.along(operands[0], self.axis, matrix, rows.len()))
+            matrix
+        };
+        Ok(to.along(operands[0], self.axis, rows.len(), matrix))
     }
 }

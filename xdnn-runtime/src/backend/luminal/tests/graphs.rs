@@ -1,5 +1,7 @@
 //! What becomes of graphs.
 
+use std::sync::Arc;
+
 use luminal::op::{Contiguous, Function, Log2};
 use luminal::prelude::{
     Compiler, NodeIndex, ShapeTracker, ToIdsMut, move_outgoing_edge, move_references,
@@ -12,7 +14,10 @@ use crate::backend::testing::networks::residual;
 use crate::backend::testing::{exact, numbers, single};
 use crate::backend::{Element, Program};
 use crate::graph::{Graph, Task};
-use crate::ops::{Dialect, Leaf, Map, MatMul, Rank, Signs, Slice};
+use crate::ops::{
+    AxisMap, Dialect, Leaf, Map, MatMul, PoolWindow, PoolWinner, Rank, Signs, Slice, SparseMap,
+    Winner,
+};
 use crate::passes::{FuseElementwise, LowerToPrimitives};
 use crate::{Device, Error};
 
@@ -128,6 +133,31 @@ fn only_what_is_lowered_is_executed_and_with_leaves_that_fit() {
     assert_eq!(execute(&mut graph, &[&x]).unwrap(), [[2.0; 6]]);
 }
 
+/// Windows that tile an axis, as a global pool does, take no matrix of its length squared; what does is refused unbuilt.
+#[test]
+fn long_axes_are_refused_only_where_every_pair_counts() {
+    let window = PoolWindow::global([1, 1, 70_000]);
+    let winner = |winner| PoolWinner { window, winner };
+    let line = Shape::new([1, 1, 70_000]);
+    single(winner(Winner::Max), &[line]).lower().unwrap();
+    single(winner(Winner::Min), &[line]).lower().unwrap();
+    let map = SparseMap::new(70_000, vec![Vec::new(); 70_000]);
+    let map = AxisMap {
+        axis: 2,
+        map: Arc::new(map),
+    };
+    let refused = [
+        single(winner(Winner::Median), &[line]).lower(),
+        single(map, &[line]).lower(),
+    ];
+    for result in refused {
+        assert!(
+            matches!(result, Err(Error::OutOfMemory { .. })),
+            "{result:?}"
+        );
+    }
+}
+
 /// The product of matrices is what luminal's compilers look for.
 #[test]
 fn a_graph_in_primitives_is_listed() {
@@ -160,7 +190,7 @@ fn a_graph_in_primitives_is_listed() {
 #[test]
 fn double_precision_is_refused() {
     for device in [Device::Luminal, Device::LuminalCuda(0)] {
-        let spec = std::sync::Arc::new(residual());
+        let spec = Arc::new(residual());
         let result = <f64 as Element>::compile(device, &spec, Task::Forward, 1);
         assert!(matches!(result, Err(Error::Device { .. })));
     }
