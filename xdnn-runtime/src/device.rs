@@ -17,6 +17,13 @@ pub enum Device {
     /// luminal's interpreter on luminal's primitives, in `f32`: thousands of times slower than [`Device::Cpu`], and there to
     /// show what a graph in primitives computes, not to compute with.
     Luminal,
+    /// luminal's primitives on the first GPU, by `luminal_cuda`: one kernel for each primitive, in `f32`. It is there for what
+    /// others write for luminal.
+    ///
+    /// It needs the feature `luminal-cuda`, and when it runs the driver, `libnvrtc`, `libcublas` and the headers of a CUDA
+    /// toolkit, in `CUDA_HOME` or `/usr/local/cuda`. The number of the GPU is 0, as `luminal_cuda` knows no other;
+    /// `CUDA_VISIBLE_DEVICES` decides which GPU that is.
+    LuminalCuda(usize),
 }
 
 impl Device {
@@ -37,6 +44,7 @@ impl fmt::Display for Device {
             Self::Cuda(ordinal) => write!(f, "cuda:{ordinal}"),
             Self::Reference => f.write_str("reference"),
             Self::Luminal => f.write_str("luminal"),
+            Self::LuminalCuda(number) => write!(f, "luminal-cuda:{number}"),
         }
     }
 }

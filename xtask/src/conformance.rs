@@ -48,10 +48,11 @@ const ONNX: Wheel = Wheel {
 };
 
 /// Where every network runs.
-const BACKENDS: [Backend; 3] = [
+const BACKENDS: [Backend; 4] = [
     Backend(Device::Reference, Precision::F32),
     Backend(Device::Reference, Precision::F64),
     Backend(Device::Cpu, Precision::F32),
+    Backend(Device::Luminal, Precision::F32),
 ];
 
 #[derive(Clone, Copy)]

@@ -77,7 +77,9 @@ impl Element for f32 {
                 })
             }
             Device::Reference => interpreter(spec, task, batch),
-            Device::Luminal => primitives::compile(device, spec, task, batch),
+            Device::Luminal | Device::LuminalCuda(_) => {
+                primitives::compile(device, spec, task, batch)
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 //! given out by value. Handles here are plain indices.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use luminal::prelude::petgraph::visit::EdgeRef;
@@ -199,7 +199,8 @@ impl Graph {
         Ok(())
     }
 
-    /// Replaces all operators by luminal's primitives; see [`LowerToPrimitives`].
+    /// Replaces all operators by luminal's primitives; see
+    /// [`LowerToPrimitives`](crate::passes::LowerToPrimitives).
     ///
     /// # Errors
     ///
@@ -380,26 +381,32 @@ impl Default for Graph {
 }
 
 /// One line for each operator: `%4 = Concat { axis: 1 } %0 %3 -> [2, 10]`, numbered in order of evaluation, and the
-/// outputs last.
+/// outputs last. Operators of others, which a compiler may have put there, are shown as they print themselves.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nodes = self.nodes().map_err(|_| fmt::Error)?;
-        let number = |value: &Value| nodes.iter().position(|node| node.value.id == value.id);
-        let write = |f: &mut fmt::Formatter<'_>, value: &Value| match number(value) {
+        let order = algo::toposort(&self.inner.graph, None).map_err(|_| fmt::Error)?;
+        let numbers: HashMap<NodeIndex, usize> = order.iter().copied().zip(0..).collect();
+        let write = |f: &mut fmt::Formatter<'_>, id: NodeIndex| match numbers.get(&id) {
             Some(number) => write!(f, " %{number}"),
             None => write!(f, " %?"),
         };
-        for (i, node) in nodes.iter().enumerate() {
-            write!(f, "%{i} = {:?}", node.op)?;
-            node.operands
-                .iter()
-                .try_for_each(|operand| write(f, operand))?;
-            writeln!(f, " -> {}", node.value.shape)?;
+        for (i, id) in order.into_iter().enumerate() {
+            match (self.dialect(id), self.inner.graph.node_weight(id)) {
+                (Some(node), _) => write!(f, "%{i} = {:?}", node.op)?,
+                (None, Some(other)) => write!(f, "%{i} = {other:?}")?,
+                (None, None) => write!(f, "%{i} = ?")?,
+            }
+            let mut sources = self.inner.get_sources(id).into_iter();
+            sources.try_for_each(|(source, ..)| write(f, source))?;
+            match self.dialect(id) {
+                Some(node) => writeln!(f, " -> {}", node.shape)?,
+                None => writeln!(f)?,
+            }
         }
         f.write_str("return")?;
         self.outputs
             .iter()
-            .try_for_each(|output| write(f, output))?;
+            .try_for_each(|output| write(f, output.id))?;
         writeln!(f)
     }
 }

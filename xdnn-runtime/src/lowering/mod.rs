@@ -95,10 +95,19 @@ impl<'a> Primitives<'a> {
         self.map(Contiguous, x)
     }
 
-    /// A leaf of numbers. The same numbers are the same leaf.
-    pub fn data<const RANK: usize>(&mut self, dims: [usize; RANK], numbers: Vec<f32>) -> Dense {
+    /// A leaf of numbers, one for each element. The same numbers are the same leaf. More than luminal can count are not asked
+    /// for: the lowering fails in the end.
+    pub fn data<const RANK: usize>(
+        &mut self,
+        dims: [usize; RANK],
+        numbers: impl FnOnce() -> Vec<f32>,
+    ) -> Dense {
         let shape = Shape::new(dims);
-        debug_assert_eq!(shape.elements(), numbers.len());
+        let numbers = match self.count(shape) {
+            true => numbers(),
+            false => Vec::new(),
+        };
+        debug_assert!(self.fault.is_some() || shape.elements() == numbers.len());
         let bits = numbers.iter().map(|x| x.to_bits()).collect();
         if let Some(node) = self.data.get(&bits) {
             return Dense::new(*node, shape);
@@ -112,7 +121,7 @@ impl<'a> Primitives<'a> {
     }
 
     fn number(&mut self, value: f64) -> Dense {
-        self.data([], vec![value as f32])
+        self.data([], || vec![value as f32])
     }
 
     /// The same number everywhere.
@@ -308,7 +317,13 @@ impl<'a> Primitives<'a> {
     }
 
     /// `y[…, o, …] = Σᵢ M[o, i] · x[…, i, …]` along an axis, for a matrix of `outputs` rows.
-    pub fn along(&mut self, x: Dense, axis: usize, matrix: Vec<f32>, outputs: usize) -> Dense {
+    pub fn along(
+        &mut self,
+        x: Dense,
+        axis: usize,
+        outputs: usize,
+        matrix: impl FnOnce() -> Vec<f32>,
+    ) -> Dense {
         let (outer, inputs, inner) = around(x.shape, axis);
         let shape = x.shape.with_dim(axis, outputs);
         let matrix = self.data([outputs, inputs], matrix);
@@ -332,7 +347,7 @@ impl<'a> Primitives<'a> {
         let (rows, size, _) = around(mask.shape, axis);
         let marks = mask.reshaped([rows, size]);
         // What comes first weighs most.
-        let weights = self.data([1, size], (1..=size).rev().map(|i| i as f32).collect());
+        let weights = self.data([1, size], || (1..=size).rev().map(|i| i as f32).collect());
         let weighted = self.mul(marks, weights);
         let most = self.max(weighted, 1).reshaped([rows, 1]);
         let others = self.less_than(weighted, most);
@@ -348,8 +363,10 @@ impl<'a> Primitives<'a> {
         let (less, more) = (self.less_than(j, i), self.less_than(i, j));
         let differ = self.add(less, more);
         let tie = self.not(differ);
-        let earlier = (0..m * m).map(|at| f32::from(u8::from(at % m < at / m)));
-        let earlier = self.data([1, m, m], earlier.collect());
+        let earlier = self.data([1, m, m], || {
+            let earlier = (0..m * m).map(|at| f32::from(u8::from(at % m < at / m)));
+            earlier.collect()
+        });
         let tie = self.mul(tie, earlier);
         self.add(less, tie)
     }
@@ -399,22 +416,28 @@ impl<'a> Primitives<'a> {
         self.node(op, &[(x, view)], shape)
     }
 
+    /// Whether luminal can count the elements of a tensor; if not, the lowering fails in the end.
+    fn count(&mut self, shape: Shape) -> bool {
+        let elements = shape.elements();
+        let fault = match i32::try_from(elements) {
+            Ok(1..) => return true,
+            Ok(_) => invalid(format!("luminal has no tensor without elements: {shape}")),
+            Err(_) => Error::OutOfMemory {
+                what: format!("a tensor {shape}, which luminal cannot count,").into(),
+                bytes: elements.saturating_mul(size_of::<f32>()),
+            },
+        };
+        self.fault.get_or_insert(fault);
+        false
+    }
+
     fn node(
         &mut self,
         op: impl Operator + 'static,
         operands: &[(Dense, ShapeTracker)],
         shape: Shape,
     ) -> Dense {
-        let elements = shape.elements();
-        if elements == 0 {
-            let fault = || invalid(format!("luminal has no tensor without elements: {shape}"));
-            self.fault.get_or_insert_with(fault);
-        } else if i32::try_from(elements).is_err() {
-            self.fault.get_or_insert_with(|| Error::OutOfMemory {
-                what: format!("a tensor {shape}, which luminal cannot count,").into(),
-                bytes: elements.saturating_mul(size_of::<f32>()),
-            });
-        }
+        self.count(shape);
         let mut node = self.graph.add_op(op);
         for (operand, view) in operands {
             node = node.input(operand.node, 0, *view);

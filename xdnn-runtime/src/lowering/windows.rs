@@ -1,6 +1,6 @@
 //! Windows that slide over planes: what they see, side by side, and the transpose of that.
 //!
-//! Along each axis windows are a selection, a product with a matrix of zeros and ones.
+//! Along each axis windows are a selection, a product with a matrix of zeros and ones, unless they are tiles.
 
 use crate::ops::{PoolWindow, Sizes};
 
@@ -19,9 +19,12 @@ impl PoolWindow {
         for axis in (0..3).rev() {
             let outer = planes * size[..axis].iter().product::<usize>();
             let (n, o, k) = (size[axis], self.output[axis], self.kernel[axis]);
-            if !self.is_identity(axis, n) {
+            if self.tiles(axis, n) {
+                let seen = y.reshaped([outer, o, k, windows, taps]);
+                y = to.permute(seen, &[0, 1, 3, 2, 4]);
+            } else {
                 let last = to.permute(y.reshaped([outer, n, windows, taps]), &[0, 2, 3, 1]);
-                let matrix = to.data([o * k, n], self.selection(axis, n));
+                let matrix = to.data([o * k, n], || self.selection(axis, n));
                 let sizes = Sizes {
                     batch: 1,
                     m: outer * windows * taps,
@@ -47,13 +50,15 @@ impl PoolWindow {
     ) -> Dense {
         let mut windows: usize = self.output.iter().product();
         let (mut taps, mut outer, mut x) = (self.taps(), planes, y);
-        for axis in 0..3 {
-            let (n, o, k) = (size[axis], self.output[axis], self.kernel[axis]);
+        for (axis, n) in size.into_iter().enumerate() {
+            let (o, k) = (self.output[axis], self.kernel[axis]);
             (windows, taps) = (windows / o.max(1), taps / k.max(1));
-            if !self.is_identity(axis, n) {
-                let last = x.reshaped([outer, o, windows, k, taps]);
-                let last = to.permute(last, &[0, 2, 4, 1, 3]);
-                let matrix = to.data([o * k, n], self.selection(axis, n));
+            let seen = x.reshaped([outer, o, windows, k, taps]);
+            if self.tiles(axis, n) {
+                x = to.permute(seen, &[0, 1, 3, 2, 4]);
+            } else {
+                let last = to.permute(seen, &[0, 2, 4, 1, 3]);
+                let matrix = to.data([o * k, n], || self.selection(axis, n));
                 let sizes = Sizes {
                     batch: 1,
                     m: outer * windows * taps,
@@ -68,10 +73,12 @@ impl PoolWindow {
         x
     }
 
-    /// Whether the windows along an axis of `n` elements are these elements.
-    fn is_identity(&self, axis: usize, n: usize) -> bool {
-        let one = (self.kernel[axis], self.stride[axis], self.padding[axis]) == (1, 1, 0);
-        one && self.output[axis] == n
+    /// Whether the windows see each of the `n` elements of an axis once, in order.
+    fn tiles(&self, axis: usize, n: usize) -> bool {
+        let (o, k) = (self.output[axis], self.kernel[axis]);
+        let dense = self.dilation[axis] == 1 || k == 1;
+        let side_by_side = self.stride[axis] == k || o == 1;
+        self.padding[axis] == 0 && dense && side_by_side && o * k == n
     }
 
     /// What the taps of each window see along an axis of `n` elements: a row of `n` for each of `(windows, taps)`.

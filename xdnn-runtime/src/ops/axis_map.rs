@@ -48,6 +48,12 @@ impl SparseMap {
         &self.rows
     }
 
+    /// Whether it gives back what it is given.
+    pub(crate) fn is_identity(&self) -> bool {
+        let own = |(i, row): (usize, &Vec<(usize, f64)>)| row[..] == [(i, 1.0)];
+        self.rows.len() == self.inputs && self.rows.iter().enumerate().all(own)
+    }
+
     /// The transposed map.
     pub fn transposed(&self) -> Self {
         let mut rows = vec![Vec::new(); self.inputs];
@@ -121,12 +127,15 @@ impl Operation for AxisMap {
 
     fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], _: Shape) -> Result<Dense> {
         let (inputs, rows) = (self.map.inputs, &self.map.rows);
-        let mut matrix = vec![0.0; inputs * rows.len()];
-        for (o, row) in rows.iter().enumerate() {
-            for (i, factor) in row {
-                matrix[o * inputs + i] += *factor as f32;
+        let matrix = || {
+            let mut matrix = vec![0.0; inputs * rows.len()];
+            for (o, row) in rows.iter().enumerate() {
+                for (i, factor) in row {
+                    matrix[o * inputs + i] += *factor as f32;
+                }
             }
-        }
-        Ok(to.along(operands[0], self.axis, matrix, rows.len()))
+            matrix
+        };
+        Ok(to.along(operands[0], self.axis, rows.len(), matrix))
     }
 }

@@ -57,10 +57,9 @@ impl Operation for OneHot {
     fn lower(&self, to: &mut Primitives<'_>, operands: &[Dense], shape: Shape) -> Result<Dense> {
         let (samples, classes) = (shape.dim(0), shape.dim(1));
         let (scores, target) = (operands[0], operands[1].reshaped([samples, 1]));
-        let class = to.data(
-            [1, classes],
-            (0..classes).map(|class| class as f32).collect(),
-        );
+        let class = to.data([1, classes], || {
+            (0..classes).map(|class| class as f32).collect()
+        });
         let class = to.spread(class, shape);
         let target = to.spread(target, shape);
         let given = to.equal(target, class);

@@ -151,7 +151,7 @@ impl PoolWindow {
     /// `(planes, windows, taps)`: 1 at the winner that `(planes, windows)` name, 0 elsewhere.
     fn chosen(&self, to: &mut Primitives<'_>, planes: usize, winner: Dense) -> Dense {
         let (windows, taps) = (self.output.iter().product(), self.taps());
-        let numbers = to.data([1, 1, taps], (0..taps).map(|tap| tap as f32).collect());
+        let numbers = to.data([1, 1, taps], || (0..taps).map(|tap| tap as f32).collect());
         let full = Shape::new([planes, windows, taps]);
         let numbers = to.spread(numbers, full);
         let winner = to.spread(winner.reshaped([planes, windows, 1]), full);
@@ -222,7 +222,7 @@ fn largest(to: &mut Primitives<'_>, seen: Dense, mask: Dense, inside: &[f32]) ->
     let [planes, windows, taps] = [0, 1, 2].map(|axis| seen.shape().dim(axis));
     // No element is less than the least number, and no element of the padding can win a tie.
     let low = inside.iter().map(|inside| (1.0 - inside) * f32::MIN);
-    let low = to.data([1, windows, taps], low.collect());
+    let low = to.data([1, windows, taps], || low.collect());
     let seen = to.add(seen, low);
     let best = to.max(seen, 2).reshaped([planes, windows, 1]);
     let less = to.less_than(seen, best);
@@ -288,7 +288,7 @@ impl Operation for PoolWinner {
         let (planes, windows, taps) = self.window.counts(spatial);
         let seen = self.window.unfold(to, planes, spatial.size, operands[0]);
         let inside = self.window.inside(spatial.size);
-        let mask = to.data([1, windows, taps], inside.clone());
+        let mask = to.data([1, windows, taps], || inside.clone());
         let chosen = match self.winner {
             Winner::Max => largest(to, seen, mask, &inside),
             Winner::Min => {
@@ -306,13 +306,13 @@ impl Operation for PoolWinner {
                         Winner::Rank(rank) => rank as f32,
                         _ => ((inside.iter().sum::<f32>() - 1.0) / 2.0).floor(),
                     });
-                let rank = to.data([1, windows, 1], rank.collect());
+                let rank = to.data([1, windows, 1], || rank.collect());
                 let chosen = to.equal(place, rank);
                 to.mul(chosen, mask)
             }
         };
         // The number of the tap that is chosen, from 1, or 0 for none; then from 0, or −1 for none.
-        let number = to.data([1, 1, taps], (1..=taps).map(|tap| tap as f32).collect());
+        let number = to.data([1, 1, taps], || (1..=taps).map(|tap| tap as f32).collect());
         let number = to.mul(chosen, number);
         let number = to.sum(number, 2);
         Ok(to.shift(number, -1.0).with_shape(shape))

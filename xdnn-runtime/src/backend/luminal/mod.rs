@@ -19,6 +19,12 @@ use crate::error::{Error, Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
 
+#[cfg(feature = "luminal-cuda")]
+mod cuda;
+#[cfg(not(feature = "luminal-cuda"))]
+#[path = "without_cuda.rs"]
+mod cuda;
+
 #[cfg(test)]
 mod tests;
 
@@ -29,10 +35,16 @@ pub(super) fn compile(
     task: Task,
     batch: usize,
 ) -> Result<Arc<dyn Program<f32>>> {
+    if let Device::LuminalCuda(number) = device {
+        cuda::probe(number).map_err(|cause| unusable(device, cause))?;
+    }
     let spec = Arc::clone(spec);
     let build = move || {
         let mut graph = Graph::build(&spec, task, batch)?;
         graph.lower()?;
+        if let Device::LuminalCuda(_) = device {
+            cuda::compile(&mut graph)?;
+        }
         Ok(graph)
     };
     Ok(Arc::new(LuminalProgram::new(device, build)?))
@@ -43,9 +55,18 @@ pub(super) fn compile(
 ///
 /// # Errors
 ///
-/// [`Error::Graph`] where an output has not been computed, or not in memory that the processor reads.
+/// [`Error::Graph`] where the graph is not lowered, where leaves are missing or of another size, and where an output has not
+/// been computed, or not as numbers that the processor reads.
 pub fn execute(graph: &mut Graph, leaves: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
-    let values: Vec<NodeIndex> = graph.leaves().iter().map(|(_, value)| value.id()).collect();
+    if !graph.nodes()?.is_empty() {
+        return Err(invalid("it is not lowered to primitives".to_owned()));
+    }
+    let known = graph.leaves();
+    let sizes = known.iter().map(|(_, value)| value.shape().elements());
+    if !sizes.eq(leaves.iter().map(|leaf| leaf.len())) {
+        return Err(invalid("its leaves have other sizes".to_owned()));
+    }
+    let values: Vec<NodeIndex> = known.iter().map(|(_, value)| value.id()).collect();
     let outputs: Vec<NodeIndex> = graph.outputs().iter().map(|output| output.id()).collect();
     let luminal = graph.as_luminal_mut();
     // luminal would return the results of the last run.
@@ -64,6 +85,9 @@ pub fn execute(graph: &mut Graph, leaves: &[&[f32]]) -> Result<Vec<Vec<f32>>> {
         .map(|id| result(id).ok_or_else(missing))
         .collect()
 }
+
+/// What main threads have: others run their compilers on it.
+const STACK: usize = 8 << 20;
 
 /// A graph in primitives, on a thread of its own.
 struct LuminalProgram {
@@ -92,7 +116,10 @@ impl LuminalProgram {
             Err(error) => drop(ready.send(Err(error))),
         };
         let name = format!("xdnn {device}");
-        let spawned = thread::Builder::new().name(name).spawn(work);
+        let spawned = thread::Builder::new()
+            .name(name)
+            .stack_size(STACK)
+            .spawn(work);
         spawned.map_err(|error| unusable(device, format!("it has no thread: {error}")))?;
         let interface = built.recv().map_err(|_| gone(device))??;
         Ok(Self {

@@ -12,7 +12,9 @@ pub(super) fn along(
     x: Value,
     maps: impl IntoIterator<Item = (usize, SparseMap)>,
 ) -> Result<Value> {
-    maps.into_iter().try_fold(x, |x, (axis, map)| {
+    let maps = maps.into_iter().filter(|(_, map)| !map.is_identity());
+    let mut maps = maps;
+    maps.try_fold(x, |x, (axis, map)| {
         graph.apply(
             AxisMap {
                 axis,

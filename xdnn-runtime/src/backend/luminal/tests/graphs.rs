@@ -1,18 +1,25 @@
 //! What becomes of graphs.
 
+use std::sync::Arc;
+
 use luminal::op::{Contiguous, Function, Log2};
-use luminal::prelude::{Compiler, NodeIndex, ToIdsMut, move_outgoing_edge, move_references};
+use luminal::prelude::{
+    Compiler, NodeIndex, ShapeTracker, ToIdsMut, move_outgoing_edge, move_references,
+};
 use xdnn_ir::Shape;
 
-use super::super::LuminalProgram;
+use super::super::{LuminalProgram, execute};
 use super::lowered;
-use crate::backend::Program;
 use crate::backend::testing::networks::residual;
 use crate::backend::testing::{exact, numbers, single};
+use crate::backend::{Element, Program};
 use crate::graph::{Graph, Task};
-use crate::ops::{Dialect, Leaf, Map, Rank, Signs, Slice};
+use crate::ops::{
+    AxisMap, Dialect, Leaf, Map, MatMul, PoolWindow, PoolWinner, Rank, Signs, Slice, SparseMap,
+    Winner,
+};
 use crate::passes::{FuseElementwise, LowerToPrimitives};
-use crate::{Device, Error};
+use crate::{Device, Error, Precision};
 
 const SHAPE: Shape = Shape::new([2, 3]);
 
@@ -107,6 +114,86 @@ fn what_luminal_cannot_count_is_refused() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn only_what_is_lowered_is_executed_and_with_leaves_that_fit() {
+    let mut graph = single(Map::Scale(2.0), &[SHAPE]);
+    let x = [1.0; 6];
+    assert!(matches!(
+        execute(&mut graph, &[&x]),
+        Err(Error::Graph { .. })
+    ));
+    graph.lower().unwrap();
+    assert!(matches!(execute(&mut graph, &[]), Err(Error::Graph { .. })));
+    assert!(matches!(
+        execute(&mut graph, &[&x[1..]]),
+        Err(Error::Graph { .. })
+    ));
+    assert_eq!(execute(&mut graph, &[&x]).unwrap(), [[2.0; 6]]);
+}
+
+/// Windows that tile an axis, as a global pool does, take no matrix of its length squared; what does is refused unbuilt.
+#[test]
+fn long_axes_are_refused_only_where_every_pair_counts() {
+    let window = PoolWindow::global([1, 1, 70_000]);
+    let winner = |winner| PoolWinner { window, winner };
+    let line = Shape::new([1, 1, 70_000]);
+    single(winner(Winner::Max), &[line]).lower().unwrap();
+    single(winner(Winner::Min), &[line]).lower().unwrap();
+    let map = SparseMap::new(70_000, vec![Vec::new(); 70_000]);
+    let map = AxisMap {
+        axis: 2,
+        map: Arc::new(map),
+    };
+    let refused = [
+        single(winner(Winner::Median), &[line]).lower(),
+        single(map, &[line]).lower(),
+    ];
+    for result in refused {
+        assert!(
+            matches!(result, Err(Error::OutOfMemory { .. })),
+            "{result:?}"
+        );
+    }
+}
+
+/// The product of matrices is what luminal's compilers look for.
+#[test]
+fn a_graph_in_primitives_is_listed() {
+    let op = MatMul {
+        transpose_a: false,
+        transpose_b: true,
+    };
+    let mut graph = single(op, &[SHAPE, Shape::new([4, 3])]);
+    graph.lower().unwrap();
+    assert_eq!(
+        graph.to_string(),
+        "%0 = Seed(1)\n%1 = Seed(0)\n%2 = Mul %1 %0\n%3 = SumReduce(2) %2\nreturn %3\n"
+    );
+    let views = graph.as_luminal().graph.edge_weights();
+    let mut views = views.filter_map(|edge| edge.as_data()).collect::<Vec<_>>();
+    views.sort_by_key(|(order, ..)| *order);
+    let repeated = |view: &ShapeTracker| {
+        view.indexes
+            .iter()
+            .map(|axis| view.fake[*axis])
+            .collect::<Vec<bool>>()
+    };
+    let sides = views
+        .iter()
+        .filter(|(_, _, view)| view.fake.contains(&true));
+    let sides: Vec<_> = sides.map(|(_, _, view)| repeated(view)).collect();
+    assert_eq!(sides, [[false, true, false], [true, false, false]]);
+}
+
+#[test]
+fn double_precision_is_refused() {
+    for device in [Device::Luminal, Device::LuminalCuda(0)] {
+        let spec = Arc::new(residual());
+        let result = <f64 as Element>::compile(device, Precision::default(), &spec, Task::Forward, 1);
+        assert!(matches!(result, Err(Error::Device { .. })));
+    }
 }
 
 /// A compiler of someone else: `ln x` is `log₂ x`.

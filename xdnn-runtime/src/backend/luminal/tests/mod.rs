@@ -7,6 +7,7 @@ use crate::backend::testing::{assert_near, exact, single};
 use crate::graph::Graph;
 use crate::ops::Op;
 
+mod cuda;
 mod graphs;
 mod networks;
 mod operators;

@@ -20,7 +20,7 @@ fn linear(out_features: usize) -> Linear {
 }
 
 /// A volume, a power and the mean of the largest elements.
-fn volume() -> NetworkSpec {
+pub(super) fn volume() -> NetworkSpec {
     let mut net = Sketch::new(&[("x", &[2, 3, 4, 5])]);
     let conv = Conv3d {
         out_channels: 4,
@@ -41,7 +41,7 @@ fn volume() -> NetworkSpec {
 }
 
 /// Medians, and a function that is not piecewise linear.
-fn medians() -> NetworkSpec {
+pub(super) fn medians() -> NetworkSpec {
     let mut net = Sketch::new(&[("x", &[3, 11])]);
     let pool = MedianPool1d {
         kernel: 3,
@@ -65,9 +65,9 @@ fn medians() -> NetworkSpec {
 }
 
 #[track_caller]
-fn assert_agrees(spec: NetworkSpec, task: Task, batch: usize) {
+pub(super) fn assert_agrees(device: Device, spec: NetworkSpec, task: Task, batch: usize) {
     let spec = Arc::new(spec);
-    let program = compile(Device::Luminal, &spec, task, batch).unwrap();
+    let program = compile(device, &spec, task, batch).unwrap();
     let leaves = leaves(&*program, 7);
     let expected = exact(&mut Graph::build(&spec, task, batch).unwrap(), &leaves);
     for _ in 0..2 {
@@ -90,18 +90,23 @@ fn assert_agrees(spec: NetworkSpec, task: Task, batch: usize) {
 fn networks_compute_what_the_reference_does() {
     for batch in [1, 3] {
         for task in TASKS {
-            assert_agrees(residual(), task, batch);
-            assert_agrees(branches(), task, batch);
-            assert_agrees(line(), task, batch);
-            assert_agrees(volume(), task, batch);
+            assert_agrees(Device::Luminal, residual(), task, batch);
+            assert_agrees(Device::Luminal, branches(), task, batch);
+            assert_agrees(Device::Luminal, line(), task, batch);
+            assert_agrees(Device::Luminal, volume(), task, batch);
         }
         for task in [Task::Forward, Task::Gradient] {
-            assert_agrees(medians(), task, batch);
+            assert_agrees(Device::Luminal, medians(), task, batch);
         }
     }
 }
 
 #[test]
 fn a_prior_trains() {
-    assert_agrees(line(), Task::TrainWithGini(Loss::CrossEntropy), 2);
+    assert_agrees(
+        Device::Luminal,
+        line(),
+        Task::TrainWithGini(Loss::CrossEntropy),
+        2,
+    );
 }
