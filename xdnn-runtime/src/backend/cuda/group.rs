@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use xdnn_ir::Shape;
 
-use super::kernel::{Kernel, Pointwise, Source, Tree, blocked, convolution, is_element, matmul, sum};
+use super::kernel::{
+    Kernel, Pointwise, Source, Tree, blocked, convolution, from_blocks, head, is_element, is_movement, matmul, sum,
+};
 use crate::Precision;
 use crate::backend::plan::{Work, is_step, ordered};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Blocked, Convolution, Op, Role, Stage, plain};
+use crate::ops::{Blocked, CHANNELS, Convolution, Op, Role, Stage, plain};
 
 /// The most values that what is computed where it is read may be made of.
 const MOST: usize = 12;
@@ -30,7 +32,7 @@ pub(super) fn copy(value: Value) -> Kernel {
     };
     let copy = Pointwise {
         value,
-        before: Vec::new(),
+        before: None,
         stored: true,
         signs: false,
     };
@@ -86,7 +88,8 @@ impl<'a> Groups<'a> {
                 continue;
             };
             let size = node.operands.iter().map(|operand| groups.size(operand)).sum();
-            if size <= MOST && takes(reader.op, *at) {
+            let moves = is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
+            if size <= MOST && (takes(reader.op, *at) || moves || chooses(node.op, reader.op, *at)) {
                 groups.inlined.insert(value, size);
             }
         }
@@ -99,22 +102,14 @@ impl<'a> Groups<'a> {
     /// Lets the kernel of a pool write its winners, and the kernel of a value its signs.
     fn find_seconds(&mut self, node: &Node<'_>) {
         let (value, first) = match (stem(node.op), node.operands.as_slice()) {
-            (Op::PoolGather(gather), [x, winner, ..]) => {
-                let root = self.root(winner);
-                let Some(winner) = self.nodes.get(&root) else { return };
-                let same = match winner.op {
-                    Op::PoolWinner(pool) => pool.window == gather.window,
-                    _ => false,
-                };
-                if !same || winner.operands.first().map(|of| self.root(of)) != Some(self.root(x)) {
-                    return;
-                }
-                (root, node.value)
-            }
+            (Op::PoolGather(_) | Op::FromBlocks(_), _) => match self.winner(node) {
+                Some(winner) => (winner.value, node.value),
+                None => return,
+            },
             (Op::Signs(_), [x]) => {
                 let root = self.root(x);
                 let Some(of) = self.nodes.get(&root) else { return };
-                if !is_element(of.op) && !self.is_blocked(of) {
+                if !can_sign(of) || self.chosen(of).is_some() {
                     return;
                 }
                 (node.value, root)
@@ -128,10 +123,41 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// Whether an operator is a convolution that reads and writes blocks.
-    fn is_blocked(&self, node: &Node<'_>) -> bool {
-        let read = node.operands.first().and_then(|x| plain(x.shape()));
-        matches!(stem(node.op), Op::Blocked(_)) && read.and(plain(node.value.shape())).is_some()
+    /// Whether all that an operator reads is in memory, or moved there.
+    fn in_memory(&self, node: &Node<'_>) -> bool {
+        node.operands.iter().all(|operand| {
+            let inner = self.nodes.get(&self.root(operand));
+            let inner = inner.filter(|inner| self.inlined.contains_key(&inner.value));
+            inner.is_none_or(|inner| is_movement(inner.op) && self.in_memory(inner))
+        })
+    }
+
+    /// The choice of winners that a pool gathers, where both read the same; a pool may be moved out of blocks at once.
+    fn winner(&self, node: &Node<'_>) -> Option<&'a Node<'a>> {
+        let gather = self.gather(node)?;
+        let Op::PoolGather(op) = stem(gather.op) else {
+            return None;
+        };
+        let winner = *self.nodes.get(&self.root(gather.operands.get(1)?))?;
+        let same = matches!(winner.op, Op::PoolWinner(pool) if pool.window == op.window);
+        let of = |node: &Node<'_>| node.operands.first().map(|x| self.root(x));
+        (same && of(winner) == of(gather)).then_some(winner)
+    }
+
+    /// The pool whose result a kernel writes, as it is or moved out of blocks.
+    fn gather<'n>(&self, node: &'n Node<'a>) -> Option<&'n Node<'a>>
+    where
+        'a: 'n,
+    {
+        match node.op {
+            Op::FromBlocks(_) => {
+                let root = self.root(node.operands.first()?);
+                let inner = *self.nodes.get(&root)?;
+                let pools = matches!(stem(inner.op), Op::PoolGather(_));
+                (pools && self.inlined.contains_key(&root)).then_some(inner)
+            }
+            _ => Some(node),
+        }
     }
 
     fn root(&self, value: &Value) -> Value {
@@ -187,19 +213,25 @@ impl<'a> Groups<'a> {
         let label = self.label(node);
         let trees = self.trees(node);
         let shapes: Vec<Shape> = node.operands.iter().map(Value::shape).collect();
+        let signs = self.seconds.contains_key(&node.value);
         let mut layout = None;
         let draft = match op {
             Op::Sum(op) => sum(label, op.axes, &trees, stages),
+            Op::MatMul(_) if self.chosen(node).is_some() => {
+                let chosen = self.chosen(node).unwrap_or(node);
+                let [scores, target] = [0, 1].map(|at| self.tree(&chosen.operands[at]));
+                head(label, &[scores, target], &trees, stages)
+            }
             Op::MatMul(op) => {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes = sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
-                matmul(label, *op, sizes, &trees, stages, precision)
+                matmul(label, *op, sizes, &trees, stages, signs, precision)
             }
             Op::Convolution(op) => {
                 let volumes = op.volumes(&shapes[..2]);
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
-                convolution(label, op, volumes, [false; 2], &trees, stages, precision)
+                convolution(label, op, volumes, [false; 2], &trees, stages, false, precision)
             }
             Op::Blocked(Blocked::Convolution(op)) => {
                 let of = |shape: Shape| (plain(shape).unwrap_or(shape), plain(shape).is_some());
@@ -212,7 +244,6 @@ impl<'a> Groups<'a> {
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
                 if read_blocks && written_blocks {
-                    let signs = self.seconds.contains_key(&node.value);
                     let (draft, laid_out) =
                         blocked(label, op, volumes, &trees, stages, signs, precision);
                     layout = Some(laid_out);
@@ -222,12 +253,12 @@ impl<'a> Groups<'a> {
                         Role::InputGradient => [written_blocks, read_blocks],
                         _ => [read_blocks, written_blocks],
                     };
-                    convolution(label, op, volumes, blocks, &trees, stages, precision)
+                    convolution(label, op, volumes, blocks, &trees, stages, signs, precision)
                 }
             }
             Op::Signs(_) => Pointwise {
                 value: trees[0].clone(),
-                before: Vec::new(),
+                before: None,
                 stored: false,
                 signs: true,
             }
@@ -248,16 +279,33 @@ impl<'a> Groups<'a> {
         })
     }
 
+    /// The choice of targets that a product of matrices reads where it makes it.
+    fn chosen(&self, node: &Node<'_>) -> Option<&'a Node<'a>> {
+        let root = self.root(node.operands.first()?);
+        let chosen = *self.nodes.get(&root)?;
+        let inlined = self.inlined.contains_key(&root);
+        (inlined && matches!(chosen.op, Op::OneHot(_))).then_some(chosen)
+    }
+
     /// What the kernel of an operator that computes each element alone writes.
     fn pointwise(&self, node: &'a Node<'a>, mut trees: Vec<Tree<'a>>) -> Pointwise<'a> {
         let second = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second));
-        let mut before = Vec::new();
+        let mut before = None;
         if let Some(winner) = second.filter(|second| matches!(second.op, Op::PoolWinner(_))) {
-            before.push(Tree {
+            let tree = Tree {
                 shape: winner.value.shape(),
                 source: self.source(winner),
-            });
-            trees[1].source = Source::Result(1);
+            };
+            let (pool, index) = match (node.op, &mut trees[0].source) {
+                (Op::FromBlocks(_), Source::Operator(_, _, inner)) => {
+                    (inner, from_blocks(node.value.shape()))
+                }
+                _ => (&mut trees, "i".to_owned()),
+            };
+            if let Some(winner) = pool.get_mut(1) {
+                winner.source = Source::Result(1);
+            }
+            before = Some((tree, index));
         }
         let value = Tree {
             shape: node.value.shape(),
@@ -295,6 +343,35 @@ fn stem(op: &Op) -> &Op {
         Op::Fused(fused) => &fused.op,
         op => op,
     }
+}
+
+/// Whether the kernel of an operator can write the signs of its result, too.
+fn can_sign(node: &Node<'_>) -> bool {
+    let shape = node.value.shape();
+    match stem(node.op) {
+        Op::Blocked(_) => plain(shape).is_some(),
+        Op::MatMul(_) => shape.dim(shape.rank() - 1).is_multiple_of(CHANNELS),
+        op => is_element(op),
+    }
+}
+
+/// Whether the kernel of an operator may read its operand number `at` where an operator moves it from.
+fn moves_into(op: &Op, at: usize) -> bool {
+    match op {
+        Op::Fused(fused) if at < fused.reads => moves_into(&fused.op, at),
+        Op::MatMul(_) => true,
+        Op::Select(_) => at == 0,
+        op => is_element(op),
+    }
+}
+
+/// Whether an operator chooses the rows of a matrix that the reader multiplies it with.
+fn chooses(op: &Op, reader: &Op, at: usize) -> bool {
+    let rows = match stem(reader) {
+        Op::MatMul(product) => !product.transpose_a && !product.transpose_b,
+        _ => false,
+    };
+    matches!(op, Op::OneHot(_)) && rows && at == 0
 }
 
 /// Whether the kernel of an operator may compute its operand number `at` where it reads it: each element about once.

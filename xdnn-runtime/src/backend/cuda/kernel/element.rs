@@ -23,6 +23,14 @@ pub(in super::super) fn is_element(op: &Op) -> bool {
     }
 }
 
+/// Whether an operator gives elements of one operand as they are, in another order.
+pub(in super::super) fn is_movement(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Broadcast(_) | Op::Permute(_) | Op::Slice(_) | Op::ToBlocks(_) | Op::FromBlocks(_)
+    )
+}
+
 /// The body of a function that computes element `i` of the result of an operator, of [`is_element`]. `own` is whether each thread
 /// reads nothing but the element of the result that it computes.
 pub(super) fn element(
@@ -168,9 +176,7 @@ fn elsewhere(
             format!("return {};", from[0].at(&at))
         }
         Op::FromBlocks(_) => {
-            let plane = shape.dim(2) * shape.dim(3);
-            let at = format!("(i / {}u * {plane}u + i % {plane}u) * {CHANNELS}u + i / {plane}u % {CHANNELS}u", plane * CHANNELS);
-            format!("return {};", from[0].at(&at))
+            format!("return {};", from[0].at(&from_blocks(shape)))
         }
         Op::AxisMap(map) => axis_map(code, map, &from[0], shapes[0]),
         Op::PoolWinner(pool) => winner(pool.winner, &Windows::new(&pool.window, shapes[0]), &from[0]),
@@ -221,6 +227,13 @@ fn elsewhere(
         // Not of `is_element`.
         _ => "return __uint_as_float(0x7fc00000u);".to_owned(),
     }
+}
+
+/// Where element `i` of a value is while its channels are in blocks.
+pub(in super::super) fn from_blocks(plain: Shape) -> String {
+    let plane = plain.dim(2) * plain.dim(3);
+    let block = plane * CHANNELS;
+    format!("(i / {block}u * {plane}u + i % {plane}u) * {CHANNELS}u + i / {plane}u % {CHANNELS}u")
 }
 
 /// The size of the last axis.

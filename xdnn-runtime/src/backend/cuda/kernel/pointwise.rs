@@ -12,8 +12,8 @@ const BLOCKS: usize = 8192;
 pub(in super::super) struct Pointwise<'a> {
     /// The result, unless nothing but its signs is asked for.
     pub value: Tree<'a>,
-    /// Values of the same size that are computed before, as results 1 and up; `value` may read them.
-    pub before: Vec<Tree<'a>>,
+    /// A value that is computed before, as result 1, and the index of the element of it that belongs to element `i`; `value` may read it.
+    pub before: Option<(Tree<'a>, String)>,
     /// Whether the result itself is written.
     pub stored: bool,
     /// Whether the signs of the result are written, behind all others.
@@ -25,15 +25,15 @@ impl Pointwise<'_> {
     pub(in super::super) fn draft(&self, label: String) -> Draft {
         let mut code = Code::default();
         let elements = self.value.shape.elements();
-        let first = usize::from(self.stored);
-        let mut writes = String::new();
-        for (i, tree) in self.before.iter().enumerate() {
-            let read = code.access(tree, true).at("i");
-            writes += &format!("y{}[i] = {read}; ", first + i);
-        }
+        let writes = self.before.as_ref().map(|(tree, index)| {
+            let read = code.access(tree, false).at("j");
+            format!("const unsigned j = {index}; y1[j] = {read}; ")
+        });
+        let writes = writes.unwrap_or_default();
         let value = code.access(&self.value, true).at("i");
         let store = if self.stored { "y0[i] = v; " } else { "" };
-        let results = first + self.before.len() + usize::from(self.signs);
+        let results = [self.stored, self.before.is_some(), self.signs];
+        let results = results.into_iter().filter(|written| *written).count();
         let (bound, body) = match self.signs {
             false => (elements, format!("{writes}float v = {value}; {store}")),
             // All lanes of a warp vote, those beyond the last element too.

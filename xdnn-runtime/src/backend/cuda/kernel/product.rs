@@ -34,13 +34,15 @@ struct Product {
     index: (String, String),
 }
 
-/// The kernel of a product of matrices, which stages finish.
+/// The kernel of a product of matrices, which stages finish. With `signs`, it writes the signs of its results, too: [`has_signs`] tells where
+/// it can.
 pub(in super::super) fn matmul(
     label: String,
     op: MatMul,
     sizes: Sizes,
     operands: &[Tree<'_>],
     stages: impl IntoIterator<Item = (Stage, usize)>,
+    signs: bool,
     precision: Precision,
 ) -> Draft {
     let mut code = Code::default();
@@ -61,7 +63,7 @@ pub(in super::super) fn matmul(
         right: (right.0, format!("return {};", right.1)),
         index: ("0u".to_owned(), format!("(z * {m}u + r) * {n}u + c")),
     };
-    product.draft(label, code, operands, stages, precision)
+    product.draft(label, code, operands, stages, signs, precision)
 }
 
 /// The kernel of a convolution in any of its roles, which stages finish. `blocks` tells whether the channels of its input and those of its
@@ -73,6 +75,7 @@ pub(in super::super) fn convolution(
     blocks: [bool; 2],
     operands: &[Tree<'_>],
     stages: impl IntoIterator<Item = (Stage, usize)>,
+    signs: bool,
     precision: Precision,
 ) -> Draft {
     let mut code = Code::default();
@@ -188,7 +191,7 @@ pub(in super::super) fn convolution(
             ),
         },
     };
-    product.draft(label, code, operands, stages, precision)
+    product.draft(label, code, operands, stages, signs, precision)
 }
 
 /// Declares `d0`, `h0` and `w0`, each of the coordinates of place `q` of planes of one size and of tap `t` of kernels of another.
@@ -218,6 +221,7 @@ impl Product {
         mut code: Code,
         operands: &[Tree<'_>],
         stages: impl IntoIterator<Item = (Stage, usize)>,
+        signs: bool,
         precision: Precision,
     ) -> Draft {
         let stages = finish(&mut code, stages, operands, true);
@@ -227,13 +231,15 @@ impl Product {
             Along::Second => "SECOND",
         };
         let precision = name(precision);
+        let words = if signs { "reinterpret_cast<unsigned*>(y1)" } else { "nullptr" };
         let blocks = self.count.clamp(1, BLOCKS);
         let body = format!(
             "  for (unsigned z = blockIdx.z; z < {}u; z += {blocks}u) {{\n    \
              auto left = [=](unsigned r, unsigned k) -> float {{ {} }};\n    \
              auto right = [=](unsigned k, unsigned c) -> float {{ {} }};\n    \
-             auto store = [=](unsigned r, unsigned c, float v) {{ const unsigned s = {}, i = {}; {stages}y0[i] = v; }};\n    \
-             product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, store);\n  }}\n",
+             auto index = [=](unsigned r, unsigned c) -> unsigned {{ const unsigned s = {}; return {}; }};\n    \
+             auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n    \
+             product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, index, finish, y0, {words});\n  }}\n",
             self.count,
             self.left.1,
             self.right.1,
@@ -245,7 +251,7 @@ impl Product {
         Parts {
             label,
             kind: "product",
-            results: 1,
+            results: 1 + usize::from(signs),
             code,
             body,
             grid: [

@@ -160,36 +160,11 @@ __device__ inline void blocked(float* y, unsigned* signs, const float* x, const 
     multiply_rows<PRECISION>(acc, left[stage] + row, b);
   }
 
-#pragma unroll
-  for (int i = 0; i < 2; ++i)
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int at = top + row + i * 16 + half * 8 + lane / 4;
-      const int n = at / plane, place = at % plane;
-      const int to_y = places.top + place / places.width * places.step_height;
-      const int to_x = places.left + place % places.width * places.step_width;
-#pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {  // a block of channels is two fragments
-        const int to_block = (side + column) / CHANNELS + pair;
-        const bool inside = at < rows && to_block < c.to_blocks;
-        const unsigned start = (((unsigned)(n * c.to_blocks + to_block) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS;
-        unsigned bits = 0;
-#pragma unroll
-        for (int j = 0; j < 2; ++j)
-#pragma unroll
-          for (int r = 0; r < 2; ++r) {
-            const unsigned channel = j * 8 + lane % 4 * 2 + r;
-            if (inside) {
-              const float v = finish(acc[i][pair * 2 + j][half * 2 + r], start + channel);
-              y[start + channel] = v;
-              bits |= (unsigned)(v > 0.f) << channel;
-            }
-          }
-        if (signs) {
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-          if (inside && lane % 4 == 0) reinterpret_cast<unsigned short*>(signs)[start / CHANNELS] = (unsigned short)bits;
-        }
-      }
-    }
+  auto index = [&](int at, int channel) -> unsigned {
+    const int n = at / plane, place = at % plane;
+    const int to_y = places.top + place / places.width * places.step_height;
+    const int to_x = places.left + place % places.width * places.step_width;
+    return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
+  };
+  store(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, y, signs);
 }

@@ -31,3 +31,31 @@ __device__ inline float block_sum(float v) {
 
 // The window that starts at a place, of windows at every stride-th; −1 where none does.
 __device__ inline int window(int at, int stride) { return at >= 0 && at % stride == 0 ? at / stride : -1; }
+
+// The number of the largest of `count` numbers, the first of several, for all of SIZE threads. What is no number counts as the largest where
+// it is the first, and not at all elsewhere.
+template <int SIZE, class Read>
+__device__ inline unsigned block_largest(unsigned count, Read read) {
+  __shared__ float values[SIZE / 32];
+  __shared__ unsigned numbers[SIZE / 32];
+  const float infinity = __uint_as_float(0x7f800000u);
+  float best = -infinity;
+  unsigned number = ~0u;
+  auto meet = [&](float x, unsigned j) {
+    if (x > best || (x == best && j < number)) best = x, number = j;
+  };
+  for (unsigned j = threadIdx.x; j < count; j += SIZE) {
+    const float x = read(j);
+    meet(j == 0 && x != x ? infinity : x, j);
+  }
+  for (int step = 16; step > 0; step /= 2) {
+    const float x = __shfl_xor_sync(0xffffffffu, best, step);
+    const unsigned j = __shfl_xor_sync(0xffffffffu, number, step);
+    meet(x, j);
+  }
+  __syncthreads();  // what an earlier call has left is read
+  if (threadIdx.x % 32 == 0) values[threadIdx.x / 32] = best, numbers[threadIdx.x / 32] = number;
+  __syncthreads();
+  for (int i = 0; i < SIZE / 32; ++i) meet(values[i], numbers[i]);
+  return number;
+}

@@ -77,9 +77,47 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
   }
 }
 
-// store(row, column, Σ_k a(row, k)·b(k, column)) for a tile of an m×n product.
-template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, class Store>
-__device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Store store) {
+// y[index(row, column)] = finish(acc, index(row, column)) for the tile of 32×32 results of a warp, of which those below `rows` and `columns`
+// are there. `signs` is null or where to put the signs of the results: then 16 columns, from a multiple of 16 on, are side by side in y, from
+// a multiple of 16 on.
+template <class Index, class Finish>
+__device__ inline void store(const float (&acc)[2][4][4], int top, int side, int rows, int columns, Index index, Finish finish, float* y,
+                             unsigned* signs) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int row = top + i * 16 + half * 8 + lane / 4;
+#pragma unroll
+      for (int pair = 0; pair < 2; ++pair) {  // 16 columns are two fragments
+        const int start = side + pair * 16;
+        unsigned bits = 0;
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const int column = j * 8 + lane % 4 * 2 + r;
+            if (row < rows && start + column < columns) {
+              const unsigned at = index(row, start + column);
+              const float v = finish(acc[i][pair * 2 + j][half * 2 + r], at);
+              y[at] = v;
+              bits |= (unsigned)(v > 0.f) << column;
+            }
+          }
+        if (signs) {
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+          if (lane % 4 == 0 && row < rows && start < columns)
+            reinterpret_cast<unsigned short*>(signs)[index(row, start) / 16] = (unsigned short)bits;
+        }
+      }
+    }
+}
+
+// The tile of this block of an m×n product Σ_k a(row, k)·b(k, column), stored as above.
+template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, class Index, class Finish>
+__device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Index index, Finish finish, float* y, unsigned* signs) {
   __shared__ float left[2][TILE][PITCH];
   __shared__ float right[2][TILE][PITCH];
   const unsigned top = blockIdx.x * TILE, side = blockIdx.y * TILE;
@@ -117,14 +155,5 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Sto
     if (more) put(buffer ^ 1);
     __syncthreads();
   }
-#pragma unroll
-  for (int i = 0; i < 2; ++i)
-#pragma unroll
-    for (int j = 0; j < 4; ++j)
-#pragma unroll
-      for (int r = 0; r < 4; ++r) {
-        const unsigned at = top + row + i * 16 + r / 2 * 8 + lane / 4;
-        const unsigned beside = side + column + j * 8 + lane % 4 * 2 + r % 2;
-        if (at < m && beside < n) store(at, beside, acc[i][j][r]);
-      }
+  store(acc, top + row, side + column, m, n, index, finish, y, signs);
 }
