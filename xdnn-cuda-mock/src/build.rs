@@ -8,14 +8,21 @@ use std::{env, fs, process};
 
 const COMPILER: &str = "g++";
 
-const ASSETS: [(&str, &str); 7] = [
+const ASSETS: [(&str, &str); 14] = [
     ("abi.h", include_str!("../assets/abi.h")),
+    ("calls_device.h", include_str!("../assets/calls_device.h")),
+    ("calls_memory.h", include_str!("../assets/calls_memory.h")),
+    ("calls_module.h", include_str!("../assets/calls_module.h")),
+    ("calls_stream.h", include_str!("../assets/calls_stream.h")),
+    ("calls_test.h", include_str!("../assets/calls_test.h")),
     ("cuda_host.h", include_str!("../assets/cuda_host.h")),
+    ("driver.h", include_str!("../assets/driver.h")),
     ("memory.h", include_str!("../assets/memory.h")),
-    ("module.h", include_str!("../assets/module.h")),
-    ("scheduler.h", include_str!("../assets/scheduler.h")),
     ("mock_cuda.cpp", include_str!("../assets/mock_cuda.cpp")),
     ("mock_nvrtc.cpp", include_str!("../assets/mock_nvrtc.cpp")),
+    ("module.h", include_str!("../assets/module.h")),
+    ("scheduler.h", include_str!("../assets/scheduler.h")),
+    ("work.h", include_str!("../assets/work.h")),
 ];
 
 const FLAGS: [&str; 5] = [

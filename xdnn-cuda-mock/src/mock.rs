@@ -102,7 +102,7 @@ fn load() -> Result<Mock, String> {
         );
     }
 
-    // SAFETY: the signatures of the fields are those of mock_cuda.cpp and mock_nvrtc.cpp, from which the libraries
+    // SAFETY: the signatures of the fields are those of calls_test.h and mock_nvrtc.cpp, from which the libraries
     // were built; the libraries are never unloaded.
     unsafe {
         Ok(Mock {
@@ -234,7 +234,7 @@ impl Mock {
     #[must_use]
     pub fn live(&self) -> Live {
         let mut live = Live::default();
-        // SAFETY: `Live` has the layout of its namesake in mock_cuda.cpp.
+        // SAFETY: `Live` has the layout of its namesake in calls_test.h.
         unsafe { (self.live)(&raw mut live) };
         live
     }
