@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Kernel, Pointwise, Source, Tree, blocked, convolution, from_blocks, head, is_element, is_movement, matmul, sum,
+    Kernel, Pointwise, Source, Tree, blocked, convolution, from_blocks, head, is_element, label, is_movement, matmul, sum,
 };
 use crate::Precision;
 use crate::backend::plan::{Work, is_step, ordered};
@@ -89,7 +89,9 @@ impl<'a> Groups<'a> {
             };
             let size = node.operands.iter().map(|operand| groups.size(operand)).sum();
             let moves = is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
-            if size <= MOST && (takes(reader.op, *at) || moves || chooses(node.op, reader.op, *at)) {
+            let maps = maps_into(node.op, reader.op, *at);
+            let chooses = chooses(node.op, reader.op, *at);
+            if size <= MOST && (takes(reader.op, *at) || moves || maps || chooses) {
                 groups.inlined.insert(value, size);
             }
         }
@@ -322,18 +324,18 @@ impl<'a> Groups<'a> {
 
     /// The operators that a kernel computes.
     fn label(&self, node: &Node<'_>) -> String {
-        let mut label = format!("{:?}", node.op);
+        let mut text = label(node.op);
         let inlined = node.operands.iter().map(|operand| self.root(operand));
         let inlined = inlined.filter_map(|root| self.nodes.get(&root));
         let inlined = inlined.filter(|inner| self.inlined.contains_key(&inner.value));
         let inner: Vec<String> = inlined.map(|inner| self.label(inner)).collect();
         if !inner.is_empty() {
-            label = format!("{label} of [{}]", inner.join(", "));
+            text = format!("{text} of [{}]", inner.join(", "));
         }
         if let Some(second) = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second)) {
-            label = format!("{label} + {:?}", second.op);
+            text = format!("{text} + {}", label(second.op));
         }
-        label
+        text
     }
 }
 
@@ -362,6 +364,19 @@ fn moves_into(op: &Op, at: usize) -> bool {
         Op::MatMul(_) => true,
         Op::Select(_) => at == 0,
         op => is_element(op),
+    }
+}
+
+/// Whether a map along an axis may be computed where another one reads it: it has one factor for each of its results, or the other one
+/// reads each of them once.
+fn maps_into(op: &Op, reader: &Op, at: usize) -> bool {
+    match (op, stem(reader)) {
+        (Op::AxisMap(inner), Op::AxisMap(outer)) if at == 0 => {
+            let simple = inner.map.rows().iter().all(|row| row.len() <= 1);
+            let transposed = outer.map.transposed();
+            simple || transposed.rows().iter().all(|column| column.len() <= 1)
+        }
+        _ => false,
     }
 }
 
