@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Kernel, Pointwise, Source, Tree, blocked, convolution, from_blocks, head, is_element, label, is_movement, matmul, sum,
+    Kernel, Pointwise, Source, Then, Tree, blocked, convolution, from_blocks, head, is_element, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
 use crate::backend::plan::{Work, is_step, ordered};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Blocked, CHANNELS, Convolution, Op, Role, Stage, plain};
+use crate::ops::{Blocked, CHANNELS, Convolution, Op, Role, Stage, Volumes, Winner, plain};
 
 /// The most values that what is computed where it is read may be made of.
 const MOST: usize = 12;
@@ -51,6 +51,8 @@ struct Groups<'a> {
     seconds: HashMap<Value, Value>,
     /// The values that are such seconds.
     written: HashMap<Value, Value>,
+    /// The convolutions whose results are pooled or scattered by the kernel that computes them, by the value that it is named for.
+    absorbed: HashMap<Value, &'a Node<'a>>,
 }
 
 impl<'a> Groups<'a> {
@@ -61,6 +63,7 @@ impl<'a> Groups<'a> {
             inlined: HashMap::new(),
             seconds: HashMap::new(),
             written: HashMap::new(),
+            absorbed: HashMap::new(),
         };
         let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
         for node in nodes {
@@ -98,6 +101,16 @@ impl<'a> Groups<'a> {
         for node in nodes {
             groups.find_seconds(node);
         }
+        for node in nodes {
+            let readers = |value: Value| -> Vec<Value> {
+                let readers = readers.get(&value).map_or(&[][..], Vec::as_slice);
+                readers.iter().map(|(reader, _)| reader.value).collect()
+            };
+            let kept = |value: Value| outputs.contains(&value);
+            if let Some(convolution) = groups.absorbs(node, readers, kept) {
+                groups.absorbed.insert(node.value, convolution);
+            }
+        }
         Ok(groups)
     }
 
@@ -123,6 +136,42 @@ impl<'a> Groups<'a> {
             self.seconds.insert(first, value);
             self.written.insert(value, first);
         }
+    }
+
+    /// The convolution whose results the kernel that computes them can pool or scatter, so that they are never in memory.
+    fn absorbs(
+        &self,
+        node: &Node<'a>,
+        readers: impl Fn(Value) -> Vec<Value>,
+        kept: impl Fn(Value) -> bool,
+    ) -> Option<&'a Node<'a>> {
+        let of = self.root(node.operands.first()?);
+        let convolution = *self.nodes.get(&of)?;
+        let blocks = plain(convolution.operands.first()?.shape()).and(plain(of.shape()));
+        let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
+            return None;
+        };
+        if blocks.is_none() || kept(of) || self.inlined.contains_key(&node.value) {
+            return None;
+        }
+        let signs = self.seconds.get(&of).copied();
+        let fits = match stem(node.op) {
+            Op::PoolScatter(scatter) => {
+                let alone = signs.is_none() && !self.seconds.contains_key(&node.value);
+                alone && readers(of) == [node.value] && tiles(&scatter.window, node.value.shape())
+            }
+            Op::PoolGather(gather) => {
+                let winner = self.winner(node)?;
+                let largest = matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
+                let known = [Some(node.value), Some(winner.value), signs];
+                let alone = readers(of).into_iter().all(|reader| known.contains(&Some(reader)));
+                let window = &gather.window;
+                let square = is_square(window) && tiles(window, of.shape());
+                op.role == Role::Forward && largest && alone && square
+            }
+            _ => false,
+        };
+        fits.then_some(convolution)
     }
 
     /// Whether all that an operator reads is in memory, or moved there.
@@ -175,6 +224,7 @@ impl<'a> Groups<'a> {
         is_step(node.op)
             && !self.inlined.contains_key(&node.value)
             && !self.written.contains_key(&node.value)
+            && !self.absorbed.values().any(|inner| inner.value == node.value)
     }
 
     /// How a value is read.
@@ -203,6 +253,9 @@ impl<'a> Groups<'a> {
     }
 
     fn work(&self, node: &'a Node<'a>, precision: Precision) -> Result<Work<Kernel>> {
+        if let Some(convolution) = self.absorbed.get(&node.value) {
+            return self.absorbing(node, convolution, precision);
+        }
         let shape = node.value.shape();
         let sizes = node.operands.iter().map(Value::shape).chain([shape]);
         if sizes.into_iter().any(|shape| i32::try_from(shape.elements()).is_err()) {
@@ -236,18 +289,14 @@ impl<'a> Groups<'a> {
                 convolution(label, op, volumes, [false; 2], &trees, stages, false, precision)
             }
             Op::Blocked(Blocked::Convolution(op)) => {
-                let of = |shape: Shape| (plain(shape).unwrap_or(shape), plain(shape).is_some());
-                let [(read, read_blocks), (written, written_blocks)] = [shapes[0], shape].map(of);
-                let op = &Convolution {
-                    shape: written,
-                    ..*op
-                };
-                let volumes = op.volumes(&[read, shapes[1]]);
-                let volumes =
-                    volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
+                let [read_blocks, written_blocks] =
+                    [shapes[0], shape].map(|shape| plain(shape).is_some());
+                let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
+                let op = &op;
                 if read_blocks && written_blocks {
+                    let then = Then::Nothing;
                     let (draft, laid_out) =
-                        blocked(label, op, volumes, &trees, stages, signs, precision);
+                        blocked(label, op, volumes, &trees, stages, then, signs, precision);
                     layout = Some(laid_out);
                     draft
                 } else {
@@ -276,6 +325,54 @@ impl<'a> Groups<'a> {
             operands: draft.operands,
             layout,
             results: [node.value].into_iter().chain(seconds.copied()).collect(),
+            over: draft.over,
+            scratch: 0,
+        })
+    }
+
+    /// A convolution and the pool or the scatter that reads its result.
+    fn absorbing(
+        &self,
+        node: &'a Node<'a>,
+        convolution: &'a Node<'a>,
+        precision: Precision,
+    ) -> Result<Work<Kernel>> {
+        let numbered = |op: &Op| match op {
+            Op::Fused(fused) => fused.numbered().collect(),
+            _ => Vec::new(),
+        };
+        let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
+            return Err(invalid("something else than a convolution is pooled where it is computed"));
+        };
+        let [x, w] = [0, 1].map(|at| convolution.operands[at].shape());
+        let (op, volumes) = of_blocks(op, x, w, convolution.value.shape())?;
+        let (inner, outer) = (self.trees(convolution), self.trees(node));
+        let label = format!("{} → {}", self.label(convolution), self.label(node));
+        let signs = self.seconds.get(&convolution.value);
+        let winner = self.seconds.get(&node.value);
+        let then = match stem(node.op) {
+            Op::PoolScatter(scatter) => Then::Scatter {
+                window: &scatter.window,
+                shape: node.value.shape(),
+                operands: &outer,
+                stages: numbered(node.op),
+            },
+            _ => Then::Pool {
+                winners: winner.is_some(),
+                operands: &outer,
+                stages: numbered(node.op),
+            },
+        };
+        let stages = numbered(convolution.op);
+        let signed = signs.is_some();
+        let (draft, layout) =
+            blocked(label, &op, volumes, &inner, stages, then, signed, precision);
+        let seconds = [winner, signs].into_iter().flatten().copied();
+        Ok(Work {
+            kernel: draft.kernel,
+            operands: draft.operands,
+            layout: Some(layout),
+            results: [node.value].into_iter().chain(seconds).collect(),
             over: draft.over,
             scratch: 0,
         })
@@ -337,6 +434,17 @@ impl<'a> Groups<'a> {
         }
         text
     }
+}
+
+/// A convolution of values in blocks as one of plain values, and its sizes.
+fn of_blocks(op: &Convolution, x: Shape, w: Shape, shape: Shape) -> Result<(Convolution, Volumes)> {
+    let op = Convolution {
+        shape: plain(shape).unwrap_or(shape),
+        ..*op
+    };
+    let volumes = op.volumes(&[plain(x).unwrap_or(x), w]);
+    let volumes = volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
+    Ok((op, volumes))
 }
 
 /// The operator before the stages.

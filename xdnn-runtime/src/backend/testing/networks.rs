@@ -171,6 +171,30 @@ pub(crate) fn line() -> NetworkSpec {
     net.finish(x)
 }
 
+/// Convolutions of many channels, each followed by a pool whose windows do not overlap.
+pub(crate) fn pooled() -> NetworkSpec {
+    let mut net = Sketch::new(&[("x", &[3, 8, 12])]);
+    let mut x = Operand::Input(0);
+    for (label, channels) in [("a", 32), ("b", 48), ("c", 80)] {
+        x = net.layer(label, conv2d(channels, 3, 1, 1), x);
+        x = net.layer("", Relu {}, x);
+        if label != "a" {
+            x = net.layer("", max_pool(2), x);
+        }
+    }
+    let x = net.layer("d", conv2d(32, 3, 1, 1), x);
+    let flat = net.layer("", Flatten {}, x);
+    let head = net.layer(
+        "head",
+        Linear {
+            out_features: 5,
+            bias: false,
+        },
+        flat,
+    );
+    net.finish(head)
+}
+
 /// Leaves for a program: small integers as targets, masks of 0 and 2, and numbers for the rest.
 pub(crate) fn leaves(program: &(impl Program<f32> + ?Sized), seed: u64) -> Vec<Vec<f32>> {
     let values = program.leaves().iter().zip(seed..);

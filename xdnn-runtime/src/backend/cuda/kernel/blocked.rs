@@ -1,37 +1,114 @@
 //! Convolutions of values whose channels are in blocks, and their input gradients.
 
 use super::code::{Code, Tree};
-use super::element::finish;
+use super::element::{Windows, finish};
 use super::product::name;
 use super::{Draft, Parts};
+use xdnn_ir::Shape;
 use crate::Precision;
-use crate::ops::{CHANNELS, Convolution, Direction, Layout, Role, Stage, Volumes};
+use crate::ops::{
+    CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
+};
 
 /// Threads of a block, as in `blocked.cuh`.
 const THREADS: u32 = 256;
 /// Places and channels of a tile, as there.
 const TILE: [usize; 2] = [128, 64];
 
+/// What becomes of the results of a convolution in the kernel that computes them.
+pub(in super::super) enum Then<'a> {
+    /// They are written.
+    Nothing,
+    /// Of each 2×2 places the largest is written, as result 0, and which one it is, as result 1, where `winners` is set. Stages finish it.
+    Pool {
+        winners: bool,
+        operands: &'a [Tree<'a>],
+        stages: Vec<(Stage, usize)>,
+    },
+    /// They are scattered to where the winners of windows that do not overlap came from. The operands are those of the scatter.
+    Scatter {
+        window: &'a PoolWindow,
+        shape: Shape,
+        operands: &'a [Tree<'a>],
+        stages: Vec<(Stage, usize)>,
+    },
+}
+
+/// Whether windows lie side by side and leave nothing out.
+pub(in super::super) fn tiles(window: &PoolWindow, operand: Shape) -> bool {
+    let size = Spatial::of(operand).map(|spatial| spatial.size);
+    let covered: [usize; 3] = std::array::from_fn(|axis| window.output[axis] * window.kernel[axis]);
+    window.kernel == window.stride && window.padding == [0; 3] && size == Some(covered)
+}
+
+/// Whether windows are of 2×2 places of values whose channels are in blocks.
+pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
+    window.kernel == [2, 2, 1]
+}
+
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
-/// layout in which it reads the weight. Stages finish it; with `signs`, it writes the signs of its results, too.
+/// layout in which it reads the weight. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
     label: String,
     op: &Convolution,
     volumes: Volumes,
     operands: &[Tree<'_>],
     stages: impl IntoIterator<Item = (Stage, usize)>,
+    then: Then<'_>,
     signs: bool,
     precision: Precision,
 ) -> (Draft, Layout) {
     let mut code = Code::default();
     let [x, w] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false).at("0"));
-    let stages = finish(&mut code, stages, operands, true);
-    let Volumes { x: input, w: kernel, y: output } = volumes;
+    let own = matches!(then, Then::Nothing);
+    let stages = finish(&mut code, stages, operands, own);
+    let Volumes {
+        x: input,
+        w: kernel,
+        y: output,
+    } = volumes;
     let (from, to, direction) = match op.role {
         Role::InputGradient => (output, input, Direction::Backward),
         _ => (input, output, Direction::Forward),
     };
     let backward = direction == Direction::Backward;
+    let kind = match (&then, backward) {
+        (Then::Pool { .. }, _) => "POOLED",
+        (_, true) => "BACKWARD",
+        (_, false) => "FORWARD",
+    };
+    let mut results = 1;
+    let write = match then {
+        Then::Nothing => "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned(),
+        Then::Pool {
+            winners,
+            operands,
+            stages,
+        } => {
+            results += usize::from(winners);
+            let stages = finish(&mut code, stages, operands, true);
+            let winner = if winners { "y1[i] = (float)tap; " } else { "" };
+            format!("  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n")
+        }
+        Then::Scatter {
+            window,
+            shape,
+            operands,
+            stages,
+        } => {
+            let winner = code.access(&operands[1], false).at("i");
+            let stages = finish(&mut code, stages, operands, false);
+            let windows = Windows::new(window, shape);
+            format!(
+                "  auto put = [=](float v, unsigned i) {{ {stages}y0[i] = v; }};\n  \
+                 auto write = [=](float v, unsigned i) {{ const int winner = (int){winner}; {}\
+                 for (int t = 0; t < {}; ++t) put(t == winner ? v : 0.f, {}); }};\n",
+                windows.start(),
+                window.taps(),
+                windows.position("t"),
+            )
+        }
+    };
     let sizes = [
         to.batch,
         from.channels / CHANNELS,
@@ -51,18 +128,25 @@ pub(in super::super) fn blocked(
         0,
     ];
     // Places that read the same taps are a class.
-    let steps = if backward { [op.stride[1], op.stride[2]] } else { [1, 1] };
+    let steps = if backward {
+        [op.stride[1], op.stride[2]]
+    } else {
+        [1, 1]
+    };
     let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
-    let words = if signs { "reinterpret_cast<unsigned*>(y1)" } else { "nullptr" };
+    let words = match signs {
+        true => format!("reinterpret_cast<unsigned*>(y{results})"),
+        false => "nullptr".to_owned(),
+    };
     let body = format!(
-        "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n  \
-         blocked<{}, {backward}>(y0, {words}, &{x}, &{w}, sizes, finish);\n",
+        "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
+         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words});\n",
         name(precision),
     );
     let draft = Parts {
         label,
         kind: "blocked",
-        results: 1 + usize::from(signs),
+        results: results + usize::from(signs),
         code,
         body,
         grid: [
@@ -74,5 +158,8 @@ pub(in super::super) fn blocked(
         // Values have fewer than 2³¹ elements.
         sizes: Some(sizes.map(|size| size as i32)),
     };
-    (draft.draft(), Layout::Channels(volumes.kernels(), direction))
+    (
+        draft.draft(),
+        Layout::Channels(volumes.kernels(), direction),
+    )
 }

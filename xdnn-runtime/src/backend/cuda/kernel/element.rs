@@ -271,13 +271,13 @@ fn axis_map(code: &mut Code, op: &AxisMap, from: &Access, operand: Shape) -> Str
 }
 
 /// The windows of a pool over planes of a size.
-struct Windows<'a> {
+pub(super) struct Windows<'a> {
     window: &'a PoolWindow,
     size: [usize; 3],
 }
 
 impl<'a> Windows<'a> {
-    fn new(window: &'a PoolWindow, operand: Shape) -> Self {
+    pub(super) fn new(window: &'a PoolWindow, operand: Shape) -> Self {
         let spatial = Spatial::of(operand);
         Self {
             window,
@@ -286,7 +286,7 @@ impl<'a> Windows<'a> {
     }
 
     /// Declares the plane of window `i`, and where in it the window starts.
-    fn start(&self) -> String {
+    pub(super) fn start(&self) -> String {
         let [depth, height, width] = self.window.output;
         let at = [
             format!("{} % {depth}u", divided("i", height * width)),
@@ -325,7 +325,7 @@ impl<'a> Windows<'a> {
     }
 
     /// The index of an element of the window.
-    fn position(&self, tap: &str) -> String {
+    pub(super) fn position(&self, tap: &str) -> String {
         let [d, h, w] = self.coordinates(tap);
         let [depth, height, width] = self.size;
         format!("((plane * {depth}u + {d}) * {height}u + {h}) * {width}u + {w}")

@@ -239,7 +239,8 @@ impl Product {
              auto right = [=](unsigned k, unsigned c) -> float {{ {} }};\n    \
              auto index = [=](unsigned r, unsigned c) -> unsigned {{ const unsigned s = {}; return {}; }};\n    \
              auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n    \
-             product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, index, finish, y0, {words});\n  }}\n",
+             auto write = [=](float v, unsigned i) {{ y0[i] = v; }};\n    \
+             product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, index, finish, write, {words});\n  }}\n",
             self.count,
             self.left.1,
             self.right.1,

@@ -56,33 +56,98 @@ __device__ inline void multiply_rows(float (&acc)[2][4][4], const float (*left)[
   }
 }
 
+// What happens to results.
+enum Kind {
+  FORWARD,   // of a convolution
+  POOLED,    // of a convolution, followed by the largest of each 2×2 places
+  BACKWARD,  // of an input gradient
+};
+
 // The places of `to` that read the same taps: with steps, an input gradient has as many such classes as a window has steps.
-template <bool BACKWARD>
+template <Kind KIND>
 struct Places {
   int top, left, step_height, step_width, height, width;
 
   __device__ Places(const Convolution& c, int number) {
-    step_height = BACKWARD ? c.stride_height : 1;
-    step_width = BACKWARD ? c.stride_width : 1;
+    step_height = KIND == BACKWARD ? c.stride_height : 1;
+    step_width = KIND == BACKWARD ? c.stride_width : 1;
     top = number / step_width;
     left = number % step_width;
     height = (c.to_height - top + step_height - 1) / step_height;
     width = (c.to_width - left + step_width - 1) / step_width;
   }
+
+  // Where a place of the class is. Those of a window of 2×2 follow one another where it is pooled.
+  __device__ void find(int place, int& y, int& x) const {
+    if (KIND == POOLED) {
+      const int window = place / 4, tap = place % 4;
+      y = window / (width / 2) * 2 + tap / 2;
+      x = window % (width / 2) * 2 + tap % 2;
+    } else {
+      y = top + place / width * step_height;
+      x = left + place % width * step_width;
+    }
+  }
 };
 
 // Where along an axis a place reads through the first tap, and which way further taps lead.
-template <bool BACKWARD>
+template <Kind KIND>
 __device__ inline int first(int place, int stride, int padding) {
-  return BACKWARD ? place + padding : place * stride - padding;
+  return KIND == BACKWARD ? place + padding : place * stride - padding;
 }
 
-// finish(v, i) for each element i of the result; `signs` is null or where to put the signs of the results.
-template <Precision PRECISION, bool BACKWARD, class Finish>
-__device__ inline void blocked(float* y, unsigned* signs, const float* x, const float* w, const Convolution& c, Finish finish) {
+// write(v, tap, i) for the largest v of each 2×2 places and its number among them, where `i` is the element of what is pooled; otherwise as
+// `store`. Rows are places in the order of windows, so that those of a window are in lanes of one warp.
+template <class Index, class Finish, class Write>
+__device__ inline void store_pooled(const float (&acc)[2][4][4], int top, int side, int rows, int columns, int plane, Index index,
+                                    Finish finish, Write write, unsigned* signs) {
+  const int lane = threadIdx.x % 32, tap = lane / 4 % 4;
+#pragma unroll
+  for (int i = 0; i < 2; ++i)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int row = top + i * 16 + half * 8 + lane / 4;
+#pragma unroll
+      for (int pair = 0; pair < 2; ++pair) {
+        const int start = side + pair * 16;
+        const bool inside = row < rows && start < columns;
+        const unsigned from = inside ? index(row, start) : 0u;
+        // The window among those of its sample, and its first channel.
+        const int n = row / plane, block = start / CHANNELS;
+        const unsigned to = ((unsigned)(n * (columns / CHANNELS) + block) * (plane / 4) + row % plane / 4) * CHANNELS;
+        unsigned bits = 0;
+#pragma unroll
+        for (int j = 0; j < 2; ++j)
+#pragma unroll
+          for (int r = 0; r < 2; ++r) {
+            const int column = j * 8 + lane % 4 * 2 + r;
+            float v = inside ? finish(acc[i][pair * 2 + j][half * 2 + r], from + column) : 0.f;
+            bits |= (unsigned)(v > 0.f) << column;
+            int number = tap;
+#pragma unroll
+            for (int step = 4; step <= 8; step *= 2) {
+              const float other = __shfl_xor_sync(0xffffffffu, v, step);
+              const int its = __shfl_xor_sync(0xffffffffu, number, step);
+              if (beats(other, v) || (!beats(v, other) && its < number)) v = other, number = its;
+            }
+            if (inside && tap == 0) write(v, number, to + column);
+          }
+        if (signs) {
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+          if (inside && lane % 4 == 0) reinterpret_cast<unsigned short*>(signs)[from / CHANNELS] = (unsigned short)bits;
+        }
+      }
+    }
+}
+
+// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` says; `signs` is null or where to put the signs
+// of what is finished.
+template <Precision PRECISION, Kind KIND, class Finish, class Write>
+__device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs) {
   __shared__ __align__(16) float left[STAGES][ROWS][PITCH];
   __shared__ __align__(16) float right[STAGES][CHANNELS][COLUMN_PITCH];
-  const Places<BACKWARD> places(c, blockIdx.z);
+  const Places<KIND> places(c, blockIdx.z);
   const int plane = places.height * places.width, rows = c.samples * plane;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
   const int quad = threadIdx.x % 4;  // of the four numbers of a channel block that this thread fetches
@@ -94,11 +159,11 @@ __device__ inline void blocked(float* y, unsigned* signs, const float* x, const 
   for (int i = 0; i < 2; ++i) {
     const int row = top + threadIdx.x / 4 + i * (ROWS / 2);
     const int n = row / plane, at = row % plane;
-    const int to_y = places.top + at / places.width * places.step_height;
-    const int to_x = places.left + at % places.width * places.step_width;
+    int to_y, to_x;
+    places.find(at, to_y, to_x);
     sample[i] = row < rows ? x + (size_t)n * c.from_blocks * c.from_height * c.from_width * CHANNELS : nullptr;
-    down[i] = first<BACKWARD>(to_y, c.stride_height, c.padding_height);
-    across[i] = first<BACKWARD>(to_x, c.stride_width, c.padding_width);
+    down[i] = first<KIND>(to_y, c.stride_height, c.padding_height);
+    across[i] = first<KIND>(to_x, c.stride_width, c.padding_width);
   }
   const int kernel_row = threadIdx.x / 16, kernel_block = threadIdx.x % 16 / 4;
   const bool in_kernel = side / CHANNELS + kernel_block < c.to_blocks;
@@ -107,7 +172,7 @@ __device__ inline void blocked(float* y, unsigned* signs, const float* x, const 
   // The next step: a tap, and a block of channels of `from`.
   int tap_y = 0, tap_x = 0, block = 0;
   auto reads = [&](int tap, int dilation, int from, int stride, int padding) {
-    return !BACKWARD || (from + padding - tap * dilation) % stride == 0;
+    return KIND != BACKWARD || (from + padding - tap * dilation) % stride == 0;
   };
   auto skip = [&] {  // taps that none of these places reads
     while (tap_y < c.kernel_height &&
@@ -119,10 +184,10 @@ __device__ inline void blocked(float* y, unsigned* signs, const float* x, const 
     if (tap_y < c.kernel_height) {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        int from_y = BACKWARD ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
-        int from_x = BACKWARD ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
+        int from_y = KIND == BACKWARD ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
+        int from_x = KIND == BACKWARD ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
         // A quotient of what is negative may be 0.
-        const bool before = BACKWARD && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
+        const bool before = KIND == BACKWARD && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
         const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
         const float* at = inside ? sample[i] + (((size_t)block * c.from_height + from_y) * c.from_width + from_x) * CHANNELS + quad * 4 : x;
         copy_async_16(&left[stage][threadIdx.x / 4 + i * (ROWS / 2)][quad * 4], at, inside);
@@ -161,10 +226,13 @@ __device__ inline void blocked(float* y, unsigned* signs, const float* x, const 
   }
 
   auto index = [&](int at, int channel) -> unsigned {
-    const int n = at / plane, place = at % plane;
-    const int to_y = places.top + place / places.width * places.step_height;
-    const int to_x = places.left + place % places.width * places.step_width;
+    const int n = at / plane;
+    int to_y, to_x;
+    places.find(at % plane, to_y, to_x);
     return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
   };
-  store(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, y, signs);
+  if constexpr (KIND == POOLED)
+    store_pooled(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, plane, index, finish, write, signs);
+  else
+    store(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, write, signs);
 }

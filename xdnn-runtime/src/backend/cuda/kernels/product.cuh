@@ -77,12 +77,12 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
   }
 }
 
-// y[index(row, column)] = finish(acc, index(row, column)) for the tile of 32×32 results of a warp, of which those below `rows` and `columns`
-// are there. `signs` is null or where to put the signs of the results: then 16 columns, from a multiple of 16 on, are side by side in y, from
-// a multiple of 16 on.
-template <class Index, class Finish>
-__device__ inline void store(const float (&acc)[2][4][4], int top, int side, int rows, int columns, Index index, Finish finish, float* y,
-                             unsigned* signs) {
+// write(finish(acc, i), i) with i = index(row, column) for the tile of 32×32 results of a warp, of which those below `rows` and `columns` are
+// there. `signs` is null or where to put the signs of the results: then 16 columns, from a multiple of 16 on, are side by side in what is
+// indexed, from a multiple of 16 on.
+template <class Index, class Finish, class Write>
+__device__ inline void store(const float (&acc)[2][4][4], int top, int side, int rows, int columns, Index index, Finish finish,
+                             Write write, unsigned* signs) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
   for (int i = 0; i < 2; ++i)
@@ -101,7 +101,7 @@ __device__ inline void store(const float (&acc)[2][4][4], int top, int side, int
             if (row < rows && start + column < columns) {
               const unsigned at = index(row, start + column);
               const float v = finish(acc[i][pair * 2 + j][half * 2 + r], at);
-              y[at] = v;
+              write(v, at);
               bits |= (unsigned)(v > 0.f) << column;
             }
           }
@@ -116,8 +116,8 @@ __device__ inline void store(const float (&acc)[2][4][4], int top, int side, int
 }
 
 // The tile of this block of an m×n product Σ_k a(row, k)·b(k, column), stored as above.
-template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, class Index, class Finish>
-__device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Index index, Finish finish, float* y, unsigned* signs) {
+template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, class Index, class Finish, class Write>
+__device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Index index, Finish finish, Write write, unsigned* signs) {
   __shared__ float left[2][TILE][PITCH];
   __shared__ float right[2][TILE][PITCH];
   const unsigned top = blockIdx.x * TILE, side = blockIdx.y * TILE;
@@ -155,5 +155,5 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
     if (more) put(buffer ^ 1);
     __syncthreads();
   }
-  store(acc, top + row, side + column, m, n, index, finish, y, signs);
+  store(acc, top + row, side + column, m, n, index, finish, write, signs);
 }

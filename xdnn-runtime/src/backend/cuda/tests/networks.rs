@@ -5,7 +5,7 @@ use xdnn_ir::NetworkSpec;
 use super::ready;
 use crate::backend::Program;
 use crate::backend::compile::{optimise, weights};
-use crate::backend::testing::networks::{TASKS, branches, leaves, line, residual, wide};
+use crate::backend::testing::networks::{TASKS, branches, leaves, line, pooled, residual, wide};
 use crate::backend::testing::{exact, run};
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::Leaf;
@@ -56,6 +56,15 @@ fn networks_of_many_channels() {
         assert_agrees(&wide(), task, 2, Precision::Strict, 2e-5);
     }
     assert_agrees(&wide(), Task::Attribute, 1, Precision::Strict, 2e-5);
+}
+
+#[test]
+fn pools_beside_convolutions() {
+    for task in [Task::Forward, Task::Gradient, Task::Attribute] {
+        for batch in [1, 3] {
+            assert_agrees(&pooled(), task, batch, Precision::Strict, 2e-5);
+        }
+    }
 }
 
 #[test]
