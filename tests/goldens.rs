@@ -1,6 +1,9 @@
 //! Outputs and X-Gradients against PyTorch: `tests/goldens/generate.py` has computed them in `float64`.
 //!
 //! Errors are relative to the largest magnitude of the tensor: 1e-12 in `f64`, 1e-5 in `f32`.
+//!
+//! The tests in `cuda` run on this machine's GPU where the variable `XDNN_TEST_GPU` is set, otherwise on a stand-in, which takes long for
+//! some: `XDNN_TEST_GPU=1 cargo test --test goldens cuda:: -- --include-ignored` runs all of them on the GPU.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -9,47 +12,90 @@ mod networks;
 #[path = "goldens/priors.rs"]
 mod priors;
 
-use std::path::Path;
-
 use ndarray::{ArrayD, Axis, Slice};
 use safetensors::{Dtype, SafeTensors};
 use xdnn::backend::Element;
 use xdnn::prelude::*;
-use xdnn::{DynamicModel, Error, Inputs, Quadrature, WeightReader};
+use xdnn::{DynamicModel, Error, Inputs, Model, Precision, Quadrature, WeightReader};
 
+/// A test of each network on every device. The attribute is that of the test on a GPU.
 macro_rules! goldens {
-    ($($file:ident: $network:ident),* $(,)?) => {$(
-        #[test]
-        fn $file() {
-            check::<networks::$network>(stringify!($file));
+    ($($(#[$on_a_gpu:meta])? $file:ident: $network:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $file() {
+                check::<networks::$network>(stringify!($file));
+            }
+        )*
+
+        mod cuda {
+            use super::*;
+
+            $(
+                #[test]
+                $(#[$on_a_gpu])?
+                fn $file() {
+                    check_on_a_gpu::<networks::$network>(stringify!($file));
+                }
+            )*
+
+            #[test]
+            #[ignore = "long without a GPU"]
+            fn alexnet() {
+                let bytes = read("alexnet");
+                let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+                let network: networks::AlexNet = golden.network();
+                golden.agrees_without_a_degree(&on_a_gpu(&network), 1e-5);
+            }
         }
-    )*};
+    };
 }
 
 goldens! {
     mlp: Mlp,
+    #[ignore = "long without a GPU"]
     x_alexnet: XAlexNet,
+    #[ignore = "long without a GPU"]
     x_vgg: XVgg,
+    #[ignore = "long without a GPU"]
     x_resnet: XResNet,
+    #[ignore = "long without a GPU"]
     gated: Gated,
+    #[ignore = "long without a GPU"]
     lattice: Lattice,
+    #[ignore = "long without a GPU"]
     fusion: Fusion,
+    #[ignore = "long without a GPU"]
     super_res: SuperRes,
+    #[ignore = "long without a GPU"]
     super_res_bilinear: SuperResBilinear,
     pools: Pools,
+    #[ignore = "long without a GPU"]
     sequence: Sequence,
+    #[ignore = "long without a GPU"]
     volumes: Volumes,
+    #[ignore = "long without a GPU"]
     margins: Margins,
+    #[ignore = "long without a GPU"]
     lines: Lines,
+    #[ignore = "long without a GPU"]
     powers: Powers,
+    #[ignore = "long without a GPU"]
     gates: Gates,
+    #[ignore = "long without a GPU"]
     norms: Norms,
+    #[ignore = "long without a GPU"]
     degrees: Degrees,
     attention: Attention,
+    #[ignore = "long without a GPU"]
     recurrent: Recurrent,
+    #[ignore = "long without a GPU"]
     x_vit: XVit,
+    #[ignore = "long without a GPU"]
     x_llama: XLlama,
+    #[ignore = "long without a GPU"]
     x_irnn: XIrnn,
+    #[ignore = "long without a GPU"]
     x_unet: XUnet,
 }
 
@@ -66,9 +112,8 @@ fn alexnet() {
 }
 
 fn read(file: &str) -> Vec<u8> {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/goldens/{file}.safetensors"));
-    std::fs::read(path).unwrap()
+    // Not of the machine that built it: it may run on another one, with a GPU. Tests run where their package is.
+    std::fs::read(format!("tests/goldens/{file}.safetensors")).unwrap()
 }
 
 fn check<N: XNetwork>(file: &str) {
@@ -82,6 +127,27 @@ fn check<N: XNetwork>(file: &str) {
     if !LARGE.contains(&file) {
         golden.agrees(&network.compile(Device::Luminal).unwrap(), 1e-5);
     }
+}
+
+fn check_on_a_gpu<N: XNetwork>(file: &str) {
+    let bytes = read(file);
+    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+    let network: N = golden.network();
+    golden.agrees(&on_a_gpu(&network), 1e-5);
+}
+
+/// The network on a GPU, multiplying exactly.
+fn on_a_gpu<N: Network>(network: &N) -> Model<N> {
+    let model = network.compile(gpu()).unwrap();
+    model.with_precision(Precision::Strict)
+}
+
+/// This machine's GPU or the stand-in.
+fn gpu() -> Device {
+    if std::env::var_os("XDNN_TEST_GPU").is_none() {
+        xdnn_cuda_mock::install().unwrap();
+    }
+    Device::Cuda(0)
 }
 
 /// The networks that would take luminal's interpreter longer than a few seconds.

@@ -2,29 +2,45 @@
 
 use ndarray::ArrayD;
 use safetensors::SafeTensors;
-use xdnn::Graph;
 use xdnn::backend::reference::execute;
 use xdnn::ops::Leaf;
 use xdnn::prelude::*;
+use xdnn::{Graph, Precision};
 
-use super::{Golden, close, networks, read};
+use super::{Golden, close, gpu, networks, read};
 
 macro_rules! priors {
-    ($($file:ident: $network:ident, $loss:ident;)*) => {$(
-        #[test]
+    ($($(#[$on_a_gpu:meta])? $file:ident: $network:ident, $loss:ident;)*) => {
+        $(#[test]
         fn $file() {
             let bytes = read(stringify!($file));
             let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
             golden.agrees_on_a_graph::<networks::$network>(Loss::$loss);
             golden.agrees_on_a_step::<networks::$network>(Device::Reference, Loss::$loss);
             golden.agrees_on_a_step::<networks::$network>(Device::Cpu, Loss::$loss);
+        })*
+
+        mod cuda {
+            use super::*;
+
+            $(
+                #[test]
+                $(#[$on_a_gpu])?
+                fn $file() {
+                    let bytes = read(stringify!($file));
+                    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
+                    golden.agrees_on_a_step::<networks::$network>(gpu(), Loss::$loss);
+                }
+            )*
         }
-    )*};
+    };
 }
 
 priors! {
     prior_tabular: Tabular, BinaryCrossEntropy;
+    #[ignore = "long without a GPU"]
     prior_gated: Gated, CrossEntropy;
+    #[ignore = "long without a GPU"]
     prior_sequence: Sequence, CrossEntropy;
 }
 
@@ -66,7 +82,8 @@ impl Golden<'_> {
         let network: N = self.network();
         let trainer = Trainer::new(&network, device, loss, Sgd::new(1.0), Seed(1)).unwrap();
         let prior = Prior::Gini { strength: STRENGTH };
-        let mut trainer = trainer.with_prior(prior).unwrap();
+        let trainer = trainer.with_prior(prior).unwrap();
+        let mut trainer = trainer.with_precision(Precision::Strict);
         let input = self.read::<f32>(&format!("input.{}", N::INPUTS[0].name));
         let step = trainer.step(input.view(), &self.classes()).unwrap();
         for (name, found) in [("loss", step.loss), ("gini", step.prior)] {

@@ -36,6 +36,18 @@ pub trait Program<T: Real>: Send + Sync {
     /// Computes the outputs from the leaves, all of them row-major, in the order and of the shapes stated.
     fn run(&self, leaves: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()>;
 
+    /// The bytes that runs take in the memory of the device, where it has its own: leaves, with those that are kept, what is computed,
+    /// outputs.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
+
+    /// Seconds that a run takes on the device, without copies to and from there: the mean of so many runs, on what the last run was
+    /// given. `None` before the first run, and where there is nothing to copy to.
+    fn time(&self, _runs: usize) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
     /// Puts numbers that stay the same where programs of this device read them, such as into its memory; `None` where they are read
     /// from the caller's.
     fn upload(&self, _values: &[T]) -> Result<Option<Kept>> {

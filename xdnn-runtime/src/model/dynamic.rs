@@ -142,6 +142,26 @@ impl<T: Element> DynamicModel<T> {
         self.ready(task, batch).map(|_| ())
     }
 
+    /// The bytes that a task takes in the memory of the device for a batch: weights, which the programs of a model share, inputs, what is
+    /// computed, outputs. `None` for a device without a memory of its own. It compiles the task where it is new.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`DynamicModel::prepare`].
+    pub fn memory(&self, task: Task, batch: usize) -> Result<Option<usize>> {
+        Ok(self.ready(task, batch)?.program.memory())
+    }
+
+    /// Seconds that a task takes on the device for a batch, without copies to and from there: the mean of so many runs, on what the
+    /// last run was given. `None` before the first run, and for a device without a memory of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`] and those of [`DynamicModel::prepare`].
+    pub fn time(&self, task: Task, batch: usize, runs: usize) -> Result<Option<f64>> {
+        self.ready(task, batch)?.program.time(runs)
+    }
+
     /// Runs a task and returns what its graph computes.
     pub(crate) fn run(
         &self,

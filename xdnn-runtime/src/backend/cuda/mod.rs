@@ -171,6 +171,22 @@ impl Program<f32> for CudaProgram {
         Ok(())
     }
 
+    fn memory(&self) -> Option<usize> {
+        let leaves = self.interface.leaves.iter().map(|(_, shape)| shape);
+        let numbers = leaves.chain(&self.interface.outputs).map(Shape::elements);
+        Some(size_of::<f32>() * (numbers.sum::<usize>() + self.plan.arena))
+    }
+
+    fn time(&self, runs: usize) -> Result<Option<f64>> {
+        let free = lock(&self.sessions).pop();
+        let Some(mut session) = free else {
+            return Ok(None);
+        };
+        let seconds = session.time(self, runs)?;
+        lock(&self.sessions).push(session);
+        Ok(Some(seconds))
+    }
+
     fn upload(&self, values: &[f32]) -> Result<Option<Kept>> {
         Ok(Some(self.gpu.upload(values)?))
     }

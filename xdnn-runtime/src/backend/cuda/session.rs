@@ -3,10 +3,12 @@
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use cudarc::driver::sys::{CUdeviceptr, CUgraphInstantiate_flags, CUstreamCaptureMode};
 use cudarc::driver::{
-    CudaGraph, DeviceRepr, CudaStream, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, result, sys,
+    CudaGraph, CudaStream, DeviceRepr, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg,
+    result, sys,
 };
 
 use super::gpu::{Gpu, Memory};
@@ -29,6 +31,9 @@ pub(super) struct Session {
     gpu: Arc<Gpu>,
     stream: Arc<CudaStream>,
     graph: CudaGraph,
+    /// The same without copies, once somebody has asked how long it takes.
+    kernels: Option<CudaGraph>,
+    map: Map,
     /// Where the leaves are that are given to each run; what is kept has no place.
     leaves: Vec<Option<usize>>,
     /// Where the outputs are, counted from the first one.
@@ -38,7 +43,20 @@ pub(super) struct Session {
     results: Pinned,
     /// The graph has their addresses.
     _memory: Memory,
-    _kept: Vec<Option<Arc<Memory>>>,
+    kept: Vec<Option<Arc<Memory>>>,
+}
+
+/// What is where in the memory of a session, as numbers from its start.
+struct Map {
+    start: CUdeviceptr,
+    arena: usize,
+    results: usize,
+}
+
+impl Map {
+    fn at(&self, offset: usize) -> CUdeviceptr {
+        self.start + (offset * size_of::<f32>()) as CUdeviceptr
+    }
 }
 
 // SAFETY: a graph must not be used by two threads at once; a session is owned by the run that uses it.
@@ -84,6 +102,71 @@ fn lay_out(sizes: impl Iterator<Item = Option<usize>>) -> (Vec<Option<usize>>, u
     (offsets.collect(), end)
 }
 
+/// Records what is put into a stream.
+fn record(
+    gpu: &Gpu,
+    stream: &Arc<CudaStream>,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<CudaGraph> {
+    let error = |error| gpu.error("recording a run", error);
+    let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+    stream.begin_capture(mode).map_err(error)?;
+    let recorded = work();
+    // Recording ends, whatever has happened.
+    let graph = stream.end_capture(CUgraphInstantiate_flags(0));
+    recorded?;
+    let graph = graph.map_err(error)?;
+    graph.ok_or_else(|| invalid("the driver has recorded nothing"))
+}
+
+/// Puts the kernels of a program into a stream.
+fn launch(
+    program: &CudaProgram,
+    stream: &Arc<CudaStream>,
+    map: &Map,
+    leaves: &[Option<usize>],
+    outputs: &[usize],
+    kept: &[Option<Arc<Memory>>],
+) -> Result<()> {
+    let address = |place: &Place| match place {
+        Place::Leaf(leaf) => match (kept.get(*leaf), leaves.get(*leaf)) {
+            (Some(Some(kept)), _) => Some(kept.address()),
+            (_, Some(Some(offset))) => Some(map.at(*offset)),
+            _ => None,
+        },
+        Place::Arena(range) => Some(map.at(map.arena + range.start)),
+        Place::Output(output) => outputs
+            .get(*output)
+            .map(|offset| map.at(map.results + offset)),
+        Place::Constant(..) => None,
+    };
+    for (step, function) in program.plan.steps.iter().zip(&program.functions) {
+        let places = step.results.iter().chain(&step.operands);
+        let addresses: Option<Vec<CUdeviceptr>> = places.map(address).collect();
+        let addresses =
+            addresses.ok_or_else(|| invalid("a kernel reads or writes what has no place"))?;
+        let [x, y, z] = step.kernel.grid;
+        let mut launch = stream.launch_builder(function);
+        for address in &addresses {
+            launch.arg(address);
+        }
+        let sizes = step.kernel.sizes.map(Structure);
+        if let Some(sizes) = &sizes {
+            launch.arg(sizes);
+        }
+        // SAFETY: the kernel takes as many addresses, and reads and writes as much as the plan has put there.
+        let launched = unsafe {
+            launch.launch(LaunchConfig {
+                grid_dim: (x, y, z),
+                block_dim: (step.kernel.threads, 1, 1),
+                shared_mem_bytes: 0,
+            })
+        };
+        launched.map_err(|error| program.gpu.error("launching a kernel", error))?;
+    }
+    Ok(())
+}
+
 impl Session {
     pub(super) fn new(program: &CudaProgram, kept: Vec<Option<Arc<Memory>>>) -> Result<Self> {
         let gpu = &program.gpu;
@@ -103,76 +186,69 @@ impl Session {
         let mut pinned = pinned.map_err(error("allocating memory of the host"))?;
         let fetched = Pinned::new(gpu, results, 0);
         let mut fetched = fetched.map_err(error("allocating memory of the host"))?;
-        let start = memory.address();
-        let at = |offset: usize| start + (offset * size_of::<f32>()) as CUdeviceptr;
-        let address = |place: &Place| match place {
-            Place::Leaf(leaf) => match (kept.get(*leaf), leaves.get(*leaf)) {
-                (Some(Some(kept)), _) => Some(kept.address()),
-                (_, Some(Some(offset))) => Some(at(*offset)),
-                _ => None,
-            },
-            Place::Arena(range) => Some(at(given + range.start)),
-            Place::Output(output) => outputs.get(*output).map(|offset| at(given + arena + offset)),
-            Place::Constant(..) => None,
+        let map = Map {
+            start: memory.address(),
+            arena: given,
+            results: given + arena,
         };
-        let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        stream.begin_capture(mode).map_err(error("recording a run"))?;
-        let mut record = || -> Result<()> {
+        let graph = record(gpu, &stream, || {
             if given > 0 {
                 // SAFETY: both places have this size and live as long as the session.
-                unsafe { result::memcpy_htod_async(at(0), pinned.numbers(), stream.cu_stream()) }
-                    .map_err(error("recording a copy"))?;
-            }
-            for (step, function) in program.plan.steps.iter().zip(&program.functions) {
-                let places = step.results.iter().chain(&step.operands);
-                let addresses: Option<Vec<CUdeviceptr>> = places.map(address).collect();
-                let addresses = addresses
-                    .ok_or_else(|| invalid("a kernel reads or writes what has no place"))?;
-                let [x, y, z] = step.kernel.grid;
-                let mut launch = stream.launch_builder(function);
-                for address in &addresses {
-                    launch.arg(address);
+                unsafe {
+                    result::memcpy_htod_async(map.at(0), pinned.numbers(), stream.cu_stream())
                 }
-                let sizes = step.kernel.sizes.map(Structure);
-                if let Some(sizes) = &sizes {
-                    launch.arg(sizes);
-                }
-                // SAFETY: the kernel takes as many addresses, and reads and writes as much as the plan has put there.
-                let launched = unsafe {
-                    launch.launch(LaunchConfig {
-                        grid_dim: (x, y, z),
-                        block_dim: (step.kernel.threads, 1, 1),
-                        shared_mem_bytes: 0,
-                    })
-                };
-                launched.map_err(error("launching a kernel"))?;
+                .map_err(error("recording a copy"))?;
             }
+            launch(program, &stream, &map, &leaves, &outputs, &kept)?;
             if results > 0 {
-                let from = at(given + arena);
+                let from = map.at(map.results);
                 // SAFETY: as for the first copy.
                 unsafe { result::memcpy_dtoh_async(fetched.numbers(), from, stream.cu_stream()) }
                     .map_err(error("recording a copy"))?;
             }
             Ok(())
-        };
-        let recorded = record();
-        // Recording ends, whatever has happened.
-        let graph = stream.end_capture(CUgraphInstantiate_flags(0));
-        recorded?;
-        let graph = graph.map_err(error("recording a run"))?;
-        let graph = graph.ok_or_else(|| invalid("the driver has recorded nothing"))?;
+        })?;
         graph.upload().map_err(error("uploading a run"))?;
         Ok(Self {
             gpu: Arc::clone(gpu),
             stream,
             graph,
+            kernels: None,
+            map,
             leaves,
             outputs,
             given: pinned,
             results: fetched,
             _memory: memory,
-            _kept: kept,
+            kept,
         })
+    }
+
+    /// Seconds of the kernels of a run, the mean of so many runs on what is in the memory.
+    pub(super) fn time(&mut self, program: &CudaProgram, runs: usize) -> Result<f64> {
+        let graph = match self.kernels.take() {
+            Some(graph) => graph,
+            None => record(&self.gpu, &self.stream, || {
+                launch(
+                    program,
+                    &self.stream,
+                    &self.map,
+                    &self.leaves,
+                    &self.outputs,
+                    &self.kept,
+                )
+            })?,
+        };
+        let run = || graph.launch().and_then(|()| self.stream.synchronize());
+        let error = |error| self.gpu.error("a run", error);
+        run().map_err(error)?; // which uploads it
+        let start = Instant::now();
+        for _ in 0..runs {
+            run().map_err(error)?;
+        }
+        let seconds = start.elapsed().as_secs_f64() / runs.max(1) as f64;
+        self.kernels = Some(graph);
+        Ok(seconds)
     }
 
     /// Runs the program once.
