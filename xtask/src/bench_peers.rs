@@ -4,17 +4,17 @@
 //! asked in turn, a run each, so that what disturbs the machine disturbs all alike. Before a time counts, the results
 //! must agree. The tables go to `docs/benchmarks.md`; `--quick` and `--only` measure less and leave the document alone.
 
-mod agree;
+pub mod agree;
 mod ceiling;
 mod first;
-mod floor;
-mod measure;
+pub mod floor;
+pub mod measure;
 mod memory;
 pub mod network;
-mod peers;
-mod process;
+pub mod peers;
+pub mod process;
 mod row;
-mod work;
+pub mod work;
 mod worker;
 
 use std::fs;
@@ -24,6 +24,7 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
+use xdnn::Device;
 
 use crate::section;
 use ceiling::Ceiling;
@@ -46,6 +47,12 @@ pub struct BenchPeers {
     /// Be one of our own processes that are measured
     #[arg(long, hide = true)]
     role: Option<Role>,
+    /// Let that process work on a GPU
+    #[arg(long, hide = true, requires = "role")]
+    gpu: bool,
+    /// Let it work on what stands in for one in tests
+    #[arg(long, hide = true, requires = "gpu")]
+    stand_in: bool,
     /// What that process works on
     #[arg(hide = true, requires = "role")]
     folder: Option<PathBuf>,
@@ -69,7 +76,13 @@ const FEWER_ROUNDS: usize = 7;
 impl BenchPeers {
     pub fn run(self) -> Result<ExitCode> {
         match self.role {
-            Some(Role::Worker) => worker::serve()?,
+            Some(Role::Worker) => {
+                if self.stand_in {
+                    xdnn_cuda_mock::install().map_err(anyhow::Error::msg)?;
+                }
+                let gpu = self.gpu.then_some(Device::Cuda(0));
+                worker::serve(gpu.unwrap_or(Device::Cpu))?;
+            }
             Some(Role::First) => first::attribute(&self.folder.context("no folder")?)?,
             None => return self.measure(),
         }

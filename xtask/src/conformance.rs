@@ -1,8 +1,8 @@
-//! Conformance with ONNX: `cargo xtask conformance [FILTER] [--verbose]`.
+//! Conformance with ONNX: `cargo xtask conformance [FILTER] [--verbose] [--gpu]`.
 //!
 //! The wheel of `onnx` on PyPI carries operator tests: small models with inputs and the outputs that they must give.
 //! Every test that one of our layers, or a combination of them, can compute becomes a network, and runs on every backend.
-//! All others are skipped, each for a reason that the report counts. The command fails where a result is wrong.
+//! All others are skipped, each for a reason that the report counts. The command fails where a result is wrong. `--gpu` runs them on the GPU of this machine instead.
 //!
 //! The wheel is downloaded by `pip`, never installed, and kept below the target directory. A test is mapped by its
 //! operator, attributes and operands, never by its name. Where the two worlds differ, it is rewritten by an identity: the
@@ -28,10 +28,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use rayon::prelude::*;
 use xdnn_runtime::{Device, Error};
 
 use crate::onnx::Archive;
@@ -47,13 +49,15 @@ const ONNX: Wheel = Wheel {
     platform: "manylinux_2_28_x86_64",
 };
 
-/// Where every network runs.
-const BACKENDS: [Backend; 4] = [
+/// Where every network runs,
+const BACKENDS: &[Backend] = &[
     Backend(Device::Reference, Precision::F32),
     Backend(Device::Reference, Precision::F64),
     Backend(Device::Cpu, Precision::F32),
     Backend(Device::Luminal, Precision::F32),
 ];
+/// or, where that is asked for, on a GPU.
+const GPU: &[Backend] = &[Backend(Device::Cuda(0), Precision::F32)];
 
 #[derive(Clone, Copy)]
 struct Backend(Device, Precision);
@@ -73,11 +77,20 @@ pub struct Conformance {
     /// Also list each test with its network, or with the reason why it is skipped
     #[arg(short, long)]
     verbose: bool,
+    /// Run them on the GPU of this machine, and nowhere else
+    #[arg(long)]
+    gpu: bool,
+    /// Take what stands in for one in tests
+    #[arg(long, hide = true, requires = "gpu")]
+    stand_in: bool,
+    /// An archive with the tests, which is not downloaded then
+    #[arg(long, value_name = "FILE")]
+    archive: Option<PathBuf>,
 }
 
 /// What came of the tests. All counts but those of `tests` and `run` are of tests × backends.
-#[derive(Default)]
 struct Report {
+    backends: &'static [Backend],
     tests: usize,
     run: usize,
     passed: usize,
@@ -88,7 +101,13 @@ struct Report {
 
 impl Conformance {
     pub fn run(self) -> Result<ExitCode> {
-        let wheel = ONNX.fetch()?;
+        if self.stand_in {
+            xdnn_cuda_mock::install().map_err(anyhow::Error::msg)?;
+        }
+        let wheel = match &self.archive {
+            Some(archive) => archive.clone(),
+            None => wheel()?,
+        };
         let damaged = || {
             format!(
                 "cannot read `{}`; delete it, and it is downloaded again",
@@ -97,7 +116,7 @@ impl Conformance {
         };
         let mut archive =
             Archive::open(File::open(&wheel).with_context(damaged)?).with_context(damaged)?;
-        let mut report = Report::default();
+        let mut trials = Vec::new();
         for path in archive.cases().with_context(damaged)? {
             if !path.contains(&self.filter) {
                 continue;
@@ -112,49 +131,78 @@ impl Conformance {
                     Err(skip) => println!("{path}: skipped: {skip}"),
                 }
             }
-            report.test(&path, trial);
+            trials.push((path, trial));
         }
         ensure!(
-            report.tests > 0,
+            !trials.is_empty(),
             "no test has a path that contains `{}`",
             self.filter
         );
+        let mut report = Report::on(if self.gpu { GPU } else { BACKENDS });
+        let outcomes: Vec<Vec<Outcome>> = match self.gpu {
+            // The compiler takes longer than the GPU.
+            true => trials
+                .par_iter()
+                .map(|(_, trial)| report.outcomes(trial))
+                .collect(),
+            false => trials
+                .iter()
+                .map(|(_, trial)| report.outcomes(trial))
+                .collect(),
+        };
+        for ((path, trial), outcomes) in trials.iter().zip(outcomes) {
+            report.test(path, trial, outcomes);
+        }
         println!("{report}");
         Ok(ExitCode::from(u8::from(report.failed > 0)))
     }
 }
 
+/// What came of a test on a backend.
+enum Outcome {
+    Passed,
+    Skipped(String),
+    Failed(String),
+}
+
 impl Report {
-    fn test(&mut self, path: &str, trial: Result<Trial, Skip>) {
+    fn on(backends: &'static [Backend]) -> Self {
+        Self {
+            backends,
+            tests: 0,
+            run: 0,
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+            reasons: BTreeMap::new(),
+        }
+    }
+
+    /// What comes of a test on each backend; nothing, where it is skipped.
+    fn outcomes(&self, trial: &Result<Trial, Skip>) -> Vec<Outcome> {
+        let backends = self.backends.iter();
+        let outcomes = trial
+            .iter()
+            .flat_map(|trial| backends.clone().map(|on| on.outcome(trial)));
+        outcomes.collect()
+    }
+
+    fn test(&mut self, path: &str, trial: &Result<Trial, Skip>, outcomes: Vec<Outcome>) {
         self.tests += 1;
         let trial = match trial {
             Ok(trial) => trial,
-            Err(skip) => return self.skip(skip.reason, BACKENDS.len()),
+            Err(skip) => return self.skip(skip.reason.clone(), self.backends.len()),
         };
         self.run += 1;
-        for backend in BACKENDS {
-            // A panic is a failure of one test, and must not hide the others.
-            let result = catch_unwind(AssertUnwindSafe(|| backend.run(&trial)));
-            let wrong = match result {
-                Ok(Ok(Ok(()))) => {
-                    self.passed += 1;
-                    continue;
+        for (backend, outcome) in self.backends.iter().zip(outcomes) {
+            match outcome {
+                Outcome::Passed => self.passed += 1,
+                Outcome::Skipped(reason) => self.skip(reason, 1),
+                Outcome::Failed(wrong) => {
+                    self.failed += 1;
+                    println!("FAILED {path} on {backend}: {}: {wrong}", network(trial));
                 }
-                // luminal's primitives select windows by matrices, which it cannot count for the longest axes.
-                Ok(Err(error @ Error::OutOfMemory { .. })) if backend.0 == Device::Luminal => {
-                    self.skip(error.to_string(), 1);
-                    continue;
-                }
-                Ok(Err(error @ Error::Device { .. })) => {
-                    self.skip(error.to_string(), 1);
-                    continue;
-                }
-                Ok(Ok(Err(wrong))) => wrong,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "it panics".to_owned(),
-            };
-            self.failed += 1;
-            println!("FAILED {path} on {backend}: {}: {wrong}", network(&trial));
+            }
         }
     }
 
@@ -165,12 +213,32 @@ impl Report {
 }
 
 impl Backend {
-    fn run(self, trial: &Trial) -> Result<Result<(), String>, Error> {
-        match self.1 {
+    fn outcome(self, trial: &Trial) -> Outcome {
+        // A panic is a failure of one test, and must not hide the others.
+        let result = catch_unwind(AssertUnwindSafe(|| match self.1 {
             Precision::F32 => trial.run::<f32>(self.0),
             Precision::F64 => trial.run::<f64>(self.0),
+        }));
+        match result {
+            Ok(Ok(Ok(()))) => Outcome::Passed,
+            Ok(Ok(Err(wrong))) => Outcome::Failed(wrong),
+            // luminal's primitives select windows by matrices, which it cannot count for the longest axes.
+            Ok(Err(error @ Error::OutOfMemory { .. })) if self.0 == Device::Luminal => {
+                Outcome::Skipped(error.to_string())
+            }
+            // Whoever asks for a GPU has one.
+            Ok(Err(error @ Error::Device { .. })) if !matches!(self.0, Device::Cuda(_)) => {
+                Outcome::Skipped(error.to_string())
+            }
+            Ok(Err(error)) => Outcome::Failed(error.to_string()),
+            Err(_) => Outcome::Failed("it panics".to_owned()),
         }
     }
+}
+
+/// The wheel with the tests.
+pub fn wheel() -> Result<PathBuf> {
+    ONNX.fetch()
 }
 
 /// The operations of a network, in order.
@@ -204,13 +272,14 @@ impl fmt::Display for Report {
         for (reason, count) in reasons {
             writeln!(f, "{count:>6}  {reason}")?;
         }
-        let backends = BACKENDS.map(|backend| backend.to_string()).join(", ");
+        let backends: Vec<String> = self.backends.iter().map(Backend::to_string).collect();
         writeln!(
             f,
-            "{} of {} tests run, each on {} backends: {backends}",
+            "{} of {} tests run, each on {} backends: {}",
             self.run,
             self.tests,
-            BACKENDS.len()
+            backends.len(),
+            backends.join(", ")
         )?;
         write!(
             f,

@@ -6,6 +6,8 @@ mod bench_peers;
 mod conformance;
 mod cuda_check;
 mod editors;
+mod gpu_bench;
+mod gpu_bundle;
 mod onnx;
 mod pypi;
 mod section;
@@ -26,6 +28,9 @@ enum Chore {
     Conformance(conformance::Conformance),
     CudaCheck(cuda_check::CudaCheck),
     Editors(editors::Editors),
+    #[command(hide = true)]
+    GpuBench(gpu_bench::GpuBench),
+    GpuBundle(gpu_bundle::GpuBundle),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -36,6 +41,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Conformance(chore) => chore.run(),
         Chore::CudaCheck(chore) => chore.run(),
         Chore::Editors(chore) => chore.run(),
+        Chore::GpuBench(chore) => chore.run(),
+        Chore::GpuBundle(chore) => chore.run(),
     }
 }
 

@@ -69,6 +69,12 @@ pub enum Unreadable {
     NoData,
 }
 
+/// Whether a file of the wheel belongs to one of the tests.
+pub fn is_of_a_test(name: &str) -> bool {
+    let path = name.strip_prefix(ROOT);
+    path.is_some_and(|path| SUITES.iter().any(|suite| path.starts_with(suite)))
+}
+
 /// The wheel.
 pub struct Archive<R> {
     zip: ZipArchive<R>,

@@ -40,6 +40,14 @@ pub fn agree(task: Task, expected: &[f32], found: &[f32]) -> Result<()> {
     }
 }
 
+/// How far results are apart in the Euclidean norm, as a part of what is expected.
+pub fn apart(expected: &[f32], found: &[f32]) -> f64 {
+    let pairs = expected.iter().zip(found);
+    let difference: Vec<f64> = pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+    let expected: Vec<f64> = expected.iter().copied().map(f64::from).collect();
+    norm(&difference) / norm(&expected)
+}
+
 fn near(expected: &[f64], found: &[f64], size: fn(&[f64]) -> f64, limit: f64) -> Result<()> {
     let difference: Vec<_> = expected.iter().zip(found).map(|(a, b)| a - b).collect();
     let (size, apart) = (size(expected), size(&difference));

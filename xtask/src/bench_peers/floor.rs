@@ -13,9 +13,9 @@ use super::work::Task;
 
 /// A layer in one direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Pass {
-    flop: f64,
-    bytes: f64,
+pub struct Pass {
+    pub flop: f64,
+    pub bytes: f64,
 }
 
 /// The layers of a network in the directions that a task takes.
@@ -25,7 +25,7 @@ struct Pass {
 ///
 /// A training step with a prior on the X-Gradients of one logit needs two more products: of the tangents along which the
 /// prior changes, and of these, with the loss's share of the layer's input, and the gradients of its outputs.
-fn passes(spec: &NetworkSpec, task: Task, batch: usize) -> Vec<Pass> {
+pub fn passes(spec: &NetworkSpec, task: Task, batch: usize) -> Vec<Pass> {
     let batch = batch as f64;
     let weights = spec.weights();
     let layers = spec.nodes().iter().filter_map(|node| {

@@ -120,7 +120,7 @@ impl Task {
     }
 }
 
-fn title(network: &str) -> &str {
+pub fn title(network: &str) -> &str {
     match network {
         "XAlexNet" => "X-AlexNet",
         "XVgg16" => "X-VGG16",

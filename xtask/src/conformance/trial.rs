@@ -7,7 +7,7 @@ use xdnn_ir::{
     Combine, Degree, Fault, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape, Weight,
 };
 use xdnn_runtime::backend::Element;
-use xdnn_runtime::{Device, DynamicModel, Error, Inputs};
+use xdnn_runtime::{Device, DynamicModel, Error, Inputs, Precision};
 
 use super::skip::Skip;
 
@@ -171,6 +171,7 @@ impl Trial {
                 .collect()
         };
         let model = DynamicModel::new(self.spec.clone(), convert(&self.weights), device)?;
+        let model = model.with_precision(Precision::Strict);
         let inputs = convert(&self.inputs);
         let output = model.forward(Inputs::from_views(inputs.iter().map(|input| input.view())))?;
         let output = output.mapv(|value| value.to_f64().unwrap_or(f64::NAN));

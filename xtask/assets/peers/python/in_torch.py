@@ -4,10 +4,8 @@ import time
 
 import numpy as np
 import torch
-from problem import LEARNING_RATE, PRIOR, STEPS, Skip, Work, interpret, size_of
+from problem import LEARNING_RATE, PRIOR, STEPS, Work, interpret, size_of
 from torch.nn import functional as f
-
-CHUNK = 8  # points of Integrated Gradients at a time
 
 OPS = {
     "Conv2d": lambda o, w, x: f.conv2d(x, w[0], None, o["stride"], o["padding"], o["dilation"], o["groups"]),
@@ -24,6 +22,9 @@ OPS = {
 
 class Torch:
     version = f"PyTorch {torch.__version__}"
+    device = "cpu"
+    mode = None  # of `torch.compile`
+    chunk = 8  # points of Integrated Gradients at a time
 
     def __init__(self, threads, variant):
         self.variant = variant
@@ -32,15 +33,16 @@ class Torch:
     def prepare(self, problem, task):
         last = torch.channels_last if self.variant else torch.contiguous_format
         laid = lambda value: value.contiguous(memory_format=last) if value.ndim == 4 else value
-        weights = {name: laid(torch.from_numpy(value)) for name, value in problem.weights.items()}
+        put = lambda value: laid(torch.from_numpy(value).to(self.device))
+        weights = {name: put(value) for name, value in problem.weights.items()}
         # What is no parameter would not be frozen.
         weights = {name: torch.nn.Parameter(value, requires_grad=False) for name, value in weights.items()}
-        x = laid(torch.from_numpy(problem.x))
+        x = self.x = put(problem.x)
         forward = lambda x, weights=weights: interpret(problem.network, weights, [x], OPS)
         if task == "step":
-            return Step(forward, weights, x, torch.from_numpy(problem.targets), self.variant == "compile")
+            return Step(forward, weights, x, put(problem.targets), self.compiled if self.variant == "compile" else None)
         if task == "forward":
-            compute = compiled(forward) if self.variant == "compile" else forward
+            compute = self.compiled(forward) if self.variant == "compile" else forward
 
             def run():
                 with torch.inference_mode():
@@ -50,12 +52,12 @@ class Torch:
             run = lambda: x * gradient(x)
         else:
             run = self.integrate(forward, x)
-        return Work(run, lambda result: result.detach().contiguous().numpy())
+        return Work(run, lambda result: result.detach().cpu().contiguous().numpy())
 
     def gradient(self, function):
         """The gradient of the sum of what a function returns."""
         if self.variant == "compile":
-            graph = compiled(torch.func.grad(lambda x: function(x).sum()))
+            graph = self.compiled(torch.func.grad(lambda x: function(x).sum()))
 
             def gradient(x):
                 with torch.no_grad():  # what is frozen are weights that need none
@@ -71,8 +73,16 @@ class Torch:
     def integrate(self, forward, x):
         target = predicted(forward, x)
         gradient = self.gradient(lambda x: forward(x)[:, target])
-        points = ((torch.arange(STEPS) + 0.5) / STEPS).view(-1, 1, 1, 1)
-        return lambda: x * sum(gradient(some * x).sum(0, keepdim=True) for some in points.split(CHUNK)) / STEPS
+        points = ((torch.arange(STEPS, device=self.device) + 0.5) / STEPS).view(-1, 1, 1, 1)
+        return lambda: x * sum(gradient(some * x).sum(0, keepdim=True) for some in points.split(self.chunk)) / STEPS
+
+    def compiled(self, function):
+        import torch._inductor.config as inductor
+
+        torch._dynamo.reset()
+        # It takes effect where no gradient is asked for.
+        inductor.freezing = True
+        return torch.compile(function, mode=self.mode)
 
     @staticmethod
     def product_rate():
@@ -99,16 +109,7 @@ class Captum(Torch):
         from captum.attr import IntegratedGradients
 
         target, method = predicted(forward, x), IntegratedGradients(forward)
-        return lambda: method.attribute(x, target=target, n_steps=STEPS, internal_batch_size=CHUNK)
-
-
-def compiled(function):
-    import torch._inductor.config as inductor
-
-    torch._dynamo.reset()
-    # It takes effect where no gradient is asked for.
-    inductor.freezing = True
-    return torch.compile(function)
+        return lambda: method.attribute(x, target=target, n_steps=STEPS, internal_batch_size=self.chunk)
 
 
 def largest(outputs):
@@ -121,17 +122,19 @@ def predicted(forward, x):
 
 
 class Step(Work):
-    """A step of Adam against the loss and the prior; `compiled` as far as PyTorch can."""
+    """A step of Adam against the loss and the prior; compiled as far as PyTorch can, where it is told how."""
 
-    def __init__(self, forward, weights, x, y, compiled):
+    def __init__(self, forward, weights, x, y, compiled=None):
         self.initial, self.x, self.y, self.forward = weights, x, y, forward
-        gradients = self.compiled_gradients() if compiled else self.gradients
+        gradients = self.compiled_gradients(compiled) if compiled else self.gradients
         self.gradients = gradients
         self.reset()
 
     def reset(self):
         self.weights = {name: value.detach().clone().requires_grad_() for name, value in self.initial.items()}
-        self.adam = torch.optim.Adam(self.weights.values(), LEARNING_RATE, fused=True)
+        # A CUDA graph needs the count of steps on the device.
+        options = {"fused": True, "capturable": self.x.is_cuda}
+        self.adam = torch.optim.Adam(self.weights.values(), LEARNING_RATE, **options)
 
     def objective(self, logits, attribution):
         loss = f.binary_cross_entropy_with_logits(logits[:, 0], self.y)
@@ -146,7 +149,7 @@ class Step(Work):
         value.backward()
         return value
 
-    def compiled_gradients(self):
+    def compiled_gradients(self, compiled):
         def objective(weights):
             def total(x):
                 logits = self.forward(x, weights)
@@ -175,11 +178,11 @@ class Step(Work):
         first = self.run()
         gradients = [weight.grad.flatten().clone() for weight in self.weights.values()]
         second = self.run()
-        return np.concatenate([[first, second], *(gradient.numpy() for gradient in gradients)])
+        return np.concatenate([[first.item(), second.item()], *(gradient.cpu().numpy() for gradient in gradients)])
 
 
 def gini(importance):
     """`Σᵢⱼ|aᵢ − aⱼ| / (2·n·Σᵢaᵢ)`, by sorting."""
     n = len(importance)
-    ranks = torch.arange(1 - n, n, 2, dtype=importance.dtype)
+    ranks = torch.arange(1 - n, n, 2, dtype=importance.dtype, device=importance.device)
     return (ranks * importance.sort()[0]).sum() / (n * importance.sum())

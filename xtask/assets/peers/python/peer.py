@@ -4,6 +4,8 @@
   (`target.f32`), does the work once, writes the results to `PEER.f32`, and answers `ready`, or `skip` and a reason.
 - `run` answers the seconds of a run, the mean of as many as there are in 50 ms.
 - `memory` answers the bytes that were in memory when the framework was loaded, and the most since.
+- `peak` answers the most bytes that a run holds on the device.
+- `precision` and `tf32` or `strict` say how exactly the device is to multiply from the next `prepare` on.
 - `product` answers the most GFLOP/s that a product of square matrices reaches.
 - `version` names the peer's version.
 
@@ -37,6 +39,10 @@ def load():
         from in_onnxruntime import OnnxRuntime
 
         return OnnxRuntime(THREADS)
+    if PEER.startswith("cuda"):
+        from in_torch_cuda import TorchCuda
+
+        return TorchCuda(THREADS, PEER)
     from in_torch import Captum, Torch
 
     return Captum(THREADS) if PEER == "captum" else Torch(THREADS, PEER.removeprefix("pytorch").removeprefix("-"))
@@ -54,7 +60,9 @@ def seconds(work):
     while runs == 0 or time.perf_counter() - start < LEAST:
         work.run()
         runs += 1
-    return (time.perf_counter() - start) / runs
+    mean = (time.perf_counter() - start) / runs
+    work.rest()
+    return mean
 
 
 def resident(which):
@@ -71,6 +79,11 @@ def main():
             answer = peer.version
         elif command == "memory":
             answer = f"{start} {resident('VmHWM')}"
+        elif command == "peak":
+            answer = str(peer.peak(work))
+        elif command == "precision":
+            peer.precision(*arguments)
+            answer = "ready"
         elif command == "product":
             answer = str(peer.product_rate())
         elif command == "prepare":

@@ -4,7 +4,6 @@ import json
 import os
 
 import numpy as np
-from safetensors.numpy import load_file
 
 STEPS = 128  # of Integrated Gradients
 PRIOR = 1.0  # how much the prior weighs beside the loss
@@ -29,6 +28,19 @@ class Problem:
         self.targets = np.fromfile(targets, np.float32, batch) if os.path.exists(targets) else None
 
 
+def load_file(path):
+    """The tensors of a `safetensors` file, all of them `f32`."""
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = np.fromfile(file, np.float32)
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, tensor in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        start, end = (offset // 4 for offset in tensor["data_offsets"])
+        tensors[name] = data[start:end].reshape(tensor["shape"])
+    return tensors
+
+
 class Work:
     """A run, and how its results become an array."""
 
@@ -39,6 +51,9 @@ class Work:
         return self.array(self.run())
 
     def reset(self):
+        pass
+
+    def rest(self):
         pass
 
 
