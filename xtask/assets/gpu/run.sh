@@ -20,7 +20,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export TMPDIR=$work XDNN_CUDA_CACHE=$work/kernels XDNN_TEST_GPU=1 PROPTEST_RNG_SEED=1
-export INSTA_WORKSPACE_ROOT=$here INSTA_UPDATE=no RUST_BACKTRACE=1
+export INSTA_WORKSPACE_ROOT=$here INSTA_UPDATE=no
 python=$(command -v "${XDNN_PEERS_PYTHON:-python3}") || python=''
 
 # NVRTC, where the loader does not know it: in a folder of its own, so that no other library of CUDA changes for anyone.

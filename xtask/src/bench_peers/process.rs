@@ -51,7 +51,8 @@ impl Process {
         writeln!(self.input, "{command}")?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "{} stopped at `{command}`", self.name);
+        let what = command.split(' ').next().unwrap_or_default();
+        ensure!(!line.is_empty(), "{} stopped at `{what}`", self.name);
         Ok(line.trim().to_owned())
     }
 
