@@ -1,25 +1,33 @@
 //! Which operators go into which kernel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Kernel, Pointwise, Source, Then, Tree, blocked, convolution, from_blocks, head, is_element, is_movement, is_square, label, matmul, sum, tiles,
+    Draft, Kernel, Pointwise, Source, Then, Tree, blocked, convolution, few_rows, from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
-use crate::backend::plan::{Work, is_step, ordered};
+use crate::backend::plan::{Weights, Work, is_step, ordered};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Blocked, CHANNELS, Convolution, Op, Role, Stage, Volumes, Winner, plain};
+use crate::ops::{Blocked, CHANNELS, Convolution, Layout, Op, Role, Stage, Volumes, Winner, plain};
 
 /// The most values that what is computed where it is read may be made of.
 const MOST: usize = 12;
 
 /// The kernels of a graph, in order.
-pub(super) fn works(graph: &Graph, precision: Precision) -> Result<Vec<Work<Kernel>>> {
+pub(super) fn works(
+    graph: &Graph,
+    weights: Weights,
+    precision: Precision,
+) -> Result<Vec<Work<Kernel>>> {
     let nodes = ordered(graph)?;
-    let groups = Groups::of(graph, &nodes)?;
+    let mut groups = Groups::of(graph, &nodes)?;
+    if weights == Weights::Constant {
+        let values = nodes.iter().map(|node| node.value);
+        groups.constants = values.filter(|value| graph.is_weight(*value)).collect();
+    }
     let steps = nodes.iter().filter(|node| groups.is_step(node));
     steps.map(|node| groups.work(node, precision)).collect()
 }
@@ -51,6 +59,8 @@ struct Groups<'a> {
     seconds: HashMap<Value, Value>,
     /// The values that are such seconds.
     written: HashMap<Value, Value>,
+    /// The weights that stay the same from run to run.
+    constants: HashSet<Value>,
     /// The convolutions whose results are pooled or scattered by the kernel that computes them, by the value that it is named for.
     absorbed: HashMap<Value, &'a Node<'a>>,
 }
@@ -63,6 +73,7 @@ impl<'a> Groups<'a> {
             inlined: HashMap::new(),
             seconds: HashMap::new(),
             written: HashMap::new(),
+            constants: HashSet::new(),
             absorbed: HashMap::new(),
         };
         let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
@@ -280,6 +291,13 @@ impl<'a> Groups<'a> {
             Op::MatMul(op) => {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes = sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
+                let in_memory = matches!(trees[1].source, Source::Memory(_));
+                if is_few(op, sizes, signs) && in_memory {
+                    let constant = self.constants.contains(&node.operands[1]);
+                    let (draft, laid_out) =
+                        few_rows(label, *op, sizes, &trees, stages, signs, constant);
+                    return Ok(self.finished(node, draft, laid_out));
+                }
                 matmul(label, *op, sizes, &trees, stages, signs, precision)
             }
             Op::Convolution(op) => {
@@ -319,15 +337,20 @@ impl<'a> Groups<'a> {
                 return Err(invalid(format!("there is no CUDA kernel for `{}`", op.name())));
             }
         };
+        Ok(self.finished(node, draft, layout))
+    }
+
+    /// The kernel of an operator with what it writes.
+    fn finished(&self, node: &Node<'_>, draft: Draft, layout: Option<Layout>) -> Work<Kernel> {
         let seconds = self.seconds.get(&node.value);
-        Ok(Work {
+        Work {
             kernel: draft.kernel,
             operands: draft.operands,
             layout,
             results: [node.value].into_iter().chain(seconds.copied()).collect(),
             over: draft.over,
             scratch: 0,
-        })
+        }
     }
 
     /// A convolution and the pool or the scatter that reads its result.

@@ -144,7 +144,7 @@ fn plan(
     precision: Precision,
     leaves: &mut Vec<(Leaf, Shape)>,
 ) -> Result<Plan<Kernel>> {
-    let works = group::works(graph, precision)?;
+    let works = group::works(graph, weights, precision)?;
     Plan::of(graph, weights, works, group::copy, leaves)
 }
 

@@ -7,6 +7,7 @@ use crate::graph::Value;
 mod blocked;
 mod code;
 mod element;
+mod few_rows;
 mod head;
 mod index;
 mod label;
@@ -18,6 +19,7 @@ pub(super) use blocked::{Then, blocked, is_square, tiles};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};
+pub(super) use few_rows::{few_rows, is_few};
 pub(super) use head::head;
 pub(super) use label::label;
 pub(super) use pointwise::Pointwise;
@@ -28,6 +30,7 @@ pub(super) use sum::sum;
 pub(super) const PRELUDE: &str = concat!(
     include_str!("../kernels/primitives.cuh"),
     include_str!("../kernels/elements.cuh"),
+    include_str!("../kernels/few_rows.cuh"),
     include_str!("../kernels/product.cuh"),
     include_str!("../kernels/blocked.cuh"),
 );

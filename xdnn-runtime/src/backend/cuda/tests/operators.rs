@@ -212,3 +212,23 @@ fn signs() {
     }
     many.assert_agrees();
 }
+
+#[test]
+fn few_rows() {
+    let mut many = Many::default();
+    for (([m, k, n], transpose_b), seed) in
+        draw(([1_usize..5, 1_usize..300, 1_usize..70], any::<bool>()), 12)
+    {
+        let b = if transpose_b { [n, k] } else { [k, n] };
+        let shapes = [Shape::new([m, k]), Shape::new(b)];
+        let op = MatMul {
+            transpose_a: false,
+            transpose_b,
+        };
+        let mut data = random(&shapes, seed);
+        // As a ReLU leaves them.
+        data[0].iter_mut().step_by(2).for_each(|a| *a = 0.0);
+        many.add(op, &shapes, data, false);
+    }
+    many.assert_agrees();
+}
