@@ -96,9 +96,16 @@ fn undisturbed(
     (expected, counts.collect())
 }
 
-/// Lets a call fail and returns what came of the runs; the model must work as soon as calls succeed again.
-fn disturbed(mock: &Mock, function: &str, nth: u64, expected: &[f32]) -> Result<(), Error> {
+/// Lets a call fail, of a device that works at once or as late as it can, and returns what came of the runs; the model must work as soon as calls succeed again.
+fn disturbed(
+    mock: &Mock,
+    function: &str,
+    nth: u64,
+    late: bool,
+    expected: &[f32],
+) -> Result<(), Error> {
     mock.reset();
+    mock.set_deferred(late);
     let [unknown, internal] = UNKNOWN;
     let error = if function.starts_with("nvrtc") {
         internal
@@ -141,8 +148,8 @@ fn what_cannot_be_done_is_an_error_and_leaves_nothing_behind() {
     let (expected, counts) = undisturbed(&mock, &DOES);
     assert_eq!(things(&mock), before);
     for (function, [running, all]) in counts {
-        for nth in 1..=all {
-            let found = disturbed(&mock, function, nth, &expected);
+        for (nth, late) in (1..=all).flat_map(|nth| [(nth, false), (nth, true)]) {
+            let found = disturbed(&mock, function, nth, late, &expected);
             assert_eq!(things(&mock), before, "call {nth} of {function}");
             match found {
                 Err(Error::Device { device, cause }) => {
@@ -174,7 +181,7 @@ fn what_is_not_given_back_is_no_error() {
     for (function, [_, all]) in counts {
         for nth in 1..=all {
             let before = things(&mock);
-            let found = disturbed(&mock, function, nth, &expected);
+            let found = disturbed(&mock, function, nth, false, &expected);
             let bound = function == "cuCtxSetCurrent";
             assert!(
                 found.is_ok() || bound,

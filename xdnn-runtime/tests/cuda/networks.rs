@@ -21,6 +21,9 @@ pub const GPU: Device = Device::Cuda(0);
 pub const BATCH: usize = 2;
 pub const CLASSES: usize = 3;
 
+/// `CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR`, and `_MINOR`.
+pub const CAPABILITY: [i32; 2] = [75, 76];
+
 /// The stand-in for one test.
 pub fn alone() -> Exclusive<'static> {
     install().unwrap().exclusive()

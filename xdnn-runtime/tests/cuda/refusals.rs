@@ -4,10 +4,8 @@ use ndarray::ArrayD;
 use xdnn_runtime::backend::cuda;
 use xdnn_runtime::{Device, DynamicModel, Error, Network, Task};
 
-use crate::networks::{BATCH, GPU, Image, alone, attribute, forward, image, numbers};
+use crate::networks::{BATCH, CAPABILITY, GPU, Image, alone, attribute, forward, image, numbers};
 
-/// `CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR`, and `_MINOR`.
-const CAPABILITY: [i32; 2] = [75, 76];
 const OUT_OF_MEMORY: i32 = 2;
 
 /// Why a device cannot be used.

@@ -1,13 +1,16 @@
 //! A GPU computes what the CPU and the reference do.
 
+use xdnn_runtime::backend::{Program, Weights, cuda};
 use xdnn_runtime::ir::NetworkSpec;
+use xdnn_runtime::ops::Leaf;
 use xdnn_runtime::{
-    Device, DynamicModel, Inputs, IntegratedGradients, Network, Precision, Target, Task,
+    Device, DynamicModel, Error, Graph, Inputs, IntegratedGradients, Network, Precision, Target,
+    Task,
 };
 
 use crate::networks::{
-    BATCH, GPU, Image, alone, assert_near, attribute, forward, image, inputs, model, numbers, pair,
-    seeded,
+    BATCH, CAPABILITY, GPU, Image, alone, assert_near, attribute, forward, image, inputs, model,
+    numbers, pair, seeded,
 };
 
 const STRICT: f32 = 1e-5;
@@ -141,4 +144,79 @@ fn what_is_prepared_is_not_compiled_again() {
     // Nor is what another model has compiled.
     attribute(&seeded(Image::SPEC, GPU, 2), BATCH).unwrap();
     assert_eq!(mock.calls("nvrtcCompileProgram"), compiled);
+}
+
+/// NVRTC gives PTX where it does not know the GPU itself.
+#[test]
+fn devices_between_and_beyond_those_that_nvrtc_knows() {
+    let mock = alone();
+    let expected = numbers(&attribute(&image(Device::Cpu), BATCH).unwrap());
+    for (major, minor) in [(8, 9), (12, 0)] {
+        mock.reset();
+        mock.set_attribute(CAPABILITY[0], major);
+        mock.set_attribute(CAPABILITY[1], minor);
+        let found = attribute(&image(GPU), BATCH).unwrap();
+        assert_near(&numbers(&found), &expected, STRICT);
+        assert!(mock.calls("nvrtcGetPTX") > 0 && mock.calls("nvrtcGetCUBIN") == 0);
+        for function in ["nvrtcGetPTXSize", "nvrtcGetPTX"] {
+            mock.fail(function, 1, 11);
+            let error = attribute(&image(GPU), BATCH).unwrap_err().to_string();
+            assert!(error.contains("NVRTC gives no PTX"), "{error}");
+        }
+        assert_eq!(mock.programs(), 0);
+    }
+}
+
+/// Below models, whoever has a program may give it other weights at any time.
+#[test]
+fn programs_read_what_they_keep() {
+    let mock = alone();
+    mock.set_devices(2);
+    let compile = |ordinal| {
+        let graph = Graph::build(Image::SPEC, Task::Forward, BATCH).unwrap();
+        cuda::compile(&graph, Weights::Constant, ordinal, Precision::Strict).unwrap()
+    };
+    let (program, elsewhere) = (compile(0), compile(1));
+    let images = inputs(Image::SPEC, BATCH).remove(0);
+    let sizes = program.leaves().iter().map(|(_, shape)| shape.elements());
+    let sizes: Vec<usize> = sizes.collect();
+    let weight = |leaf: &Leaf| matches!(leaf, Leaf::Weight(_));
+    let weights = (0..sizes.len()).filter(|i| weight(&program.leaves()[*i].0));
+    let weights: Vec<usize> = weights.collect();
+    let run = |factor: f32| {
+        for &i in &weights {
+            let kept = program.upload(&vec![factor; sizes[i]]).unwrap();
+            program.keep(i, &kept.unwrap()).unwrap();
+        }
+        let given = program.leaves().iter().map(|(leaf, _)| match weight(leaf) {
+            true => &[][..],
+            false => images.as_slice().unwrap(),
+        });
+        let mut results = vec![0.0; program.outputs()[0].elements()];
+        program
+            .run(&given.collect::<Vec<_>>(), &mut [&mut results])
+            .unwrap();
+        results
+    };
+    let once = run(1.0);
+    let doubled: Vec<f32> = once.iter().map(|x| 4.0 * x).collect();
+    assert_near(&run(2.0), &doubled, STRICT);
+
+    let size = sizes[weights[0]];
+    let other = elsewhere.upload(&vec![0.0; size]).unwrap().unwrap();
+    assert!(matches!(
+        program.keep(weights[0], &other),
+        Err(Error::Graph(_))
+    ));
+    let short = program.upload(&vec![0.0; size - 1]).unwrap().unwrap();
+    assert!(matches!(
+        program.keep(weights[0], &short),
+        Err(Error::Graph(_))
+    ));
+    let fitting = program.upload(&vec![0.0; size]).unwrap().unwrap();
+    assert!(matches!(
+        program.keep(sizes.len(), &fitting),
+        Err(Error::Graph(_))
+    ));
+    assert_near(&run(1.0), &once, 0.0);
 }

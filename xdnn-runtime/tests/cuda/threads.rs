@@ -1,6 +1,7 @@
 //! Runs side by side, and what a run costs.
 
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use xdnn_runtime::Network;
 
@@ -65,4 +66,30 @@ fn runs_make_nothing() {
     assert_eq!(mock.calls("cuStreamSynchronize"), 1);
     assert_eq!(mock.calls("*"), 2 + mock.calls("cuCtxSetCurrent"));
     assert_eq!(mock.calls("nvrtcCompileProgram"), 0);
+}
+
+/// One of twelve runs cannot be launched.
+#[test]
+fn a_failure_is_that_of_its_own_run() {
+    let mock = alone();
+    let before = mock.live();
+    let model = image(GPU);
+    let expected = numbers(&attribute(&model, BATCH).unwrap());
+    mock.fail("cuGraphLaunch", 5, 999);
+    let failed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    match attribute(&model, BATCH) {
+                        Ok(found) => assert_eq!(numbers(&found), expected),
+                        Err(_) => drop(failed.fetch_add(1, Ordering::Relaxed)),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(failed.into_inner(), 1);
+    drop(model);
+    assert_eq!(mock.live(), before);
 }
