@@ -14,7 +14,7 @@ use crate::error::invalid;
 use crate::finite::first_non_finite;
 use crate::graph::{Task, dropouts};
 use crate::model::{Bindings, DynamicModel};
-use crate::{Device, Error, Inputs, Network, Result, Seed, WeightReader, XNetwork};
+use crate::{Device, Error, Inputs, Network, Precision, Result, Seed, WeightReader, XNetwork};
 
 /// Trains a network: each step computes the loss of a batch and its gradient with respect to every weight in one graph,
 /// and lets an optimizer change the weights.
@@ -126,6 +126,20 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         prior.check()?;
         self.prior = Some(prior);
         Ok(self)
+    }
+
+    /// The trainer, multiplying as exactly as this on devices that can choose.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self {
+            model: self.model.with_precision(precision),
+            ..self
+        }
+    }
+
+    /// How exactly it multiplies; on [`Device::Cpu`] and [`Device::Reference`], [`Precision::Strict`].
+    pub fn precision(&self) -> Precision {
+        self.model.precision()
     }
 
     /// One step on a batch: inputs `(N, …)` and the class of each sample, 0 or 1 for binary cross-entropy. For outputs

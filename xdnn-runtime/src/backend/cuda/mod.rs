@@ -4,6 +4,11 @@
 //! everything that a run needs, has the kernels compiled by NVRTC, which a cache on the disk remembers (`module`), and records what a
 //! run does as one CUDA graph (`session`). The driver and NVRTC are looked for when the program runs, so that nothing of CUDA is needed
 //! to build.
+//!
+//! What the driver or NVRTC does not do is an error of whatever needed it, and leaves nothing behind; the next run starts afresh. There
+//! are three limits. What the driver refuses to take back stays with it (`driver`). After a kernel has failed, as for a broken device,
+//! the driver refuses every call of the process. And a driver or an NVRTC that answers with a number which cudarc does not know as an
+//! error, or lacks a function that those of CUDA 12.0 have, breaks what cudarc assumes.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +23,7 @@ use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
 use crate::Precision;
 
+mod driver;
 mod gpu;
 mod group;
 mod kernel;
@@ -27,7 +33,8 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use gpu::{Gpu, Memory};
+use driver::{Function, Memory};
+use gpu::Gpu;
 use kernel::Kernel;
 use session::Session;
 
@@ -37,11 +44,18 @@ pub struct CudaProgram {
     plan: Plan<Kernel>,
     gpu: Arc<Gpu>,
     /// The function of each step.
-    functions: Vec<cudarc::driver::CudaFunction>,
+    functions: Vec<Function>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
     /// For each leaf what stays on the device, where that is known.
-    kept: Mutex<Vec<Option<Arc<Memory>>>>,
-    /// The sessions that no run is using.
-    sessions: Mutex<Vec<Session>>,
+    kept: Vec<Option<Arc<Memory>>>,
+    /// How often this has changed.
+    version: usize,
+    /// The sessions that no run is using; all of them read what is kept.
+    sessions: Vec<Session>,
 }
 
 /// Compiles a graph for the GPU of this number.
@@ -67,14 +81,16 @@ pub fn compile(
     );
     let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
     let functions = gpu.functions(&kernels)?;
-    let kept = vec![None; interface.leaves.len()];
+    let state = State {
+        kept: vec![None; interface.leaves.len()],
+        ..State::default()
+    };
     Ok(CudaProgram {
         interface,
         plan,
         gpu,
         functions,
-        kept: Mutex::new(kept),
-        sessions: Mutex::default(),
+        state: Mutex::new(state),
     })
 }
 
@@ -159,15 +175,22 @@ impl Program<f32> for CudaProgram {
 
     fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
         let _span = tracing::trace_span!("run", backend = "cuda").entered();
-        let kept = lock(&self.kept).clone();
-        self.interface.check_but(|leaf| kept[leaf].is_some(), leaves, outputs)?;
-        let free = lock(&self.sessions).pop();
-        let mut session = match free {
-            Some(session) => session,
-            None => Session::new(self, kept)?,
+        let (session, version) = {
+            let mut state = lock(&self.state);
+            let kept = |leaf: usize| state.kept[leaf].is_some();
+            self.interface.check_but(kept, leaves, outputs)?;
+            let session = state.sessions.pop();
+            (session.ok_or_else(|| state.kept.clone()), state.version)
+        };
+        let mut session = match session {
+            Ok(session) => session,
+            Err(kept) => Session::new(self, kept)?,
         };
         session.run(leaves, outputs)?;
-        lock(&self.sessions).push(session);
+        let mut state = lock(&self.state);
+        if state.version == version {
+            state.sessions.push(session);
+        }
         Ok(())
     }
 
@@ -178,12 +201,17 @@ impl Program<f32> for CudaProgram {
     fn keep(&self, leaf: usize, kept: &Kept) -> Result<()> {
         let memory = Arc::clone(kept).downcast::<Memory>();
         let memory = memory.map_err(|_| invalid("a weight was put on another device"))?;
+        if !memory.is_of(&self.gpu.context) {
+            return Err(invalid("a weight was put on another device"));
+        }
         let size = self.interface.leaves.get(leaf).map(|(_, shape)| shape.elements());
-        match lock(&self.kept).get_mut(leaf) {
+        let mut state = lock(&self.state);
+        match state.kept.get_mut(leaf) {
             Some(kept) if size == Some(memory.len()) => *kept = Some(memory),
             _ => return Err(invalid("a program was given a weight that it does not read")),
         }
-        lock(&self.sessions).clear();
+        state.version += 1;
+        state.sessions.clear();
         Ok(())
     }
 }

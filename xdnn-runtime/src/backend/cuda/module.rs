@@ -18,6 +18,9 @@ const KERNELS: usize = 16;
 /// The variable that names the folder of the cache; where it is empty, nothing is kept.
 const CACHE: &str = "XDNN_CUDA_CACHE";
 
+/// The oldest version of CUDA whose NVRTC will do.
+const OLDEST: c_int = 12;
+
 /// The text of a module, and the names of its functions.
 pub(super) struct Module<'a> {
     pub text: String,
@@ -50,7 +53,15 @@ impl Compiler {
         let (mut major, mut minor) = (0, 0);
         // SAFETY: both are places to write a number to.
         let known = unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) };
-        known.result().map_err(|error| format!("NVRTC does not tell its version: {error:?}"))?;
+        known
+            .result()
+            .map_err(|error| format!("NVRTC does not tell its version: {:?}", error.0))?;
+        // An older one lacks functions that are called.
+        if major < OLDEST {
+            return Err(format!(
+                "NVRTC is that of CUDA {major}.{minor}, at least {OLDEST}.0 is needed"
+            ));
+        }
         Ok(Self {
             options: options(&architecture(capability, &supported()?)?),
             version: (major, minor),
@@ -62,16 +73,24 @@ impl Compiler {
     pub(super) fn ptx(text: &str, architecture: &str) -> Result<String, String> {
         present()?;
         let ptx = nvrtc(text, &options(architecture))?;
-        Ok(String::from_utf8_lossy(&ptx).trim_end_matches('\0').to_owned())
+        Ok(String::from_utf8_lossy(&ptx)
+            .trim_end_matches('\0')
+            .to_owned())
     }
 
     /// Compiles texts, each to an image; or the log of the compiler.
     pub(super) fn compile(&self, texts: &[&str]) -> Result<Vec<Vec<u8>>, String> {
-        texts.par_iter().map(|text| self.compile_one(text)).collect()
+        texts
+            .par_iter()
+            .map(|text| self.compile_one(text))
+            .collect()
     }
 
     fn compile_one(&self, text: &str) -> Result<Vec<u8>, String> {
-        let known = self.cache.as_ref().map(|folder| folder.join(self.key(text)));
+        let known = self
+            .cache
+            .as_ref()
+            .map(|folder| folder.join(self.key(text)));
         if let Some(image) = known.as_deref().and_then(read) {
             return Ok(image);
         }
@@ -99,12 +118,17 @@ fn present() -> Result<(), String> {
     // SAFETY: loading NVRTC runs its initialisers, which is what it is there for.
     match unsafe { sys::is_culib_present() } {
         true => Ok(()),
-        false => Err("there is no compiler: `libnvrtc.so` of CUDA 12 or 13 cannot be loaded".to_owned()),
+        false => {
+            Err("there is no compiler: `libnvrtc.so` of CUDA 12 or 13 cannot be loaded".to_owned())
+        }
     }
 }
 
 fn options(architecture: &str) -> Vec<String> {
-    vec![format!("--gpu-architecture={architecture}"), "--std=c++17".to_owned()]
+    vec![
+        format!("--gpu-architecture={architecture}"),
+        "--std=c++17".to_owned(),
+    ]
 }
 
 /// What to compile for: the GPU's own architecture, or else the newest that its driver can translate from.
@@ -114,20 +138,29 @@ fn architecture((major, minor): (i32, i32), supported: &[i32]) -> Result<String,
     if supported.contains(&own) {
         return Ok(format!("sm_{own}{suffix}"));
     }
-    let older = supported.iter().filter(|known| (80..own).contains(*known)).max();
+    let older = supported
+        .iter()
+        .filter(|known| (80..own).contains(*known))
+        .max();
     let older = older.map(|older| format!("compute_{older}"));
     older.ok_or_else(|| format!("NVRTC does not compile for compute capability {major}.{minor}"))
 }
 
 /// The architectures that NVRTC compiles for.
 fn supported() -> Result<Vec<i32>, String> {
-    let failed = |error| format!("NVRTC does not tell what it compiles for: {error:?}");
+    let failed = |error: result::NvrtcError| {
+        format!("NVRTC does not tell what it compiles for: {:?}", error.0)
+    };
     let mut count: c_int = 0;
     // SAFETY: it is a place to write a number to.
-    unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }.result().map_err(failed)?;
+    unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }
+        .result()
+        .map_err(failed)?;
     let mut all: Vec<c_int> = vec![0; usize::try_from(count).unwrap_or_default()];
     // SAFETY: there is room for as many numbers as NVRTC has said.
-    unsafe { sys::nvrtcGetSupportedArchs(all.as_mut_ptr()) }.result().map_err(failed)?;
+    unsafe { sys::nvrtcGetSupportedArchs(all.as_mut_ptr()) }
+        .result()
+        .map_err(failed)?;
     Ok(all)
 }
 
@@ -144,7 +177,7 @@ impl Drop for Source {
 /// Compiles a text to an image that the driver loads.
 fn nvrtc(text: &str, options: &[String]) -> Result<Vec<u8>, String> {
     let text = CString::new(text).map_err(|error| error.to_string())?;
-    let failed = |what: &str, error: result::NvrtcError| format!("NVRTC {what}: {error:?}");
+    let failed = |what: &str, error: result::NvrtcError| format!("NVRTC {what}: {:?}", error.0);
     let source = result::create_program(&text, Some(c"xdnn.cu"));
     let source = Source(source.map_err(|error| failed("takes no text", error))?);
     // SAFETY: the program is NVRTC's own, and lives until the end of this function, as `text` does.
@@ -164,11 +197,15 @@ fn nvrtc(text: &str, options: &[String]) -> Result<Vec<u8>, String> {
     let mut size = 0;
     // SAFETY: it is a place to write a number to.
     let known = unsafe { sys::nvrtcGetCUBINSize(source.0, &raw mut size) };
-    known.result().map_err(|error| failed("gives no image", error))?;
+    known
+        .result()
+        .map_err(|error| failed("gives no image", error))?;
     let mut image = vec![0_u8; size];
     // SAFETY: there is room for as many bytes as NVRTC has said.
     let given = unsafe { sys::nvrtcGetCUBIN(source.0, image.as_mut_ptr().cast()) };
-    given.result().map_err(|error| failed("gives no image", error))?;
+    given
+        .result()
+        .map_err(|error| failed("gives no image", error))?;
     Ok(image)
 }
 
@@ -176,7 +213,8 @@ fn nvrtc(text: &str, options: &[String]) -> Result<Vec<u8>, String> {
 fn words(log: &[c_char]) -> String {
     let bytes: Vec<u8> = log.iter().map(|byte| *byte as u8).collect();
     let text = CStr::from_bytes_until_nul(&bytes);
-    text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    text.map(|text| text.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// The folder of the cache.

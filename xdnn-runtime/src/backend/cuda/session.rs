@@ -2,86 +2,50 @@
 
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
-use cudarc::driver::sys::{CUdeviceptr, CUgraphInstantiate_flags, CUstreamCaptureMode};
-use cudarc::driver::{
-    CudaGraph, DeviceRepr, CudaStream, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg, result, sys,
-};
+use cudarc::driver::sys;
+use cudarc::driver::sys::CUdeviceptr;
 
-use super::gpu::{Gpu, Memory};
-use super::kernel::Sizes;
+use super::driver::{Memory, Pinned, Recording, Stream};
+use super::gpu::Gpu;
 use super::{CudaProgram, Place};
 use crate::error::{Result, invalid};
 
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
 const ALIGNMENT: usize = 64;
 
-/// Sizes as a kernel takes them.
-#[repr(transparent)]
-struct Structure(Sizes);
-
-// SAFETY: it is a structure of integers on both sides.
-unsafe impl DeviceRepr for Structure {}
-
 /// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs.
 pub(super) struct Session {
     gpu: Arc<Gpu>,
-    stream: Arc<CudaStream>,
-    graph: CudaGraph,
+    recording: Recording,
+    stream: Stream,
     /// Where the leaves are that are given to each run; what is kept has no place.
     leaves: Vec<Option<usize>>,
     /// Where the outputs are, counted from the first one.
     outputs: Vec<usize>,
-    /// What is copied to the device, and from there. The graph writes to them and reads them.
+    /// What is copied to the device, and from there. The recording has their addresses, as those of the rest.
     given: Pinned,
     results: Pinned,
-    /// The graph has their addresses.
     _memory: Memory,
     _kept: Vec<Option<Arc<Memory>>>,
 }
 
-// SAFETY: a graph must not be used by two threads at once; a session is owned by the run that uses it.
-unsafe impl Send for Session {}
-
-/// Memory of the host that the device copies from and to while the host does other things.
-struct Pinned {
-    memory: PinnedHostSlice<f32>,
-    address: *mut f32,
-    size: usize,
-}
-
-impl Pinned {
-    /// `flags` are those of `cuMemHostAlloc`.
-    fn new(gpu: &Gpu, size: usize, flags: u32) -> std::result::Result<Self, DriverError> {
-        // SAFETY: it is filled below.
-        let mut memory = unsafe { gpu.context.alloc_pinned_with_flags(size.max(1), flags) }?;
-        memory.as_mut_slice()?.fill(0.0);
-        let address = memory.as_mut_ptr()?;
-        Ok(Self {
-            memory,
-            address,
-            size,
-        })
-    }
-
-    /// The numbers, while no graph is running.
-    fn numbers(&mut self) -> &mut [f32] {
-        debug_assert!(self.size <= self.memory.len());
-        // SAFETY: the memory is there as long as `self.memory` is, which nothing else uses but graphs, none of which is running.
-        unsafe { std::slice::from_raw_parts_mut(self.address, self.size) }
-    }
-}
-
-/// The offset of each size in one piece of memory, and the size of the piece.
+/// The offset of each size in one piece of memory, and the size of the piece. What is too large to count is too large to allocate.
 fn lay_out(sizes: impl Iterator<Item = Option<usize>>) -> (Vec<Option<usize>>, usize) {
-    let mut end = 0;
+    let mut end = 0_usize;
     let offsets = sizes.map(|size| {
         let start = end;
-        end += size?.next_multiple_of(ALIGNMENT);
+        end = end.saturating_add(aligned(size?));
         Some(start)
     });
     (offsets.collect(), end)
+}
+
+fn aligned(size: usize) -> usize {
+    size.checked_next_multiple_of(ALIGNMENT)
+        .unwrap_or(usize::MAX)
 }
 
 impl Session {
@@ -94,15 +58,14 @@ impl Session {
         let outputs = program.interface.outputs.iter();
         let (outputs, results) = lay_out(outputs.map(|shape| Some(shape.elements())));
         let outputs: Vec<usize> = outputs.into_iter().flatten().collect();
-        let arena = program.plan.arena.next_multiple_of(ALIGNMENT);
-        let stream = gpu.context.new_stream().map_err(error("making a stream"))?;
-        let memory = gpu.allocate(&stream, given + arena + results)?;
-        stream.synchronize().map_err(error("allocating memory"))?;
+        let arena = aligned(program.plan.arena);
+        let size = given.saturating_add(arena).saturating_add(results);
+        let memory = gpu.allocate("a run", size)?;
         let write_combined = sys::CU_MEMHOSTALLOC_WRITECOMBINED;
-        let pinned = Pinned::new(gpu, given, write_combined);
-        let mut pinned = pinned.map_err(error("allocating memory of the host"))?;
-        let fetched = Pinned::new(gpu, results, 0);
-        let mut fetched = fetched.map_err(error("allocating memory of the host"))?;
+        let mut pinned = gpu.pinned("what a run is given", given, write_combined)?;
+        let mut fetched = gpu.pinned("what a run results in", results, 0)?;
+        // The last one and so the first to go: while a stream records, the driver takes no memory back.
+        let stream = Stream::new(&gpu.context).map_err(error("making a stream"))?;
         let start = memory.address();
         let at = |offset: usize| start + (offset * size_of::<f32>()) as CUdeviceptr;
         let address = |place: &Place| match place {
@@ -112,15 +75,16 @@ impl Session {
                 _ => None,
             },
             Place::Arena(range) => Some(at(given + range.start)),
-            Place::Output(output) => outputs.get(*output).map(|offset| at(given + arena + offset)),
+            Place::Output(output) => outputs
+                .get(*output)
+                .map(|offset| at(given + arena + offset)),
             Place::Constant(..) => None,
         };
-        let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-        stream.begin_capture(mode).map_err(error("recording a run"))?;
+        stream.begin().map_err(error("recording a run"))?;
         let mut record = || -> Result<()> {
             if given > 0 {
                 // SAFETY: both places have this size and live as long as the session.
-                unsafe { result::memcpy_htod_async(at(0), pinned.numbers(), stream.cu_stream()) }
+                unsafe { stream.copy_to(at(0), pinned.numbers()) }
                     .map_err(error("recording a copy"))?;
             }
             for (step, function) in program.plan.steps.iter().zip(&program.functions) {
@@ -128,44 +92,39 @@ impl Session {
                 let addresses: Option<Vec<CUdeviceptr>> = places.map(address).collect();
                 let addresses = addresses
                     .ok_or_else(|| invalid("a kernel reads or writes what has no place"))?;
-                let [x, y, z] = step.kernel.grid;
-                let mut launch = stream.launch_builder(function);
-                for address in &addresses {
-                    launch.arg(address);
-                }
-                let sizes = step.kernel.sizes.map(Structure);
-                if let Some(sizes) = &sizes {
-                    launch.arg(sizes);
-                }
-                // SAFETY: the kernel takes as many addresses, and reads and writes as much as the plan has put there.
-                let launched = unsafe {
-                    launch.launch(LaunchConfig {
-                        grid_dim: (x, y, z),
-                        block_dim: (step.kernel.threads, 1, 1),
-                        shared_mem_bytes: 0,
-                    })
-                };
-                launched.map_err(error("launching a kernel"))?;
+                let mut arguments: Vec<*mut c_void> = Vec::new();
+                arguments.extend(
+                    addresses
+                        .iter()
+                        .map(|address| (&raw const *address).cast_mut().cast()),
+                );
+                let sizes = step.kernel.sizes.iter();
+                arguments.extend(sizes.map(|sizes| (&raw const *sizes).cast_mut().cast()));
+                let (grid, threads) = (step.kernel.grid, step.kernel.threads);
+                // SAFETY: the kernel takes as many addresses, then sizes as a structure of integers, and reads and writes as much as
+                // the plan has put there.
+                unsafe { stream.launch(function, grid, threads, &mut arguments) }
+                    .map_err(error("launching a kernel"))?;
             }
             if results > 0 {
-                let from = at(given + arena);
                 // SAFETY: as for the first copy.
-                unsafe { result::memcpy_dtoh_async(fetched.numbers(), from, stream.cu_stream()) }
+                unsafe { stream.copy_from(fetched.numbers(), at(given + arena)) }
                     .map_err(error("recording a copy"))?;
             }
             Ok(())
         };
         let recorded = record();
         // Recording ends, whatever has happened.
-        let graph = stream.end_capture(CUgraphInstantiate_flags(0));
+        let recording = stream.end();
         recorded?;
-        let graph = graph.map_err(error("recording a run"))?;
-        let graph = graph.ok_or_else(|| invalid("the driver has recorded nothing"))?;
-        graph.upload().map_err(error("uploading a run"))?;
+        let mut recording = recording.map_err(error("recording a run"))?;
+        recording
+            .upload(&stream)
+            .map_err(error("uploading a run"))?;
         Ok(Self {
             gpu: Arc::clone(gpu),
+            recording,
             stream,
-            graph,
             leaves,
             outputs,
             given: pinned,
@@ -183,7 +142,9 @@ impl Session {
                 given[*offset..][..leaf.len()].copy_from_slice(leaf);
             }
         }
-        let done = self.graph.launch().and_then(|()| self.stream.synchronize());
+        // SAFETY: the session has everything that it reads and writes.
+        let launched = unsafe { self.recording.launch(&self.stream) };
+        let done = launched.and_then(|()| self.stream.synchronize());
         done.map_err(|error| self.gpu.error("a run", error))?;
         let results = self.results.numbers();
         for (output, offset) in outputs.iter_mut().zip(&self.outputs) {
