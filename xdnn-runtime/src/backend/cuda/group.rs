@@ -343,13 +343,14 @@ impl<'a> Groups<'a> {
     /// The kernel of an operator with what it writes.
     fn finished(&self, node: &Node<'_>, draft: Draft, layout: Option<Layout>) -> Work<Kernel> {
         let seconds = self.seconds.get(&node.value);
+        let scratch = draft.kernel.scratch();
         Work {
             kernel: draft.kernel,
             operands: draft.operands,
             layout,
             results: [node.value].into_iter().chain(seconds.copied()).collect(),
             over: draft.over,
-            scratch: 0,
+            scratch,
         }
     }
 
@@ -391,13 +392,14 @@ impl<'a> Groups<'a> {
         let (draft, layout) =
             blocked(label, &op, volumes, &inner, stages, then, signed, precision);
         let seconds = [winner, signs].into_iter().flatten().copied();
+        let scratch = draft.kernel.scratch();
         Ok(Work {
             kernel: draft.kernel,
             operands: draft.operands,
             layout: Some(layout),
             results: [node.value].into_iter().chain(seconds).collect(),
             over: draft.over,
-            scratch: 0,
+            scratch,
         })
     }
 

@@ -16,7 +16,8 @@ use crate::error::{Result, invalid};
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
 const ALIGNMENT: usize = 64;
 
-/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs.
+/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs, and then
+/// counters, which every kernel that uses them leaves at 0.
 pub(super) struct Session {
     gpu: Arc<Gpu>,
     recording: Recording,
@@ -59,7 +60,11 @@ impl Session {
         let (outputs, results) = lay_out(outputs.map(|shape| Some(shape.elements())));
         let outputs: Vec<usize> = outputs.into_iter().flatten().collect();
         let arena = aligned(program.plan.arena);
+        let shares = program.plan.steps.iter().map(|step| step.kernel.shares);
+        let counters = shares.map(|shares| shares.map_or(0, |shares| shares.counters));
+        let counters = aligned(counters.max().unwrap_or_default());
         let size = given.saturating_add(arena).saturating_add(results);
+        let size = size.saturating_add(counters);
         let memory = gpu.allocate("a run", size)?;
         let write_combined = sys::CU_MEMHOSTALLOC_WRITECOMBINED;
         let mut pinned = gpu.pinned("what a run is given", given, write_combined)?;
@@ -80,6 +85,14 @@ impl Session {
                 .map(|offset| at(given + arena + offset)),
             Place::Constant(..) => None,
         };
+        let counting = at(given + arena + results);
+        if counters > 0 {
+            let zeros = vec![0.0; counters];
+            // SAFETY: the memory ends with as many numbers, and the copy is done before `zeros` goes.
+            unsafe { stream.copy_to(counting, &zeros) }
+                .and_then(|()| stream.synchronize())
+                .map_err(error("setting counters to zero"))?;
+        }
         stream.begin().map_err(error("recording a run"))?;
         let mut record = || -> Result<()> {
             if given > 0 {
@@ -90,8 +103,11 @@ impl Session {
             for (step, function) in program.plan.steps.iter().zip(&program.functions) {
                 let places = step.results.iter().chain(&step.operands);
                 let addresses: Option<Vec<CUdeviceptr>> = places.map(address).collect();
-                let addresses = addresses
+                let mut addresses = addresses
                     .ok_or_else(|| invalid("a kernel reads or writes what has no place"))?;
+                if step.kernel.shares.is_some() {
+                    addresses.extend([at(given + step.scratch.start), counting]);
+                }
                 let mut arguments: Vec<*mut c_void> = Vec::new();
                 arguments.extend(
                     addresses

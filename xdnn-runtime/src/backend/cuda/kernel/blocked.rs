@@ -3,7 +3,7 @@
 use super::code::{Code, Tree};
 use super::element::{Windows, finish};
 use super::product::name;
-use super::{Draft, Parts};
+use super::{Draft, Parts, Shares};
 use xdnn_ir::Shape;
 use crate::Precision;
 use crate::ops::{
@@ -14,6 +14,11 @@ use crate::ops::{
 const THREADS: u32 = 256;
 /// Places and channels of a tile, as there.
 const TILE: [usize; 2] = [128, 64];
+/// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
+const BLOCKS: usize = 264;
+/// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
+const SPLITS: usize = 16;
+const SUMMANDS: usize = 8;
 
 /// What becomes of the results of a convolution in the kernel that computes them.
 pub(in super::super) enum Then<'a> {
@@ -109,6 +114,21 @@ pub(in super::super) fn blocked(
             )
         }
     };
+    // Places that read the same taps are a class.
+    let steps = if backward {
+        [op.stride[1], op.stride[2]]
+    } else {
+        [1, 1]
+    };
+    let classes = steps[0] * steps[1];
+    let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
+    let tiles = [
+        (to.batch * places).div_ceil(TILE[0]),
+        to.channels.div_ceil(TILE[1]),
+    ];
+    let count = tiles[0] * tiles[1] * classes;
+    let summands = kernel.plane() / classes * from.channels / CHANNELS;
+    let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
     let sizes = [
         to.batch,
         from.channels / CHANNELS,
@@ -125,22 +145,19 @@ pub(in super::super) fn blocked(
         op.padding[2],
         op.dilation[1],
         op.dilation[2],
-        0,
+        splits,
     ];
-    // Places that read the same taps are a class.
-    let steps = if backward {
-        [op.stride[1], op.stride[2]]
-    } else {
-        [1, 1]
-    };
-    let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),
         false => "nullptr".to_owned(),
     };
+    let scratch = match splits {
+        1 => "nullptr, nullptr",
+        _ => "scratch, counters",
+    };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words});\n",
+         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch});\n",
         name(precision),
     );
     let draft = Parts {
@@ -150,11 +167,15 @@ pub(in super::super) fn blocked(
         code,
         body,
         grid: [
-            (to.batch * places).div_ceil(TILE[0]) as u32,
-            to.channels.div_ceil(TILE[1]) as u32,
-            (steps[0] * steps[1]) as u32,
+            tiles[0] as u32,
+            tiles[1] as u32,
+            (classes * splits) as u32,
         ],
         threads: THREADS,
+        shares: (splits > 1).then_some(Shares {
+            scratch: count * splits * TILE[0] * TILE[1],
+            counters: count,
+        }),
         // Values have fewer than 2³¹ elements.
         sizes: Some(sizes.map(|size| size as i32)),
     };

@@ -74,6 +74,7 @@ pub(in super::super) fn few_rows(
         grid: [n.div_ceil(columns) as u32, 1, 1],
         threads: (32 * WARPS) as u32,
         sizes: None,
+        shares: None,
     };
     (draft.draft(), layout)
 }

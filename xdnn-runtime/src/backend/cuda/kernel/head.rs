@@ -47,6 +47,7 @@ pub(in super::super) fn head(
         ],
         threads: THREADS,
         sizes: None,
+        shares: None,
     }
     .draft()
 }

@@ -262,6 +262,7 @@ impl Product {
             ],
             threads: THREADS,
             sizes: None,
+        shares: None,
         }
         .draft()
     }

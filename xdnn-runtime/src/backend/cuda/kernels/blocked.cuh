@@ -5,7 +5,8 @@
 struct Convolution {
   int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
-  int dilation_height, dilation_width, unused;
+  int dilation_height, dilation_width;
+  int splits;  // blocks that share the sums of a tile
 };
 
 const int CHANNELS = 16;
@@ -141,13 +142,39 @@ __device__ inline void store_pooled(const float (&acc)[2][4][4], int top, int si
     }
 }
 
+// The sums of a tile whose summands `splits` blocks have shared, in the last block that gets here; false in the others. `scratch` has room for
+// the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
+__device__ inline bool gather(float (&acc)[2][4][4], int splits, float* scratch, unsigned* counters) {
+  __shared__ bool last;
+  const int tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  float* sums = &acc[0][0][0];
+  float* parts = scratch + (size_t)tile * splits * 32 * BLOCKED_THREADS + threadIdx.x;
+  float* own = parts + (size_t)(blockIdx.z % splits) * 32 * BLOCKED_THREADS;
+#pragma unroll
+  for (int i = 0; i < 32; ++i) own[i * BLOCKED_THREADS] = sums[i];
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(&counters[tile], 1u) == splits - 1u;
+  __syncthreads();
+  if (!last) return false;
+  __threadfence();
+#pragma unroll
+  for (int i = 0; i < 32; ++i) sums[i] = 0.f;
+  for (int split = 0; split < splits; ++split)  // always in this order
+#pragma unroll
+    for (int i = 0; i < 32; ++i) sums[i] += parts[((size_t)split * 32 + i) * BLOCKED_THREADS];
+  if (threadIdx.x == 0) counters[tile] = 0;
+  return true;
+}
+
 // finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` says; `signs` is null or where to put the signs
 // of what is finished.
 template <Precision PRECISION, Kind KIND, class Finish, class Write>
-__device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs) {
+__device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
+                               unsigned* counters) {
   __shared__ __align__(16) float left[STAGES][ROWS][PITCH];
   __shared__ __align__(16) float right[STAGES][CHANNELS][COLUMN_PITCH];
-  const Places<KIND> places(c, blockIdx.z);
+  const Places<KIND> places(c, blockIdx.z / c.splits);
   const int plane = places.height * places.width, rows = c.samples * plane;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
   const int quad = threadIdx.x % 4;  // of the four numbers of a channel block that this thread fetches
@@ -180,8 +207,10 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
              reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
       if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
   };
+  int left_over = 0;  // steps that are still to be fetched
   auto fetch = [&](int stage) {
-    if (tap_y < c.kernel_height) {
+    if (left_over > 0) {
+      --left_over;
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         int from_y = KIND == BACKWARD ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
@@ -211,6 +240,15 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
       steps += reads(ty, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
                reads(tx, c.dilation_width, places.left, c.stride_width, c.padding_width);
   steps *= c.from_blocks;
+  // The part of this block.
+  const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
+  steps = max(0, min(steps - start, share));
+  left_over = steps;
+  for (int tap = 0; steps > 0 && tap < start / c.from_blocks; ++tap) {
+    if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+    skip();
+  }
+  block = start % c.from_blocks;
 
   float acc[2][4][4] = {};
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -225,6 +263,7 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     multiply_rows<PRECISION>(acc, left[stage] + row, b);
   }
 
+  if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;
   auto index = [&](int at, int channel) -> unsigned {
     const int n = at / plane;
     int to_y, to_x;
