@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Draft, Kernel, Pointwise, Source, Then, Tree, blocked, convolution, few_rows, from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
+    Draft, Kernel, Pointwise, Source, Then, Tree, blocked, convolution, few_rows, from_blocks,
+    head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
 use crate::backend::plan::{Weights, Work, is_step, ordered};
@@ -88,7 +89,11 @@ impl<'a> Groups<'a> {
                 readers.entry(root).or_default().push((node, at));
             }
         }
-        let outputs: Vec<Value> = graph.outputs().iter().map(|output| groups.root(output)).collect();
+        let outputs: Vec<Value> = graph
+            .outputs()
+            .iter()
+            .map(|output| groups.root(output))
+            .collect();
         for node in nodes {
             let value = node.value;
             if !is_element(node.op) || outputs.contains(&value) {
@@ -101,8 +106,13 @@ impl<'a> Groups<'a> {
             let [(reader, at)] = readers.get(&value).map_or(&[][..], Vec::as_slice) else {
                 continue;
             };
-            let size = node.operands.iter().map(|operand| groups.size(operand)).sum();
-            let moves = is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
+            let size = node
+                .operands
+                .iter()
+                .map(|operand| groups.size(operand))
+                .sum();
+            let moves =
+                is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
             let maps = maps_into(node.op, reader.op, *at);
             let chooses = chooses(node.op, reader.op, *at);
             if size <= MOST && (takes(reader.op, *at) || moves || maps || chooses) {
@@ -134,7 +144,9 @@ impl<'a> Groups<'a> {
             },
             (Op::Signs(_), [x]) => {
                 let root = self.root(x);
-                let Some(of) = self.nodes.get(&root) else { return };
+                let Some(of) = self.nodes.get(&root) else {
+                    return;
+                };
                 if !can_sign(of) || self.chosen(of).is_some() {
                     return;
                 }
@@ -142,7 +154,9 @@ impl<'a> Groups<'a> {
             }
             _ => return,
         };
-        let free = [value, first].iter().all(|value| !self.inlined.contains_key(value));
+        let free = [value, first]
+            .iter()
+            .all(|value| !self.inlined.contains_key(value));
         if free && !self.seconds.contains_key(&first) {
             self.seconds.insert(first, value);
             self.written.insert(value, first);
@@ -173,9 +187,12 @@ impl<'a> Groups<'a> {
             }
             Op::PoolGather(gather) => {
                 let winner = self.winner(node)?;
-                let largest = matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
+                let largest =
+                    matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
                 let known = [Some(node.value), Some(winner.value), signs];
-                let alone = readers(of).into_iter().all(|reader| known.contains(&Some(reader)));
+                let alone = readers(of)
+                    .into_iter()
+                    .all(|reader| known.contains(&Some(reader)));
                 let window = &gather.window;
                 let square = is_square(window) && tiles(window, of.shape());
                 op.role == Role::Forward && largest && alone && square
@@ -235,7 +252,10 @@ impl<'a> Groups<'a> {
         is_step(node.op)
             && !self.inlined.contains_key(&node.value)
             && !self.written.contains_key(&node.value)
-            && !self.absorbed.values().any(|inner| inner.value == node.value)
+            && !self
+                .absorbed
+                .values()
+                .any(|inner| inner.value == node.value)
     }
 
     /// How a value is read.
@@ -260,7 +280,10 @@ impl<'a> Groups<'a> {
     }
 
     fn trees(&self, node: &Node<'_>) -> Vec<Tree<'a>> {
-        node.operands.iter().map(|operand| self.tree(operand)).collect()
+        node.operands
+            .iter()
+            .map(|operand| self.tree(operand))
+            .collect()
     }
 
     fn work(&self, node: &'a Node<'a>, precision: Precision) -> Result<Work<Kernel>> {
@@ -269,8 +292,13 @@ impl<'a> Groups<'a> {
         }
         let shape = node.value.shape();
         let sizes = node.operands.iter().map(Value::shape).chain([shape]);
-        if sizes.into_iter().any(|shape| i32::try_from(shape.elements()).is_err()) {
-            return Err(invalid("a value has 2³¹ elements or more; use smaller batches"));
+        if sizes
+            .into_iter()
+            .any(|shape| i32::try_from(shape.elements()).is_err())
+        {
+            return Err(invalid(
+                "a value has 2³¹ elements or more; use smaller batches",
+            ));
         }
         let (op, stages): (&Op, Vec<(Stage, usize)>) = match node.op {
             Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
@@ -290,7 +318,8 @@ impl<'a> Groups<'a> {
             }
             Op::MatMul(op) => {
                 let sizes = op.sizes(shapes[0], shapes[1]);
-                let sizes = sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
+                let sizes =
+                    sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
                 let in_memory = matches!(trees[1].source, Source::Memory(_));
                 if is_few(op, sizes, signs) && in_memory {
                     let constant = self.constants.contains(&node.operands[1]);
@@ -304,7 +333,9 @@ impl<'a> Groups<'a> {
                 let volumes = op.volumes(&shapes[..2]);
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
-                convolution(label, op, volumes, [false; 2], &trees, stages, false, precision)
+                convolution(
+                    label, op, volumes, [false; 2], &trees, stages, false, precision,
+                )
             }
             Op::Blocked(Blocked::Convolution(op)) => {
                 let [read_blocks, written_blocks] =
@@ -334,7 +365,10 @@ impl<'a> Groups<'a> {
             .draft(label),
             op if is_element(op) => self.pointwise(node, trees).draft(label),
             op => {
-                return Err(invalid(format!("there is no CUDA kernel for `{}`", op.name())));
+                return Err(invalid(format!(
+                    "there is no CUDA kernel for `{}`",
+                    op.name()
+                )));
             }
         };
         Ok(self.finished(node, draft, layout))
@@ -366,7 +400,9 @@ impl<'a> Groups<'a> {
             _ => Vec::new(),
         };
         let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
-            return Err(invalid("something else than a convolution is pooled where it is computed"));
+            return Err(invalid(
+                "something else than a convolution is pooled where it is computed",
+            ));
         };
         let [x, w] = [0, 1].map(|at| convolution.operands[at].shape());
         let (op, volumes) = of_blocks(op, x, w, convolution.value.shape())?;
@@ -389,8 +425,7 @@ impl<'a> Groups<'a> {
         };
         let stages = numbered(convolution.op);
         let signed = signs.is_some();
-        let (draft, layout) =
-            blocked(label, &op, volumes, &inner, stages, then, signed, precision);
+        let (draft, layout) = blocked(label, &op, volumes, &inner, stages, then, signed, precision);
         let seconds = [winner, signs].into_iter().flatten().copied();
         let scratch = draft.kernel.scratch();
         Ok(Work {
@@ -413,7 +448,10 @@ impl<'a> Groups<'a> {
 
     /// What the kernel of an operator that computes each element alone writes.
     fn pointwise(&self, node: &'a Node<'a>, mut trees: Vec<Tree<'a>>) -> Pointwise<'a> {
-        let second = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second));
+        let second = self
+            .seconds
+            .get(&node.value)
+            .and_then(|second| self.nodes.get(second));
         let mut before = None;
         if let Some(winner) = second.filter(|second| matches!(second.op, Op::PoolWinner(_))) {
             let tree = Tree {
@@ -454,7 +492,11 @@ impl<'a> Groups<'a> {
         if !inner.is_empty() {
             text = format!("{text} of [{}]", inner.join(", "));
         }
-        if let Some(second) = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second)) {
+        if let Some(second) = self
+            .seconds
+            .get(&node.value)
+            .and_then(|second| self.nodes.get(second))
+        {
             text = format!("{text} + {}", label(second.op));
         }
         text

@@ -18,10 +18,10 @@ use xdnn_ir::{NetworkSpec, Shape};
 use super::compile::{optimise, weights};
 use super::plan::{Place, Plan, Weights, list};
 use super::{Interface, Kept, Program};
+use crate::Precision;
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
-use crate::Precision;
 
 mod driver;
 mod gpu;
@@ -106,12 +106,7 @@ impl Outline {
     /// # Errors
     ///
     /// Those of [`Graph::build`].
-    pub fn of(
-        spec: &NetworkSpec,
-        task: Task,
-        batch: usize,
-        precision: Precision,
-    ) -> Result<Self> {
+    pub fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Result<Self> {
         let mut graph = Graph::build(spec, task, batch)?;
         let weights = weights(task);
         optimise(&mut graph, weights)?;
@@ -204,11 +199,19 @@ impl Program<f32> for CudaProgram {
         if !memory.is_of(&self.gpu.context) {
             return Err(invalid("a weight was put on another device"));
         }
-        let size = self.interface.leaves.get(leaf).map(|(_, shape)| shape.elements());
+        let size = self
+            .interface
+            .leaves
+            .get(leaf)
+            .map(|(_, shape)| shape.elements());
         let mut state = lock(&self.state);
         match state.kept.get_mut(leaf) {
             Some(kept) if size == Some(memory.len()) => *kept = Some(memory),
-            _ => return Err(invalid("a program was given a weight that it does not read")),
+            _ => {
+                return Err(invalid(
+                    "a program was given a weight that it does not read",
+                ));
+            }
         }
         state.version += 1;
         state.sessions.clear();
@@ -234,11 +237,7 @@ impl fmt::Debug for CudaProgram {
 }
 
 /// The memory, the leaves, and the kernels with what they read and write.
-fn write(
-    f: &mut fmt::Formatter<'_>,
-    leaves: &[(Leaf, Shape)],
-    plan: &Plan<Kernel>,
-) -> fmt::Result {
+fn write(f: &mut fmt::Formatter<'_>, leaves: &[(Leaf, Shape)], plan: &Plan<Kernel>) -> fmt::Result {
     let bytes = plan.arena * size_of::<f32>();
     writeln!(f, "{} kernels, {bytes} bytes of arena", plan.steps.len())?;
     let words = |kernel: &Kernel| {

@@ -4,11 +4,11 @@ use super::code::{Code, Tree};
 use super::element::{Windows, finish};
 use super::product::name;
 use super::{Draft, Parts, Shares};
-use xdnn_ir::Shape;
 use crate::Precision;
 use crate::ops::{
     CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
 };
+use xdnn_ir::Shape;
 
 /// Threads of a block, as in `blocked.cuh`.
 const THREADS: u32 = 256;
@@ -93,7 +93,9 @@ pub(in super::super) fn blocked(
             results += usize::from(winners);
             let stages = finish(&mut code, stages, operands, true);
             let winner = if winners { "y1[i] = (float)tap; " } else { "" };
-            format!("  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n")
+            format!(
+                "  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n"
+            )
         }
         Then::Scatter {
             window,
@@ -166,11 +168,7 @@ pub(in super::super) fn blocked(
         results: results + usize::from(signs),
         code,
         body,
-        grid: [
-            tiles[0] as u32,
-            tiles[1] as u32,
-            (classes * splits) as u32,
-        ],
+        grid: [tiles[0] as u32, tiles[1] as u32, (classes * splits) as u32],
         threads: THREADS,
         shares: (splits > 1).then_some(Shares {
             scratch: count * splits * TILE[0] * TILE[1],

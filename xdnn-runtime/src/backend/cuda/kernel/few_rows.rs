@@ -31,7 +31,9 @@ pub(in super::super) fn few_rows(
 ) -> (Draft, Option<Layout>) {
     let mut code = Code::default();
     let Sizes { m, k, n, .. } = sizes;
-    let a = code.access(&operands[0], false).at(&format!("r * {k}u + k"));
+    let a = code
+        .access(&operands[0], false)
+        .at(&format!("r * {k}u + k"));
     let b = code.access(&operands[1], false).at("0");
     let stages: Vec<(Stage, usize)> = stages.into_iter().collect();
     let needed = match stages.first() {
@@ -50,13 +52,19 @@ pub(in super::super) fn few_rows(
         }
         false => (None, op.transpose_b),
     };
-    let words = if signs { "reinterpret_cast<unsigned*>(y1)" } else { "nullptr" };
+    let words = if signs {
+        "reinterpret_cast<unsigned*>(y1)"
+    } else {
+        "nullptr"
+    };
     let call = match dots {
         true => format!("few_dots<{m}>({n}u, {k}u, a, &{b}, needed, put, {words});"),
         false => format!("few_rows<{m}>({n}u, {k}u, a, &{b}, put, {words});"),
     };
     let needed = match dots {
-        true => format!("  auto needed = [=](unsigned r, unsigned c) -> bool {{ return {needed}; }};\n"),
+        true => {
+            format!("  auto needed = [=](unsigned r, unsigned c) -> bool {{ return {needed}; }};\n")
+        }
         false => String::new(),
     };
     let body = format!(

@@ -21,7 +21,9 @@ pub(in super::super) fn head(
     let w = code.access(&operands[1], false);
     let (rows, classes) = (scores.shape.dim(0), scores.shape.dim(1));
     let columns = operands[1].shape.dim(1);
-    let score = code.access(scores, false).at(&format!("r * {classes}u + j"));
+    let score = code
+        .access(scores, false)
+        .at(&format!("r * {classes}u + j"));
     let target = code.access(target, false).at("r");
     let stages = finish(&mut code, stages, operands, true);
     let row = w.at(&format!("best * {columns}u + c"));

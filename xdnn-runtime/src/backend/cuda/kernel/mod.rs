@@ -103,7 +103,9 @@ impl Parts {
     fn draft(self) -> Draft {
         let results = (0..self.results).map(|i| format!("float* y{i}"));
         let operands = (0..self.code.operands.len()).map(|i| format!("const float* a{i}"));
-        let shares = self.shares.map(|_| "float* scratch, unsigned* counters".to_owned());
+        let shares = self
+            .shares
+            .map(|_| "float* scratch, unsigned* counters".to_owned());
         let sizes = self.sizes.map(|_| "Convolution sizes".to_owned());
         let parameters = results.chain(operands).chain(shares).chain(sizes);
         let parameters = parameters.collect::<Vec<_>>().join(", ");

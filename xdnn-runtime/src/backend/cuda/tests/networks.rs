@@ -3,16 +3,22 @@
 use xdnn_ir::NetworkSpec;
 
 use super::ready;
+use crate::Precision;
 use crate::backend::Program;
 use crate::backend::compile::{optimise, weights};
 use crate::backend::testing::networks::{TASKS, branches, leaves, line, pooled, residual, wide};
 use crate::backend::testing::{exact, run};
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::Leaf;
-use crate::Precision;
 
 /// Asserts that the device computes what the reference does, up to so much of the largest number.
-fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision, tolerance: f64) {
+fn assert_agrees(
+    spec: &NetworkSpec,
+    task: Task,
+    batch: usize,
+    precision: Precision,
+    tolerance: f64,
+) {
     ready();
     let mut graph = Graph::build(spec, task, batch).unwrap();
     let known = graph.leaves();
