@@ -18,7 +18,7 @@ fn assert_agrees(
     batch: usize,
     precision: Precision,
     tolerance: f64,
-) {
+) -> String {
     ready();
     let mut graph = Graph::build(spec, task, batch).unwrap();
     let known = graph.leaves();
@@ -47,6 +47,7 @@ fn assert_agrees(
             );
         }
     }
+    listing
 }
 
 #[test]
@@ -68,7 +69,15 @@ fn networks_of_many_channels() {
 fn pools_beside_convolutions() {
     for task in [Task::Forward, Task::Gradient, Task::Attribute] {
         for batch in [1, 3] {
-            assert_agrees(&pooled(), task, batch, Precision::Strict, 2e-5);
+            let listing = assert_agrees(&pooled(), task, batch, Precision::Strict, 2e-5);
+            assert!(
+                listing.contains("→ gather") && listing.contains(" with @"),
+                "{listing}"
+            );
+            assert!(
+                listing.contains("→ scatter") || task == Task::Forward,
+                "{listing}"
+            );
         }
     }
 }
