@@ -93,6 +93,21 @@ fn kernels_that_nvrtc_refuses() {
     assert_eq!(mock.programs(), 0);
 }
 
+/// An NVRTC that is newer than the driver is the usual reason.
+#[test]
+fn kernels_that_the_driver_refuses() {
+    let mock = alone();
+    for error in [200, 209, 218, 222] {
+        mock.fail("cuModuleLoadData", 1, error);
+        let cause = refusal(GPU);
+        assert!(cause.starts_with("loading kernels of NVRTC 13."), "{cause}");
+        assert!(
+            cause.contains("by a driver for CUDA 13.0 failed: CUDA_ERROR_"),
+            "{cause}"
+        );
+    }
+}
+
 /// What is asked for in vain is told with its size, whatever it is for.
 #[test]
 fn memory_of_the_device() {

@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::prelude::*;
 use xdnn_runtime::Network;
 
 use crate::networks::{
@@ -29,6 +30,17 @@ fn threads_share_a_model() {
     // The last one to use a model may be a thread that has not used the device before.
     std::thread::spawn(move || drop(model)).join().unwrap();
     assert_eq!(mock.live(), before);
+}
+
+/// Compiling uses the pool that its caller may be in.
+#[test]
+fn a_pool_of_threads_shares_a_model() {
+    let _alone = alone();
+    let expected = numbers(&attribute(&image(GPU), BATCH).unwrap());
+    let model = image(GPU);
+    (0..12).into_par_iter().for_each(|_| {
+        assert_eq!(numbers(&attribute(&model, BATCH).unwrap()), expected);
+    });
 }
 
 #[test]

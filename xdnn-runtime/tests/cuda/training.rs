@@ -1,6 +1,6 @@
 //! Training on a GPU.
 
-use xdnn_runtime::training::{Loss, Prior, Sgd, Step, Trainer};
+use xdnn_runtime::training::{Adam, Loss, Prior, Sgd, Step, Trainer};
 use xdnn_runtime::{Device, Network, Precision, Seed};
 
 use crate::networks::{BATCH, GPU, Image, alone, assert_near, inputs};
@@ -64,6 +64,29 @@ fn steps_with_a_prior_are_those_of_the_reference() {
 fn trainers_choose_their_precision() {
     let _alone = alone();
     assert_trains(false, Precision::Bf16, 5e-2);
+}
+
+/// A step that fails is as if it had not been.
+#[test]
+fn steps_can_be_tried_again() {
+    let mock = alone();
+    let images = inputs(Image::SPEC, BATCH).remove(0);
+    let steps = |failing: Option<usize>| {
+        let network = Image::init(Seed(3));
+        let trainer = Trainer::new(&network, GPU, Loss::CrossEntropy, Adam::new(0.05), Seed(0));
+        let mut trainer = trainer.unwrap().with_precision(Precision::Strict);
+        let mut step = |i: usize| {
+            if failing == Some(i) {
+                mock.fail("cuGraphLaunch", 1, 999);
+                assert!(trainer.step(&images, &[0, 2]).is_err());
+            }
+            trainer.step(&images, &[0, 2]).unwrap()
+        };
+        [step(0), step(1), step(2)]
+    };
+    let expected = steps(None);
+    assert_eq!(steps(Some(0)), expected);
+    assert_eq!(steps(Some(1)), expected);
 }
 
 #[test]

@@ -23,6 +23,8 @@ const OLDEST_DRIVER: i32 = 12_000;
 /// A GPU, opened. Whoever drops it last has it closed.
 pub(super) struct Gpu {
     ordinal: usize,
+    /// The version of CUDA that its driver is for.
+    driver: String,
     /// Where everything runs that is in no session.
     stream: Stream,
     compiler: Compiler,
@@ -70,10 +72,10 @@ impl Gpu {
             _ => refused(format!("the GPU cannot be opened: {}", describe(error))),
         };
         let version = driver::version().map_err(driver)?;
+        let name = format!("{}.{}", version / 1000, version % 1000 / 10);
         if version < OLDEST_DRIVER {
-            let (major, minor) = (version / 1000, version % 1000 / 10);
             return Err(refused(format!(
-                "the driver is for CUDA {major}.{minor}, at least 12.0 is needed; update the driver"
+                "the driver is for CUDA {name}, at least 12.0 is needed; update the driver"
             )));
         }
         let context = Context::new(ordinal).map_err(driver)?;
@@ -88,6 +90,7 @@ impl Gpu {
         let compiler = Compiler::new(capability).map_err(refused)?;
         Ok(Self {
             ordinal,
+            driver: name,
             stream,
             compiler,
             modules: Mutex::default(),
@@ -151,7 +154,24 @@ impl Gpu {
     fn module(&self, image: &[u8]) -> Result<Module> {
         // SAFETY: the compiler has made it.
         let module = unsafe { Module::new(&self.context, image) };
-        self.room("the kernels", image.len(), "loading kernels", module)
+        let unknown = match module {
+            Err(error) => matches!(
+                error.0,
+                CUresult::CUDA_ERROR_INVALID_IMAGE
+                    | CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
+                    | CUresult::CUDA_ERROR_INVALID_PTX
+                    | CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION
+            ),
+            Ok(_) => false,
+        };
+        let doing = match unknown {
+            true => {
+                let (driver, compiler) = (&self.driver, self.compiler.version());
+                &format!("loading kernels of NVRTC {compiler} by a driver for CUDA {driver}")
+            }
+            false => "loading kernels",
+        };
+        self.room("the kernels", image.len(), doing, module)
     }
 
     /// Room for so many numbers, which hold whatever was there before.

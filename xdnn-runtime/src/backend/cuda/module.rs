@@ -69,6 +69,11 @@ impl Compiler {
         })
     }
 
+    /// The version of CUDA that NVRTC is of.
+    pub(super) fn version(&self) -> String {
+        format!("{}.{}", self.version.0, self.version.1)
+    }
+
     /// The PTX of a text for an architecture.
     pub(super) fn ptx(text: &str, architecture: &str) -> Result<String, String> {
         present()?;
