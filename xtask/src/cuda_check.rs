@@ -86,6 +86,11 @@ impl CudaCheck {
         let assembled: Vec<Vec<_>> = assembled.collect::<Result<_>>()?;
         let kernels: BTreeMap<(String, &str), Usage> = assembled.into_iter().flatten().collect();
         self.report(&kernels);
+        for ((name, architecture), usage) in &kernels {
+            if usage.spilled > 0 {
+                println!("{name} spills {} bytes on sm_{architecture}", usage.spilled);
+            }
+        }
         let spills = kernels.values().filter(|usage| usage.spilled > 0).count();
         println!("cuda-check: kernels={} spills={spills}", kernels.len());
         Ok(ExitCode::from(u8::from(spills > 0)))

@@ -67,6 +67,7 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
       for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
     return;
   }
+#pragma unroll 1  // what is read by functions takes many registers
   for (int step = 0; step < DEPTH; step += 8) {
     unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
     for (int i = 0; i < 2; ++i)
