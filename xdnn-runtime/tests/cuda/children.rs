@@ -11,7 +11,7 @@ use xdnn_runtime::{Device, Error, Task};
 use crate::networks::{BATCH, GPU, alone, image};
 
 const CHILD: &str = "XDNN_TEST_CHILD";
-/// The variable that names the folder where libraries are looked for first.
+/// The variable that names the folders where libraries are looked for first.
 const LIBRARIES: &str = "LD_LIBRARY_PATH";
 
 /// What a child is to do, in a child.
@@ -26,7 +26,10 @@ pub fn run(test: &str, path: &Path, libraries: Option<&Path>) {
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(CHILD, path);
     if let Some(libraries) = libraries {
-        command.env(LIBRARIES, libraries);
+        let others = std::env::var_os(LIBRARIES).unwrap_or_default();
+        let folders =
+            std::iter::once(libraries.to_path_buf()).chain(std::env::split_paths(&others));
+        command.env(LIBRARIES, std::env::join_paths(folders).unwrap());
     }
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

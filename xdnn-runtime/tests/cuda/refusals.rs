@@ -142,7 +142,7 @@ fn memory_of_any_kind() {
     for (function, what) in [
         ("cuMemAlloc", "a weight on cuda:0"),
         ("cuMemHostAlloc", "what a run is given on cuda:0"),
-        ("cuModuleLoadData", "the kernels on cuda:0"),
+        ("cuModuleLoadData", "the code of kernels on cuda:0"),
     ] {
         mock.fail(function, 0, OUT_OF_MEMORY);
         match forward(&image(GPU), BATCH) {

@@ -171,7 +171,7 @@ impl Gpu {
             }
             false => "loading kernels",
         };
-        self.room("the kernels", image.len(), doing, module)
+        self.room("the code of kernels", image.len(), doing, module)
     }
 
     /// Room for so many numbers, which hold whatever was there before.

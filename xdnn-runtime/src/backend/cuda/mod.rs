@@ -63,7 +63,7 @@ struct State {
 /// # Errors
 ///
 /// [`Error::Device`](crate::Error::Device) where there is no driver, no such GPU, none that is new enough, or no NVRTC, or where NVRTC
-/// refuses a kernel, with its log.
+/// refuses a kernel, with its log; [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device has no room for the kernels.
 pub fn compile(
     graph: &Graph,
     weights: Weights,
