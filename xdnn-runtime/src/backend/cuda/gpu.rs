@@ -51,7 +51,10 @@ impl Gpu {
     pub(super) fn is_there() -> bool {
         static THERE: AtomicBool = AtomicBool::new(false);
         if !THERE.load(Ordering::Relaxed) {
-            THERE.store(Self::open(0).is_ok(), Ordering::Relaxed);
+            THERE.store(
+                Self::open(0).is_ok_and(|gpu| gpu.compiler.works()),
+                Ordering::Relaxed,
+            );
         }
         THERE.load(Ordering::Relaxed)
     }
@@ -87,7 +90,7 @@ impl Gpu {
             )));
         }
         let stream = Stream::new(&context).map_err(driver)?;
-        let compiler = Compiler::new(capability).map_err(refused)?;
+        let compiler = Compiler::new(capability);
         Ok(Self {
             ordinal,
             driver: name,

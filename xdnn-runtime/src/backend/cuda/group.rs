@@ -287,11 +287,13 @@ impl<'a> Groups<'a> {
     }
 
     fn work(&self, node: &'a Node<'a>, precision: Precision) -> Result<Work<Kernel>> {
-        if let Some(convolution) = self.absorbed.get(&node.value) {
-            return self.absorbing(node, convolution, precision);
-        }
         let shape = node.value.shape();
-        let sizes = node.operands.iter().map(Value::shape).chain([shape]);
+        let absorbed = self
+            .absorbed
+            .get(&node.value)
+            .map(|inner| inner.value.shape());
+        let sizes = node.operands.iter().map(Value::shape);
+        let sizes = sizes.chain([shape]).chain(absorbed);
         if sizes
             .into_iter()
             .any(|shape| i32::try_from(shape.elements()).is_err())
@@ -299,6 +301,9 @@ impl<'a> Groups<'a> {
             return Err(invalid(
                 "a value has 2³¹ elements or more; use smaller batches",
             ));
+        }
+        if let Some(convolution) = self.absorbed.get(&node.value) {
+            return self.absorbing(node, convolution, precision);
         }
         let (op, stages): (&Op, Vec<(Stage, usize)>) = match node.op {
             Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
@@ -320,7 +325,8 @@ impl<'a> Groups<'a> {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes =
                     sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
-                let in_memory = matches!(trees[1].source, Source::Memory(_));
+                let in_memory = !matches!(trees[0].source, Source::Constant(_))
+                    && matches!(trees[1].source, Source::Memory(_));
                 if is_few(op, sizes, signs) && in_memory {
                     let constant = self.constants.contains(&node.operands[1]);
                     let (draft, laid_out) =
@@ -342,7 +348,9 @@ impl<'a> Groups<'a> {
                     [shapes[0], shape].map(|shape| plain(shape).is_some());
                 let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
                 let op = &op;
-                if read_blocks && written_blocks {
+                let few = op.role == Role::InputGradient && volumes.x.channels < CHANNELS;
+                let constant = self.constants.contains(&node.operands[1]);
+                if read_blocks && (written_blocks || few && constant && !signs) {
                     let then = Then::Nothing;
                     let (draft, laid_out) =
                         blocked(label, op, volumes, &trees, stages, then, signs, precision);

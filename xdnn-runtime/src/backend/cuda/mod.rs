@@ -23,6 +23,7 @@ use crate::error::{Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
 
+mod ahead;
 mod driver;
 mod gpu;
 mod group;
@@ -33,6 +34,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::{compile_ahead, embed};
 use driver::{Function, Memory};
 use gpu::Gpu;
 use kernel::Kernel;

@@ -11,6 +11,7 @@ use cudarc::nvrtc::{result, sys};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::ahead;
 use super::kernel::{Kernel, module};
 
 /// The kernels of a module: enough that their common part is not compiled too often, and few enough that threads share the work.
@@ -39,16 +40,23 @@ pub(super) fn modules<'a>(kernels: &[&'a Kernel]) -> Vec<Module<'a>> {
     modules.collect()
 }
 
-/// NVRTC for GPUs of one architecture.
+/// What makes images for GPUs of one architecture.
 pub(super) struct Compiler {
-    options: Vec<String>,
-    version: (i32, i32),
+    /// The architecture.
+    own: String,
+    /// NVRTC, or why there is none: it is not needed for what was compiled ahead of time.
+    nvrtc: Result<Nvrtc, String>,
     cache: Option<PathBuf>,
 }
 
-impl Compiler {
-    /// The compiler for GPUs of a compute capability, or why there is none.
-    pub(super) fn new(capability: (i32, i32)) -> Result<Self, String> {
+/// NVRTC for GPUs of one architecture.
+struct Nvrtc {
+    options: Vec<String>,
+    version: (i32, i32),
+}
+
+impl Nvrtc {
+    fn new(capability: (i32, i32)) -> Result<Self, String> {
         present()?;
         let (mut major, mut minor) = (0, 0);
         // SAFETY: both are places to write a number to.
@@ -65,13 +73,47 @@ impl Compiler {
         Ok(Self {
             options: options(&architecture(capability, &supported()?)?),
             version: (major, minor),
-            cache: cache(),
         })
+    }
+
+    /// The name of the file that keeps the image of a text.
+    fn key(&self, text: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("{:?} {:?}\n", self.version, self.options));
+        hash.update(text);
+        hex(&hash.finalize())
+    }
+}
+
+impl Compiler {
+    /// The compiler for GPUs of a compute capability.
+    pub(super) fn new(capability: (i32, i32)) -> Self {
+        Self {
+            own: own(capability),
+            nvrtc: Nvrtc::new(capability),
+            cache: cache(),
+        }
+    }
+
+    /// Whether it can make any image.
+    pub(super) fn works(&self) -> bool {
+        self.nvrtc.is_ok() || ahead::any()
     }
 
     /// The version of CUDA that NVRTC is of.
     pub(super) fn version(&self) -> String {
-        format!("{}.{}", self.version.0, self.version.1)
+        match &self.nvrtc {
+            Ok(Nvrtc { version, .. }) => format!("{}.{}", version.0, version.1),
+            Err(_) => "an earlier time".to_owned(),
+        }
+    }
+
+    /// The images of texts for an architecture.
+    pub(super) fn images(texts: &[String], architecture: &str) -> Result<Vec<Vec<u8>>, String> {
+        present()?;
+        let options = options(architecture);
+        let texts = texts.par_iter();
+        texts.map(|text| nvrtc(text, &options)).collect()
     }
 
     /// The PTX of a text for an architecture.
@@ -92,29 +134,25 @@ impl Compiler {
     }
 
     fn compile_one(&self, text: &str) -> Result<Vec<u8>, String> {
+        if let Some(image) = ahead::find(text, &self.own) {
+            return Ok(image);
+        }
+        let compiler = self.nvrtc.as_ref().map_err(Clone::clone)?;
         let known = self
             .cache
             .as_ref()
-            .map(|folder| folder.join(self.key(text)));
+            .map(|folder| folder.join(compiler.key(text)));
         if let Some(image) = known.as_deref().and_then(read) {
             return Ok(image);
         }
         let _span = tracing::debug_span!("nvrtc", bytes = text.len()).entered();
-        let image = nvrtc(text, &self.options)?;
+        let image = nvrtc(text, &compiler.options)?;
         if let Some(path) = known
             && let Err(error) = write(&path, &image)
         {
             tracing::warn!(path = %path.display(), %error, "a compiled kernel could not be kept");
         }
         Ok(image)
-    }
-
-    /// The name of the file that keeps the image of a text.
-    fn key(&self, text: &str) -> String {
-        let mut hash = Sha256::new();
-        hash.update(format!("{:?} {:?}\n", self.version, self.options));
-        hash.update(text);
-        hex(&hash.finalize())
     }
 }
 
@@ -138,17 +176,22 @@ fn options(architecture: &str) -> Vec<String> {
 
 /// What to compile for: the GPU's own architecture, or else the newest that its driver can translate from.
 fn architecture((major, minor): (i32, i32), supported: &[i32]) -> Result<String, String> {
-    let own = major * 10 + minor;
-    let suffix = if own == 90 { "a" } else { "" };
-    if supported.contains(&own) {
-        return Ok(format!("sm_{own}{suffix}"));
+    let number = major * 10 + minor;
+    if supported.contains(&number) {
+        return Ok(own((major, minor)));
     }
     let older = supported
         .iter()
-        .filter(|known| (80..own).contains(*known))
+        .filter(|known| (80..number).contains(*known))
         .max();
     let older = older.map(|older| format!("compute_{older}"));
     older.ok_or_else(|| format!("NVRTC does not compile for compute capability {major}.{minor}"))
+}
+
+/// The architecture of GPUs of a compute capability.
+fn own((major, minor): (i32, i32)) -> String {
+    let suffix = if (major, minor) == (9, 0) { "a" } else { "" };
+    format!("sm_{major}{minor}{suffix}")
 }
 
 /// The architectures that NVRTC compiles for.
@@ -249,7 +292,7 @@ fn write(path: &Path, image: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

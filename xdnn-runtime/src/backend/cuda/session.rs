@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use cudarc::driver::sys;
 use cudarc::driver::sys::CUdeviceptr;
+use rayon::prelude::*;
 
 use super::driver::{Memory, Pinned, Recording, Stream};
 use super::gpu::Gpu;
@@ -16,8 +17,8 @@ use crate::error::{Result, invalid};
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
 const ALIGNMENT: usize = 64;
 
-/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs, and then
-/// counters, which every kernel that uses them leaves at 0.
+/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs, then
+/// counters, which every kernel that uses them leaves at 0, and constants.
 pub(super) struct Session {
     gpu: Arc<Gpu>,
     recording: Recording,
@@ -49,6 +50,13 @@ fn aligned(size: usize) -> usize {
         .unwrap_or(usize::MAX)
 }
 
+/// Copies numbers, many of them on several threads.
+fn copy(from: &[f32], to: &mut [f32]) {
+    const PIECE: usize = 1 << 18;
+    let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
+    pieces.for_each(|(to, from)| to.copy_from_slice(from));
+}
+
 impl Session {
     pub(super) fn new(program: &CudaProgram, kept: Vec<Option<Arc<Memory>>>) -> Result<Self> {
         let gpu = &program.gpu;
@@ -64,7 +72,9 @@ impl Session {
         let counters = shares.map(|shares| shares.map_or(0, |shares| shares.counters));
         let counters = aligned(counters.max().unwrap_or_default());
         let size = given.saturating_add(arena).saturating_add(results);
-        let size = size.saturating_add(counters);
+        let sizes = program.plan.constants.iter().map(|(_, size)| Some(*size));
+        let (constants, constant) = lay_out(sizes);
+        let size = size.saturating_add(counters).saturating_add(constant);
         let memory = gpu.allocate("a run", size)?;
         let write_combined = sys::CU_MEMHOSTALLOC_WRITECOMBINED;
         let mut pinned = gpu.pinned("what a run is given", given, write_combined)?;
@@ -83,15 +93,22 @@ impl Session {
             Place::Output(output) => outputs
                 .get(*output)
                 .map(|offset| at(given + arena + offset)),
-            Place::Constant(..) => None,
+            Place::Constant(number, _) => {
+                let offset = constants.get(*number).copied().flatten();
+                offset.map(|offset| at(given + arena + results + counters + offset))
+            }
         };
         let counting = at(given + arena + results);
-        if counters > 0 {
-            let zeros = vec![0.0; counters];
-            // SAFETY: the memory ends with as many numbers, and the copy is done before `zeros` goes.
-            unsafe { stream.copy_to(counting, &zeros) }
+        if counters + constant > 0 {
+            let mut numbers = vec![0.0; counters + constant];
+            for ((value, size), offset) in program.plan.constants.iter().zip(&constants) {
+                let start = counters + offset.unwrap_or_default();
+                numbers[start..][..*size].fill(*value);
+            }
+            // SAFETY: the memory ends with as many numbers, and the copy is done before `numbers` goes.
+            unsafe { stream.copy_to(counting, &numbers) }
                 .and_then(|()| stream.synchronize())
-                .map_err(error("setting counters to zero"))?;
+                .map_err(error("filling in constants"))?;
         }
         stream.begin().map_err(error("recording a run"))?;
         let mut record = || -> Result<()> {
@@ -155,7 +172,7 @@ impl Session {
         let given = self.given.numbers();
         for (leaf, offset) in leaves.iter().zip(&self.leaves) {
             if let Some(offset) = offset {
-                given[*offset..][..leaf.len()].copy_from_slice(leaf);
+                copy(leaf, &mut given[*offset..][..leaf.len()]);
             }
         }
         // SAFETY: the session has everything that it reads and writes.
@@ -165,7 +182,7 @@ impl Session {
         let results = self.results.numbers();
         for (output, offset) in outputs.iter_mut().zip(&self.outputs) {
             let size = output.len();
-            output.copy_from_slice(&results[*offset..][..size]);
+            copy(&results[*offset..][..size], output);
         }
         Ok(())
     }

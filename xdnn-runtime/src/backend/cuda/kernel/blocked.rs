@@ -43,7 +43,8 @@ pub(in super::super) enum Then<'a> {
 pub(in super::super) fn tiles(window: &PoolWindow, operand: Shape) -> bool {
     let size = Spatial::of(operand).map(|spatial| spatial.size);
     let covered: [usize; 3] = std::array::from_fn(|axis| window.output[axis] * window.kernel[axis]);
-    window.kernel == window.stride && window.padding == [0; 3] && size == Some(covered)
+    let dense = (0..3).all(|axis| window.kernel[axis] == 1 || window.dilation[axis] == 1);
+    dense && window.kernel == window.stride && window.padding == [0; 3] && size == Some(covered)
 }
 
 /// Whether windows are of 2×2 places of values whose channels are in blocks.
@@ -52,7 +53,7 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
-/// layout in which it reads the weight. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
+/// layout in which it reads the weight. An input gradient may lead to channels that make no block, which are as they are. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
     label: String,
     op: &Convolution,
@@ -77,8 +78,10 @@ pub(in super::super) fn blocked(
         _ => (input, output, Direction::Forward),
     };
     let backward = direction == Direction::Backward;
+    let few = !to.channels.is_multiple_of(CHANNELS);
     let kind = match (&then, backward) {
         (Then::Pool { .. }, _) => "POOLED",
+        (_, true) if few => "FEW",
         (_, true) => "BACKWARD",
         (_, false) => "FORWARD",
     };
@@ -136,7 +139,7 @@ pub(in super::super) fn blocked(
         from.channels / CHANNELS,
         from.size[1],
         from.size[2],
-        to.channels / CHANNELS,
+        to.channels.div_ceil(CHANNELS),
         to.size[1],
         to.size[2],
         kernel.size[1],
@@ -148,6 +151,7 @@ pub(in super::super) fn blocked(
         op.dilation[1],
         op.dilation[2],
         splits,
+        if few { to.channels } else { 0 },
     ];
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),

@@ -200,7 +200,7 @@ fn elsewhere(code: &mut Code, op: &Op, from: &[Access], shapes: &[Shape], shape:
             let score = |at: &str| from[0].at(&format!("{row} * {classes}u + {at}"));
             format!(
                 "float target = {}; unsigned best = 0u; \
-                 if (target > -1.f) best = (unsigned)target; \
+                 if (target > -1.f && target < 4294967296.f) best = (unsigned)target; \
                  else for (unsigned j = 1u; j < {classes}u; ++j) if ({} > {}) best = j; \
                  return i % {classes}u == best ? 1.f : 0.f;",
                 from[1].at(&row),

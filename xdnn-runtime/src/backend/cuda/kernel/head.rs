@@ -33,7 +33,7 @@ pub(in super::super) fn head(
          const unsigned c = blockIdx.x * {THREADS}u + threadIdx.x;\n  \
          for (unsigned r = blockIdx.y; r < {rows}u; r += {blocks}u) {{\n    \
          const float target = {target};\n    \
-         const unsigned best = target > -1.f ? (unsigned)target : block_largest<{THREADS}>({classes}u, [=](unsigned j) {{ return score(r, j); }});\n    \
+         const unsigned best = target > -1.f && target < 4294967296.f ? (unsigned)target : block_largest<{THREADS}>({classes}u, [=](unsigned j) {{ return score(r, j); }});\n    \
          if (c < {columns}u) {{ const unsigned i = r * {columns}u + c; float v = best < {classes}u ? {row} : 0.f; {stages}y0[i] = v; }}\n  }}\n"
     );
     Parts {

@@ -74,7 +74,7 @@ impl Kernel {
 }
 
 /// The sizes that a kernel is given, as a structure of so many integers.
-pub(super) type Sizes = [i32; 16];
+pub(super) type Sizes = [i32; 17];
 
 /// A kernel with what it reads.
 pub(super) struct Draft {

@@ -13,13 +13,14 @@ __device__ inline void few_rows(unsigned n, unsigned k, A a, const float* b, Put
   for (unsigned from = warp * FEW_AT_ONCE; from < k; from += FEW_WARPS * FEW_AT_ONCE) {
     float x[ROWS][FEW_AT_ONCE], w[FEW_AT_ONCE];
 #pragma unroll
+    for (int i = 0; i < FEW_AT_ONCE; ++i)
+#pragma unroll
+      for (int r = 0; r < ROWS; ++r) x[r][i] = from + i < k ? a(r, from + i) : 0.f;
+#pragma unroll
     for (int i = 0; i < FEW_AT_ONCE; ++i) {
       bool any = false;
 #pragma unroll
-      for (int r = 0; r < ROWS; ++r) {
-        x[r][i] = from + i < k ? a(r, from + i) : 0.f;
-        any |= x[r][i] != 0.f;
-      }
+      for (int r = 0; r < ROWS; ++r) any |= x[r][i] != 0.f;
       w[i] = any && c < n ? b[(size_t)(from + i) * n + c] : 0.f;
     }
 #pragma unroll
