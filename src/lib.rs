@@ -301,7 +301,8 @@ pub mod prelude {
     pub use crate::training::{Adam, Fit, Loss, Prior, Sgd, Trainer};
     #[doc(no_inline)]
     pub use crate::{
-        Device, IntegratedGradients, Network, Seed, Target, Task, XNetwork, network, xdnn,
+        Device, IntegratedGradients, Network, Precision, Seed, Target, Task, XNetwork, network,
+        xdnn,
     };
 }
 

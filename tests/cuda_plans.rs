@@ -2,6 +2,8 @@
 //!
 //! It takes no GPU. The plans are the same for every batch but for the sizes of grids.
 
+#![allow(clippy::unwrap_used)]
+
 use xdnn::ir::NetworkSpec;
 use xdnn::prelude::*;
 use xdnn::zoo::{XAlexNet, XResNet50, XVgg16};

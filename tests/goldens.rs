@@ -3,10 +3,13 @@
 //! Errors are relative to the largest magnitude of the tensor: 1e-12 in `f64`, 1e-5 in `f32`.
 //!
 //! The tests in `cuda` run on this machine's GPU where the variable `XDNN_TEST_GPU` is set, otherwise on a stand-in, which takes long for
-//! some: `XDNN_TEST_GPU=1 cargo test --test goldens cuda:: -- --include-ignored` runs all of them on the GPU.
+//! some: `XDNN_TEST_GPU=1 cargo test --features cuda --test goldens cuda:: -- --include-ignored` runs all of them on the GPU.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+#[cfg(feature = "cuda")]
+#[path = "goldens/gpu.rs"]
+mod gpu;
 #[path = "goldens/networks.rs"]
 mod networks;
 #[path = "goldens/priors.rs"]
@@ -16,7 +19,7 @@ use ndarray::{ArrayD, Axis, Slice};
 use safetensors::{Dtype, SafeTensors};
 use xdnn::backend::Element;
 use xdnn::prelude::*;
-use xdnn::{DynamicModel, Error, Inputs, Model, Precision, Quadrature, WeightReader};
+use xdnn::{DynamicModel, Error, Inputs, Quadrature, WeightReader};
 
 /// A test of each network on every device. The attribute is that of the test on a GPU.
 macro_rules! goldens {
@@ -28,6 +31,7 @@ macro_rules! goldens {
             }
         )*
 
+        #[cfg(feature = "cuda")]
         mod cuda {
             use super::*;
 
@@ -35,7 +39,7 @@ macro_rules! goldens {
                 #[test]
                 $(#[$on_a_gpu])?
                 fn $file() {
-                    check_on_a_gpu::<networks::$network>(stringify!($file));
+                    gpu::check::<networks::$network>(stringify!($file));
                 }
             )*
 
@@ -45,7 +49,7 @@ macro_rules! goldens {
                 let bytes = read("alexnet");
                 let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
                 let network: networks::AlexNet = golden.network();
-                golden.agrees_without_a_degree(&on_a_gpu(&network), 1e-5);
+                golden.agrees_without_a_degree(&gpu::model(&network), 1e-5);
             }
         }
     };
@@ -127,27 +131,6 @@ fn check<N: XNetwork>(file: &str) {
     if !LARGE.contains(&file) {
         golden.agrees(&network.compile(Device::Luminal).unwrap(), 1e-5);
     }
-}
-
-fn check_on_a_gpu<N: XNetwork>(file: &str) {
-    let bytes = read(file);
-    let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
-    let network: N = golden.network();
-    golden.agrees(&on_a_gpu(&network), 1e-5);
-}
-
-/// The network on a GPU, multiplying exactly.
-fn on_a_gpu<N: Network>(network: &N) -> Model<N> {
-    let model = network.compile(gpu()).unwrap();
-    model.with_precision(Precision::Strict)
-}
-
-/// This machine's GPU or the stand-in.
-fn gpu() -> Device {
-    if std::env::var_os("XDNN_TEST_GPU").is_none() {
-        xdnn_cuda_mock::install().unwrap();
-    }
-    Device::Cuda(0)
 }
 
 /// The networks that would take luminal's interpreter longer than a few seconds.

@@ -172,6 +172,6 @@ fn f64_on_the_processor() {
     refused!(
         model.forward(&images(1).mapv(f64::from)),
         Error::Device { .. },
-        "no device `cpu`: it computes in `f32`; use `Device::Reference` for `f64`",
+        "device `cpu`: it computes in `f32`; use `Device::Reference` for `f64`",
     );
 }

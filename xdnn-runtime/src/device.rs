@@ -28,6 +28,9 @@ pub enum Device {
 
 impl Device {
     /// The fastest device of this machine: its first GPU, where there is one that programs can run on, or else the processor.
+    ///
+    /// It tries the GPU each time until it has found it usable once, and then remembers that: one that another process has filled may be
+    /// free a moment later. To do without a GPU that turns out to lack memory is for the caller to decide.
     pub fn best() -> Self {
         #[cfg(feature = "cuda")]
         if crate::backend::cuda::is_there() {

@@ -232,7 +232,7 @@ pub enum Error {
     },
 
     /// A device is not there, or not usable.
-    #[error("no device `{device}`: {cause}")]
+    #[error("device `{device}`: {cause}")]
     Device {
         /// The device asked for.
         device: Cow<'static, str>,

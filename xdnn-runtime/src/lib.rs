@@ -17,9 +17,9 @@ mod network;
 pub mod ops;
 mod parameters;
 pub mod passes;
-mod precision;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod precision;
 mod seed;
 #[cfg(test)]
 mod sketch;

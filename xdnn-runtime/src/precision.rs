@@ -8,7 +8,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {
-    /// As exact as `f32`: three products in TF32, of the high and the low parts of each number.
+    /// About as exact as `f32`: three products in TF32, of the high and the low parts of each number. A sum with an infinite factor is
+    /// no number.
     Strict,
     /// Factors are rounded to TF32, which has 10 bits behind the point: what PyTorch and TensorFlow do by default for convolutions.
     #[default]

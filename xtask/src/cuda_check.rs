@@ -72,17 +72,25 @@ impl CudaCheck {
         worker.args(["cuda-check", "--worker"]).arg(folder.path());
         let status = worker.env("LD_LIBRARY_PATH", &tools).status()?;
         ensure!(status.success(), "NVRTC failed ({status})");
-        let works = (0..texts.len()).flat_map(|i| ARCHITECTURES.map(|architecture| (i, architecture)));
+        let works =
+            (0..texts.len()).flat_map(|i| ARCHITECTURES.map(|architecture| (i, architecture)));
         let works: Vec<(usize, &str)> = works.collect();
         let assembled = works.par_iter().map(|(i, architecture)| {
             let path = folder.path().join(format!("{i}.{architecture}.ptx"));
             let kernels = assemble(&tools.join("ptxas"), &path, architecture)?;
-            let named = kernels.into_iter().map(|(name, usage)| ((name, *architecture), usage));
+            let named = kernels
+                .into_iter()
+                .map(|(name, usage)| ((name, *architecture), usage));
             Ok(named.collect())
         });
         let assembled: Vec<Vec<_>> = assembled.collect::<Result<_>>()?;
         let kernels: BTreeMap<(String, &str), Usage> = assembled.into_iter().flatten().collect();
         self.report(&kernels);
+        for ((name, architecture), usage) in &kernels {
+            if usage.spilled > 0 {
+                println!("{name} spills {} bytes on sm_{architecture}", usage.spilled);
+            }
+        }
         let spills = kernels.values().filter(|usage| usage.spilled > 0).count();
         println!("cuda-check: kernels={} spills={spills}", kernels.len());
         Ok(ExitCode::from(u8::from(spills > 0)))
@@ -90,7 +98,9 @@ impl CudaCheck {
 
     /// A line for each kind of kernel, or for each kernel.
     fn report(&self, kernels: &BTreeMap<(String, &str), Usage>) {
-        println!("| kernel | sm | kernels | registers | shared memory (bytes) | spilled (bytes) | tensor core instructions |");
+        println!(
+            "| kernel | sm | kernels | registers | shared memory (bytes) | spilled (bytes) | tensor core instructions |"
+        );
         println!("|---|---|---|---|---|---|---|");
         let mut lines: BTreeMap<(&str, &str), (usize, Usage)> = BTreeMap::new();
         for ((name, architecture), usage) in kernels {
@@ -110,7 +120,9 @@ impl CudaCheck {
                 spilled,
                 tensor,
             } = most;
-            println!("| {name} | {architecture} | {count} | {registers} | {shared} | {spilled} | {tensor} |");
+            println!(
+                "| {name} | {architecture} | {count} | {registers} | {shared} | {spilled} | {tensor} |"
+            );
         }
     }
 }
@@ -122,7 +134,12 @@ fn tools() -> Result<PathBuf> {
         let mut archive = zip::ZipArchive::new(File::open(wheel.fetch()?)?)?;
         for i in 0..archive.len() {
             let mut file = archive.by_index(i)?;
-            let name = file.name()?.rsplit('/').next().unwrap_or_default().to_owned();
+            let name = file
+                .name()?
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             let path = folder.join(&name);
             let wanted = name.starts_with("libnvrtc") && !name.contains(".alt.") || name == "ptxas";
             if wanted && fs::metadata(&path).map(|known| known.len()).ok() != Some(file.size()) {
@@ -173,16 +190,19 @@ fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Res
 /// Compiles the texts of a folder to PTX for each architecture.
 fn compile(folder: &Path) -> Result<()> {
     let files = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    files.par_iter().map(fs::DirEntry::path).try_for_each(|path| {
-        let text = fs::read_to_string(&path)?;
-        for architecture in ARCHITECTURES {
-            match cuda::ptx(&text, &format!("compute_{architecture}")) {
-                Ok(ptx) => fs::write(path.with_extension(format!("{architecture}.ptx")), ptx)?,
-                Err(error) => bail!("{}: {error}", path.display()),
+    files
+        .par_iter()
+        .map(fs::DirEntry::path)
+        .try_for_each(|path| {
+            let text = fs::read_to_string(&path)?;
+            for architecture in ARCHITECTURES {
+                match cuda::ptx(&text, &format!("compute_{architecture}")) {
+                    Ok(ptx) => fs::write(path.with_extension(format!("{architecture}.ptx")), ptx)?,
+                    Err(error) => bail!("{}: {error}", path.display()),
+                }
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        })
 }
 
 /// What ptxas tells of the kernels of a module.
@@ -194,7 +214,11 @@ fn assemble(ptxas: &Path, path: &Path, architecture: &str) -> Result<Vec<(String
         .args(["--output-file", "/dev/null"])
         .output()?;
     let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "ptxas refuses {}: {words}", path.display());
+    ensure!(
+        output.status.success(),
+        "ptxas refuses {}: {words}",
+        path.display()
+    );
     let ptx = fs::read_to_string(path)?;
     let mut kernels: Vec<(String, Usage)> = Vec::new();
     for line in words.lines() {
@@ -216,11 +240,19 @@ fn assemble(ptxas: &Path, path: &Path, architecture: &str) -> Result<Vec<(String
         }
         if let Some(registers) = number("Used ", " registers") {
             usage.registers = registers;
-            let shared = line.split(", ").find_map(|part| part.strip_suffix(" bytes smem"));
-            usage.shared = shared.and_then(|bytes| bytes.parse().ok()).unwrap_or_default();
+            let shared = line
+                .split(", ")
+                .find_map(|part| part.strip_suffix(" bytes smem"));
+            usage.shared = shared
+                .and_then(|bytes| bytes.parse().ok())
+                .unwrap_or_default();
         }
     }
-    ensure!(!kernels.is_empty(), "ptxas tells nothing of {}: {words}", path.display());
+    ensure!(
+        !kernels.is_empty(),
+        "ptxas tells nothing of {}: {words}",
+        path.display()
+    );
     Ok(kernels)
 }
 
@@ -231,7 +263,11 @@ fn between<'a>(line: &'a str, start: &str, end: &str) -> Option<&'a str> {
 
 /// The instructions of tensor cores in a kernel.
 fn tensor(ptx: &str, name: &str) -> usize {
-    let body = ptx.split_once(&format!(".entry {name}(")).map_or("", |(_, rest)| rest);
+    let body = ptx
+        .split_once(&format!(".entry {name}("))
+        .map_or("", |(_, rest)| rest);
     let body = body.split_once("\n}").map_or(body, |(body, _)| body);
-    body.lines().filter(|line| line.contains("mma.sync") || line.contains("wgmma.mma")).count()
+    body.lines()
+        .filter(|line| line.contains("mma.sync") || line.contains("wgmma.mma"))
+        .count()
 }

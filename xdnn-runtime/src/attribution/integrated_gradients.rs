@@ -286,7 +286,7 @@ impl<T: Element> DynamicModel<T> {
             },
         );
         let results = std::iter::once(outputs).chain(values).collect();
-        let mut attribution = Attribution::new(self.spec(), batch.size, &fixed, results)?;
+        let mut attribution = Attribution::new(self, batch.size, &fixed, results)?;
         attribution.explained = explained
             .iter()
             .zip(explained_at_baseline)

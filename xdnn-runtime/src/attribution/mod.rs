@@ -10,8 +10,8 @@ use ndarray::{ArrayD, ArrayViewD, Axis};
 use xdnn_ir::NetworkSpec;
 
 use crate::backend::Element;
-use crate::model::array;
-use crate::{Inputs, Result};
+use crate::model::{DynamicModel, array};
+use crate::{Inputs, Precision, Result};
 
 pub use distance::mean_absolute_relative_difference;
 pub use integrated_gradients::{IntegratedGradients, Quadrature};
@@ -26,16 +26,18 @@ pub struct Attribution<T: Element = f32> {
     outputs: ArrayD<T>,
     targets: Vec<usize>,
     explained: Vec<T>,
+    precision: Precision,
 }
 
 impl<T: Element> Attribution<T> {
     /// From the raw results of a run: the output, then one array of attributions for each input.
     pub(crate) fn new(
-        spec: &NetworkSpec,
+        model: &DynamicModel<T>,
         batch: usize,
         targets: &[T],
         results: Vec<Vec<T>>,
     ) -> Result<Self> {
+        let spec = model.spec();
         let mut results = results.into_iter();
         let outputs = results.next().unwrap_or_default();
         let (targets, explained) = target::chosen(&outputs, batch, targets);
@@ -55,6 +57,7 @@ impl<T: Element> Attribution<T> {
             outputs: array(spec.output_shape(), batch, outputs)?,
             targets,
             explained,
+            precision: model.precision(),
         })
     }
 
@@ -94,6 +97,11 @@ impl<T: Element> Attribution<T> {
     /// baseline is zero, that is the target output itself.
     pub fn explained(&self) -> &[T] {
         &self.explained
+    }
+
+    /// How exactly all of it was computed: the model's [`precision`](DynamicModel::precision).
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// How far the attributions are from adding up: the largest `|Σ A − E| / |E|` over the samples, where `E` is

@@ -51,6 +51,6 @@ impl<T: Element> DynamicModel<T> {
             ..Bindings::default()
         };
         let results = self.run(Task::Attribute, batch.size, &bindings)?;
-        Attribution::new(self.spec(), batch.size, &batch.targets, results)
+        Attribution::new(self, batch.size, &batch.targets, results)
     }
 }

@@ -56,7 +56,9 @@ pub trait Program<T: Real>: Send + Sync {
 
     /// Lets the program read a leaf where [`Program::upload`] has put it: from then on [`Program::run`] is given an empty slice for it.
     fn keep(&self, _leaf: usize, _kept: &Kept) -> Result<()> {
-        Err(invalid("this device reads weights from the caller's memory"))
+        Err(invalid(
+            "this device reads weights from the caller's memory",
+        ))
     }
 }
 
@@ -115,8 +117,8 @@ impl Interface {
             true => 0,
             false => shape.elements(),
         });
-        let leaves_fit = leaves.len() == self.leaves.len()
-            && leaves.iter().map(|data| data.len()).eq(expected);
+        let leaves_fit =
+            leaves.len() == self.leaves.len() && leaves.iter().map(|data| data.len()).eq(expected);
         let outputs_fit = outputs.len() == self.outputs.len()
             && outputs
                 .iter()

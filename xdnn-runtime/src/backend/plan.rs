@@ -415,7 +415,11 @@ pub(crate) fn list<K>(
         let (name, result) = words(&step.kernel);
         write!(f, " = {name}(")?;
         for (i, operand) in step.operands.iter().enumerate() {
-            let same = if step.results.contains(operand) { "=" } else { "" };
+            let same = if step.results.contains(operand) {
+                "="
+            } else {
+                ""
+            };
             write!(f, "{}{same}{operand}", if i > 0 { ", " } else { "" })?;
         }
         write!(f, ") -> {result}")?;

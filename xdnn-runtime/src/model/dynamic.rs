@@ -321,7 +321,10 @@ impl<T: Element> Programs<T> {
 
     /// What some program has made of a weight.
     fn held(&self, leaf: Leaf) -> Option<Held<T>> {
-        self.0.iter().find_map(|(_, ready)| ready.held(leaf)).cloned()
+        self.0
+            .iter()
+            .find_map(|(_, ready)| ready.held(leaf))
+            .cloned()
     }
 }
 

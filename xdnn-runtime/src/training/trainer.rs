@@ -128,13 +128,18 @@ impl<N: Network, O: Optimizer> Trainer<N, O> {
         Ok(self)
     }
 
-    /// The same trainer, multiplying as exactly as this on devices that can choose.
+    /// The trainer, multiplying as exactly as this on devices that can choose.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self {
             model: self.model.with_precision(precision),
             ..self
         }
+    }
+
+    /// How exactly it multiplies; on [`Device::Cpu`] and [`Device::Reference`], [`Precision::Strict`].
+    pub fn precision(&self) -> Precision {
+        self.model.precision()
     }
 
     /// One step on a batch: inputs `(N, …)` and the class of each sample, 0 or 1 for binary cross-entropy. For outputs

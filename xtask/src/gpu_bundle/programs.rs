@@ -17,7 +17,8 @@ pub struct Program {
 
 /// Builds the tests: those of the runtime, the golden ones, and those whose names begin with `cuda`.
 pub fn build(folder: &Path) -> Result<Vec<Program>> {
-    let mut root = vec!["--test".to_owned(), "goldens".to_owned()];
+    let root = ["--features", "cuda", "--test", "goldens"];
+    let mut root: Vec<String> = root.map(str::to_owned).to_vec();
     for file in fs::read_dir(crate::workspace().join("tests"))? {
         let name = file?.file_name().to_string_lossy().into_owned();
         if let Some(test) = name

@@ -62,7 +62,10 @@ impl Plan {
                 step.operands.swap(0, 1);
             }
         }
-        let lanes = plan.steps.iter().map(|step| step.kernel.kernel.needs().lane);
+        let lanes = plan
+            .steps
+            .iter()
+            .map(|step| step.kernel.kernel.needs().lane);
         let lane = lanes.max().unwrap_or_default();
         let constants = plan.constants.iter();
         Ok(Self {

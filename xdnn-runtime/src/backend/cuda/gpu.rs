@@ -3,11 +3,13 @@
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use cudarc::driver::sys::CUresult;
-use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DriverError, sys};
+use cudarc::driver::{DriverError, sys};
 
+use super::driver::{self, Context, Done, Function, Memory, Module, Pinned, Stream, describe};
 use super::kernel::Kernel;
 use super::lock;
 use super::module::{Compiler, modules};
@@ -15,21 +17,20 @@ use crate::error::{Error, Result};
 
 /// The oldest architecture whose GPUs have what kernels need: copies that do not wait, and products of matrices in TF32.
 const OLDEST: (i32, i32) = (8, 0);
+/// The oldest driver, as it tells its version: of CUDA 12.0. Functions that an older one lacks are not looked for.
+const OLDEST_DRIVER: i32 = 12_000;
 
-/// A GPU, opened.
+/// A GPU, opened. Whoever drops it last has it closed.
 pub(super) struct Gpu {
     ordinal: usize,
-    pub context: Arc<CudaContext>,
+    /// The version of CUDA that its driver is for.
+    driver: String,
     /// Where everything runs that is in no session.
-    stream: Arc<CudaStream>,
+    stream: Stream,
     compiler: Compiler,
     /// The modules that programs are using, by their text.
-    modules: Mutex<HashMap<String, Weak<CudaModule>>>,
-}
-
-/// Numbers in the memory of a GPU.
-pub(super) struct Memory {
-    slice: CudaSlice<f32>,
+    modules: Mutex<HashMap<String, Weak<Module>>>,
+    pub context: Arc<Context>,
 }
 
 impl Gpu {
@@ -45,17 +46,21 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Whether there is a GPU that programs can run on.
+    /// Whether there is a GPU that programs can run on. Only a yes is remembered: what is missing now, such as memory that another
+    /// process holds, may be there later.
     pub(super) fn is_there() -> bool {
-        static THERE: OnceLock<bool> = OnceLock::new();
-        *THERE.get_or_init(|| Self::open(0).is_ok())
+        static THERE: AtomicBool = AtomicBool::new(false);
+        if !THERE.load(Ordering::Relaxed) {
+            THERE.store(
+                Self::open(0).is_ok_and(|gpu| gpu.compiler.works()),
+                Ordering::Relaxed,
+            );
+        }
+        THERE.load(Ordering::Relaxed)
     }
 
     fn new(ordinal: usize) -> Result<Self> {
-        let refused = |cause: String| Error::Device {
-            device: format!("cuda:{ordinal}").into(),
-            cause: cause.into(),
-        };
+        let refused = |cause: String| refused(ordinal, cause);
         // SAFETY: loading the driver runs its initialisers, which is what it is there for.
         if !unsafe { sys::is_culib_present() } {
             return Err(refused(
@@ -69,35 +74,41 @@ impl Gpu {
             }
             _ => refused(format!("the GPU cannot be opened: {}", describe(error))),
         };
-        let context = CudaContext::new(ordinal).map_err(driver)?;
-        let capability = context.compute_capability().map_err(driver)?;
+        let version = driver::version().map_err(driver)?;
+        let name = format!("{}.{}", version / 1000, version % 1000 / 10);
+        if version < OLDEST_DRIVER {
+            return Err(refused(format!(
+                "the driver is for CUDA {name}, at least 12.0 is needed; update the driver"
+            )));
+        }
+        let context = Context::new(ordinal).map_err(driver)?;
+        let capability = context.capability().map_err(driver)?;
         if capability < OLDEST {
             return Err(refused(format!(
                 "the GPU has compute capability {}.{}, at least {}.{} is needed",
                 capability.0, capability.1, OLDEST.0, OLDEST.1
             )));
         }
-        // SAFETY: memory is used by the stream of one session alone, and weights are there before any session reads them.
-        unsafe { context.disable_event_tracking() };
-        let stream = context.new_stream().map_err(driver)?;
-        let compiler = Compiler::new(capability).map_err(refused)?;
+        let stream = Stream::new(&context).map_err(driver)?;
+        let compiler = Compiler::new(capability);
         Ok(Self {
             ordinal,
-            context,
+            driver: name,
             stream,
             compiler,
             modules: Mutex::default(),
+            context,
         })
     }
 
     /// The functions of kernels, in their order.
-    pub(super) fn functions(&self, kernels: &[&Kernel]) -> Result<Vec<CudaFunction>> {
+    pub(super) fn functions(&self, kernels: &[&Kernel]) -> Result<Vec<Function>> {
         let modules = modules(kernels);
         let loaded = self.load(modules.iter().map(|module| module.text.as_str()))?;
         let mut functions = HashMap::new();
         for (module, loaded) in modules.iter().zip(&loaded) {
             for name in &module.names {
-                let function = loaded.load_function(name);
+                let function = loaded.function(name);
                 let function = function.map_err(|error| self.error("finding a kernel", error))?;
                 functions.insert(*name, function);
             }
@@ -110,14 +121,19 @@ impl Gpu {
     }
 
     /// Modules of such texts, compiled where no program has them.
-    fn load<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Vec<Arc<CudaModule>>> {
+    fn load<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Result<Vec<Arc<Module>>> {
         let texts: Vec<&str> = texts.collect();
         let known: Vec<_> = {
             let modules = lock(&self.modules);
-            let known = texts.iter().map(|text| modules.get(*text).and_then(Weak::upgrade));
+            let known = texts
+                .iter()
+                .map(|text| modules.get(*text).and_then(Weak::upgrade));
             known.collect()
         };
-        let missing = texts.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let missing = texts
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none());
         let missing: Vec<&str> = missing.map(|(text, _)| *text).collect();
         let images = self.compiler.compile(&missing);
         let mut images = images.map_err(|cause| self.refused(cause))?.into_iter();
@@ -126,10 +142,9 @@ impl Gpu {
             let module = match known {
                 Some(known) => known,
                 None => {
-                    let image = images.next().unwrap_or_default();
-                    let image = cudarc::nvrtc::Ptx::from_binary(image);
-                    let module = self.context.load_module(image);
-                    module.map_err(|error| self.error("loading kernels", error))?
+                    let image = images.next();
+                    let none = || self.refused("a module was not compiled".to_owned());
+                    Arc::new(self.module(&image.ok_or_else(none)?)?)
                 }
             };
             lock(&self.modules).insert((*text).to_owned(), Arc::downgrade(&module));
@@ -139,26 +154,53 @@ impl Gpu {
         Ok(loaded)
     }
 
-    /// Room for so many numbers, which hold whatever was there before.
-    pub(super) fn allocate(&self, stream: &Arc<CudaStream>, size: usize) -> Result<Memory> {
-        let out_of_memory = |error: DriverError| match error.0 {
-            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::OutOfMemory {
-                what: format!("the memory of cuda:{}", self.ordinal).into(),
-                bytes: size * size_of::<f32>(),
-            },
-            _ => self.error("allocating memory", error),
+    fn module(&self, image: &[u8]) -> Result<Module> {
+        // SAFETY: the compiler has made it.
+        let module = unsafe { Module::new(&self.context, image) };
+        let unknown = match module {
+            Err(error) => matches!(
+                error.0,
+                CUresult::CUDA_ERROR_INVALID_IMAGE
+                    | CUresult::CUDA_ERROR_NO_BINARY_FOR_GPU
+                    | CUresult::CUDA_ERROR_INVALID_PTX
+                    | CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION
+            ),
+            Ok(_) => false,
         };
-        // SAFETY: whoever reads it has had it written before.
-        let slice = unsafe { stream.alloc(size.max(1)) };
-        let slice = slice.map_err(out_of_memory)?;
-        Ok(Memory { slice })
+        let doing = match unknown {
+            true => {
+                let (driver, compiler) = (&self.driver, self.compiler.version());
+                &format!("loading kernels of NVRTC {compiler} by a driver for CUDA {driver}")
+            }
+            false => "loading kernels",
+        };
+        self.room("the code of kernels", image.len(), doing, module)
+    }
+
+    /// Room for so many numbers, which hold whatever was there before.
+    pub(super) fn allocate(&self, what: &'static str, size: usize) -> Result<Memory> {
+        let memory = Memory::new(&self.context, size);
+        self.room(what, driver::bytes(size), "allocating memory", memory)
+    }
+
+    /// So many numbers in memory of the host that the GPU copies from and to. `flags` are those of `cuMemHostAlloc`.
+    pub(super) fn pinned(&self, what: &'static str, size: usize, flags: u32) -> Result<Pinned> {
+        let pinned = Pinned::new(&self.context, size, flags);
+        self.room(
+            what,
+            driver::bytes(size),
+            "allocating memory of the host",
+            pinned,
+        )
     }
 
     /// Numbers in the GPU's memory.
     pub(super) fn upload(&self, values: &[f32]) -> Result<Arc<Memory>> {
-        let mut memory = self.allocate(&self.stream, values.len())?;
-        let copied = self.stream.memcpy_htod(values, &mut memory.slice);
-        let copied = copied.and_then(|()| self.stream.synchronize());
+        let memory = self.allocate("a weight", values.len())?;
+        // SAFETY: there is room for as many, and both live until the stream has copied them.
+        let copied = unsafe { self.stream.copy_to(memory.address(), values) };
+        // Whatever has happened: what the stream copies must not go before.
+        let copied = copied.and(self.stream.synchronize());
         copied.map_err(|error| self.error("copying a weight", error))?;
         Ok(Arc::new(memory))
     }
@@ -168,35 +210,25 @@ impl Gpu {
         self.refused(format!("{doing} failed: {}", describe(error)))
     }
 
+    /// What takes so many bytes, or the error of memory that is not there.
+    fn room<T>(&self, what: &str, bytes: usize, doing: &str, made: Done<T>) -> Result<T> {
+        made.map_err(|error| match error.0 {
+            CUresult::CUDA_ERROR_OUT_OF_MEMORY => Error::OutOfMemory {
+                what: format!("{what} on cuda:{}", self.ordinal).into(),
+                bytes,
+            },
+            _ => self.error(doing, error),
+        })
+    }
+
     fn refused(&self, cause: String) -> Error {
-        Error::Device {
-            device: format!("cuda:{}", self.ordinal).into(),
-            cause: cause.into(),
-        }
+        refused(self.ordinal, cause)
     }
 }
 
-impl Memory {
-    /// How many numbers it has room for.
-    pub(super) fn len(&self) -> usize {
-        self.slice.len()
-    }
-
-    /// Where it is. It stays there as long as this lives.
-    pub(super) fn address(&self) -> sys::CUdeviceptr {
-        use cudarc::driver::DevicePtr;
-        let (address, _) = self.slice.device_ptr(self.slice.stream());
-        address
-    }
-}
-
-/// The driver's name for an error, and its words.
-fn describe(error: DriverError) -> String {
-    let text = |text: std::result::Result<&std::ffi::CStr, DriverError>| {
-        text.map(|text| text.to_string_lossy().into_owned())
-    };
-    match (text(error.error_name()), text(error.error_string())) {
-        (Ok(name), Ok(words)) => format!("{name}, {words}"),
-        _ => format!("error {}", error.0 as u32),
+fn refused(ordinal: usize, cause: String) -> Error {
+    Error::Device {
+        device: format!("cuda:{ordinal}").into(),
+        cause: cause.into(),
     }
 }

@@ -1,25 +1,34 @@
 //! Which operators go into which kernel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Kernel, Pointwise, Source, Then, Tree, blocked, convolution, from_blocks, head, is_element, is_movement, is_square, label, matmul, sum, tiles,
+    Draft, Kernel, Pointwise, Source, Then, Tree, blocked, convolution, few_rows, from_blocks,
+    head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
-use crate::backend::plan::{Work, is_step, ordered};
+use crate::backend::plan::{Weights, Work, is_step, ordered};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Blocked, CHANNELS, Convolution, Op, Role, Stage, Volumes, Winner, plain};
+use crate::ops::{Blocked, CHANNELS, Convolution, Layout, Op, Role, Stage, Volumes, Winner, plain};
 
 /// The most values that what is computed where it is read may be made of.
 const MOST: usize = 12;
 
 /// The kernels of a graph, in order.
-pub(super) fn works(graph: &Graph, precision: Precision) -> Result<Vec<Work<Kernel>>> {
+pub(super) fn works(
+    graph: &Graph,
+    weights: Weights,
+    precision: Precision,
+) -> Result<Vec<Work<Kernel>>> {
     let nodes = ordered(graph)?;
-    let groups = Groups::of(graph, &nodes)?;
+    let mut groups = Groups::of(graph, &nodes)?;
+    if weights == Weights::Constant {
+        let values = nodes.iter().map(|node| node.value);
+        groups.constants = values.filter(|value| graph.is_weight(*value)).collect();
+    }
     let steps = nodes.iter().filter(|node| groups.is_step(node));
     steps.map(|node| groups.work(node, precision)).collect()
 }
@@ -51,6 +60,8 @@ struct Groups<'a> {
     seconds: HashMap<Value, Value>,
     /// The values that are such seconds.
     written: HashMap<Value, Value>,
+    /// The weights that stay the same from run to run.
+    constants: HashSet<Value>,
     /// The convolutions whose results are pooled or scattered by the kernel that computes them, by the value that it is named for.
     absorbed: HashMap<Value, &'a Node<'a>>,
 }
@@ -63,6 +74,7 @@ impl<'a> Groups<'a> {
             inlined: HashMap::new(),
             seconds: HashMap::new(),
             written: HashMap::new(),
+            constants: HashSet::new(),
             absorbed: HashMap::new(),
         };
         let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
@@ -77,7 +89,11 @@ impl<'a> Groups<'a> {
                 readers.entry(root).or_default().push((node, at));
             }
         }
-        let outputs: Vec<Value> = graph.outputs().iter().map(|output| groups.root(output)).collect();
+        let outputs: Vec<Value> = graph
+            .outputs()
+            .iter()
+            .map(|output| groups.root(output))
+            .collect();
         for node in nodes {
             let value = node.value;
             if !is_element(node.op) || outputs.contains(&value) {
@@ -90,8 +106,13 @@ impl<'a> Groups<'a> {
             let [(reader, at)] = readers.get(&value).map_or(&[][..], Vec::as_slice) else {
                 continue;
             };
-            let size = node.operands.iter().map(|operand| groups.size(operand)).sum();
-            let moves = is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
+            let size = node
+                .operands
+                .iter()
+                .map(|operand| groups.size(operand))
+                .sum();
+            let moves =
+                is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
             let maps = maps_into(node.op, reader.op, *at);
             let chooses = chooses(node.op, reader.op, *at);
             if size <= MOST && (takes(reader.op, *at) || moves || maps || chooses) {
@@ -123,7 +144,9 @@ impl<'a> Groups<'a> {
             },
             (Op::Signs(_), [x]) => {
                 let root = self.root(x);
-                let Some(of) = self.nodes.get(&root) else { return };
+                let Some(of) = self.nodes.get(&root) else {
+                    return;
+                };
                 if !can_sign(of) || self.chosen(of).is_some() {
                     return;
                 }
@@ -131,7 +154,9 @@ impl<'a> Groups<'a> {
             }
             _ => return,
         };
-        let free = [value, first].iter().all(|value| !self.inlined.contains_key(value));
+        let free = [value, first]
+            .iter()
+            .all(|value| !self.inlined.contains_key(value));
         if free && !self.seconds.contains_key(&first) {
             self.seconds.insert(first, value);
             self.written.insert(value, first);
@@ -162,9 +187,12 @@ impl<'a> Groups<'a> {
             }
             Op::PoolGather(gather) => {
                 let winner = self.winner(node)?;
-                let largest = matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
+                let largest =
+                    matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
                 let known = [Some(node.value), Some(winner.value), signs];
-                let alone = readers(of).into_iter().all(|reader| known.contains(&Some(reader)));
+                let alone = readers(of)
+                    .into_iter()
+                    .all(|reader| known.contains(&Some(reader)));
                 let window = &gather.window;
                 let square = is_square(window) && tiles(window, of.shape());
                 op.role == Role::Forward && largest && alone && square
@@ -224,7 +252,10 @@ impl<'a> Groups<'a> {
         is_step(node.op)
             && !self.inlined.contains_key(&node.value)
             && !self.written.contains_key(&node.value)
-            && !self.absorbed.values().any(|inner| inner.value == node.value)
+            && !self
+                .absorbed
+                .values()
+                .any(|inner| inner.value == node.value)
     }
 
     /// How a value is read.
@@ -249,17 +280,30 @@ impl<'a> Groups<'a> {
     }
 
     fn trees(&self, node: &Node<'_>) -> Vec<Tree<'a>> {
-        node.operands.iter().map(|operand| self.tree(operand)).collect()
+        node.operands
+            .iter()
+            .map(|operand| self.tree(operand))
+            .collect()
     }
 
     fn work(&self, node: &'a Node<'a>, precision: Precision) -> Result<Work<Kernel>> {
+        let shape = node.value.shape();
+        let absorbed = self
+            .absorbed
+            .get(&node.value)
+            .map(|inner| inner.value.shape());
+        let sizes = node.operands.iter().map(Value::shape);
+        let sizes = sizes.chain([shape]).chain(absorbed);
+        if sizes
+            .into_iter()
+            .any(|shape| i32::try_from(shape.elements()).is_err())
+        {
+            return Err(invalid(
+                "a value has 2³¹ elements or more; use smaller batches",
+            ));
+        }
         if let Some(convolution) = self.absorbed.get(&node.value) {
             return self.absorbing(node, convolution, precision);
-        }
-        let shape = node.value.shape();
-        let sizes = node.operands.iter().map(Value::shape).chain([shape]);
-        if sizes.into_iter().any(|shape| i32::try_from(shape.elements()).is_err()) {
-            return Err(invalid("a value has 2³¹ elements or more; use smaller batches"));
         }
         let (op, stages): (&Op, Vec<(Stage, usize)>) = match node.op {
             Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
@@ -279,21 +323,34 @@ impl<'a> Groups<'a> {
             }
             Op::MatMul(op) => {
                 let sizes = op.sizes(shapes[0], shapes[1]);
-                let sizes = sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
+                let sizes =
+                    sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
+                let in_memory = !matches!(trees[0].source, Source::Constant(_))
+                    && matches!(trees[1].source, Source::Memory(_));
+                if is_few(op, sizes, signs) && in_memory {
+                    let constant = self.constants.contains(&node.operands[1]);
+                    let (draft, laid_out) =
+                        few_rows(label, *op, sizes, &trees, stages, signs, constant);
+                    return Ok(self.finished(node, draft, laid_out));
+                }
                 matmul(label, *op, sizes, &trees, stages, signs, precision)
             }
             Op::Convolution(op) => {
                 let volumes = op.volumes(&shapes[..2]);
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
-                convolution(label, op, volumes, [false; 2], &trees, stages, false, precision)
+                convolution(
+                    label, op, volumes, [false; 2], &trees, stages, false, precision,
+                )
             }
             Op::Blocked(Blocked::Convolution(op)) => {
                 let [read_blocks, written_blocks] =
                     [shapes[0], shape].map(|shape| plain(shape).is_some());
                 let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
                 let op = &op;
-                if read_blocks && written_blocks {
+                let few = op.role == Role::InputGradient && volumes.x.channels < CHANNELS;
+                let constant = self.constants.contains(&node.operands[1]);
+                if read_blocks && (written_blocks || few && constant && !signs) {
                     let then = Then::Nothing;
                     let (draft, laid_out) =
                         blocked(label, op, volumes, &trees, stages, then, signs, precision);
@@ -316,18 +373,27 @@ impl<'a> Groups<'a> {
             .draft(label),
             op if is_element(op) => self.pointwise(node, trees).draft(label),
             op => {
-                return Err(invalid(format!("there is no CUDA kernel for `{}`", op.name())));
+                return Err(invalid(format!(
+                    "there is no CUDA kernel for `{}`",
+                    op.name()
+                )));
             }
         };
+        Ok(self.finished(node, draft, layout))
+    }
+
+    /// The kernel of an operator with what it writes.
+    fn finished(&self, node: &Node<'_>, draft: Draft, layout: Option<Layout>) -> Work<Kernel> {
         let seconds = self.seconds.get(&node.value);
-        Ok(Work {
+        let scratch = draft.kernel.scratch();
+        Work {
             kernel: draft.kernel,
             operands: draft.operands,
             layout,
             results: [node.value].into_iter().chain(seconds.copied()).collect(),
             over: draft.over,
-            scratch: 0,
-        })
+            scratch,
+        }
     }
 
     /// A convolution and the pool or the scatter that reads its result.
@@ -342,7 +408,9 @@ impl<'a> Groups<'a> {
             _ => Vec::new(),
         };
         let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
-            return Err(invalid("something else than a convolution is pooled where it is computed"));
+            return Err(invalid(
+                "something else than a convolution is pooled where it is computed",
+            ));
         };
         let [x, w] = [0, 1].map(|at| convolution.operands[at].shape());
         let (op, volumes) = of_blocks(op, x, w, convolution.value.shape())?;
@@ -365,16 +433,16 @@ impl<'a> Groups<'a> {
         };
         let stages = numbered(convolution.op);
         let signed = signs.is_some();
-        let (draft, layout) =
-            blocked(label, &op, volumes, &inner, stages, then, signed, precision);
+        let (draft, layout) = blocked(label, &op, volumes, &inner, stages, then, signed, precision);
         let seconds = [winner, signs].into_iter().flatten().copied();
+        let scratch = draft.kernel.scratch();
         Ok(Work {
             kernel: draft.kernel,
             operands: draft.operands,
             layout: Some(layout),
             results: [node.value].into_iter().chain(seconds).collect(),
             over: draft.over,
-            scratch: 0,
+            scratch,
         })
     }
 
@@ -388,7 +456,10 @@ impl<'a> Groups<'a> {
 
     /// What the kernel of an operator that computes each element alone writes.
     fn pointwise(&self, node: &'a Node<'a>, mut trees: Vec<Tree<'a>>) -> Pointwise<'a> {
-        let second = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second));
+        let second = self
+            .seconds
+            .get(&node.value)
+            .and_then(|second| self.nodes.get(second));
         let mut before = None;
         if let Some(winner) = second.filter(|second| matches!(second.op, Op::PoolWinner(_))) {
             let tree = Tree {
@@ -429,7 +500,11 @@ impl<'a> Groups<'a> {
         if !inner.is_empty() {
             text = format!("{text} of [{}]", inner.join(", "));
         }
-        if let Some(second) = self.seconds.get(&node.value).and_then(|second| self.nodes.get(second)) {
+        if let Some(second) = self
+            .seconds
+            .get(&node.value)
+            .and_then(|second| self.nodes.get(second))
+        {
             text = format!("{text} + {}", label(second.op));
         }
         text

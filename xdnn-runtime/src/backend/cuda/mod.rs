@@ -4,6 +4,11 @@
 //! everything that a run needs, has the kernels compiled by NVRTC, which a cache on the disk remembers (`module`), and records what a
 //! run does as one CUDA graph (`session`). The driver and NVRTC are looked for when the program runs, so that nothing of CUDA is needed
 //! to build.
+//!
+//! What the driver or NVRTC does not do is an error of whatever needed it, and leaves nothing behind; the next run starts afresh. There
+//! are three limits. What the driver refuses to take back stays with it (`driver`). After a kernel has failed, as for a broken device,
+//! the driver refuses every call of the process. And a driver or an NVRTC that answers with a number which cudarc does not know as an
+//! error, or lacks a function that those of CUDA 12.0 have, breaks what cudarc assumes.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,11 +18,13 @@ use xdnn_ir::{NetworkSpec, Shape};
 use super::compile::{optimise, weights};
 use super::plan::{Place, Plan, Weights, list};
 use super::{Interface, Kept, Program};
+use crate::Precision;
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
-use crate::Precision;
 
+mod ahead;
+mod driver;
 mod gpu;
 mod group;
 mod kernel;
@@ -27,7 +34,9 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use gpu::{Gpu, Memory};
+pub use ahead::{compile_ahead, embed};
+use driver::{Function, Memory};
+use gpu::Gpu;
 use kernel::Kernel;
 use session::Session;
 
@@ -37,11 +46,18 @@ pub struct CudaProgram {
     plan: Plan<Kernel>,
     gpu: Arc<Gpu>,
     /// The function of each step.
-    functions: Vec<cudarc::driver::CudaFunction>,
+    functions: Vec<Function>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
     /// For each leaf what stays on the device, where that is known.
-    kept: Mutex<Vec<Option<Arc<Memory>>>>,
-    /// The sessions that no run is using.
-    sessions: Mutex<Vec<Session>>,
+    kept: Vec<Option<Arc<Memory>>>,
+    /// How often this has changed.
+    version: usize,
+    /// The sessions that no run is using; all of them read what is kept.
+    sessions: Vec<Session>,
 }
 
 /// Compiles a graph for the GPU of this number.
@@ -49,7 +65,7 @@ pub struct CudaProgram {
 /// # Errors
 ///
 /// [`Error::Device`](crate::Error::Device) where there is no driver, no such GPU, none that is new enough, or no NVRTC, or where NVRTC
-/// refuses a kernel, with its log.
+/// refuses a kernel, with its log; [`Error::OutOfMemory`](crate::Error::OutOfMemory) where the device has no room for the kernels.
 pub fn compile(
     graph: &Graph,
     weights: Weights,
@@ -67,14 +83,16 @@ pub fn compile(
     );
     let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
     let functions = gpu.functions(&kernels)?;
-    let kept = vec![None; interface.leaves.len()];
+    let state = State {
+        kept: vec![None; interface.leaves.len()],
+        ..State::default()
+    };
     Ok(CudaProgram {
         interface,
         plan,
         gpu,
         functions,
-        kept: Mutex::new(kept),
-        sessions: Mutex::default(),
+        state: Mutex::new(state),
     })
 }
 
@@ -90,12 +108,7 @@ impl Outline {
     /// # Errors
     ///
     /// Those of [`Graph::build`].
-    pub fn of(
-        spec: &NetworkSpec,
-        task: Task,
-        batch: usize,
-        precision: Precision,
-    ) -> Result<Self> {
+    pub fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Result<Self> {
         let mut graph = Graph::build(spec, task, batch)?;
         let weights = weights(task);
         optimise(&mut graph, weights)?;
@@ -144,7 +157,7 @@ fn plan(
     precision: Precision,
     leaves: &mut Vec<(Leaf, Shape)>,
 ) -> Result<Plan<Kernel>> {
-    let works = group::works(graph, precision)?;
+    let works = group::works(graph, weights, precision)?;
     Plan::of(graph, weights, works, group::copy, leaves)
 }
 
@@ -159,31 +172,46 @@ impl Program<f32> for CudaProgram {
 
     fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
         let _span = tracing::trace_span!("run", backend = "cuda").entered();
-        let kept = lock(&self.kept).clone();
-        self.interface.check_but(|leaf| kept[leaf].is_some(), leaves, outputs)?;
-        let free = lock(&self.sessions).pop();
-        let mut session = match free {
-            Some(session) => session,
-            None => Session::new(self, kept)?,
+        let (session, version) = {
+            let mut state = lock(&self.state);
+            let kept = |leaf: usize| state.kept[leaf].is_some();
+            self.interface.check_but(kept, leaves, outputs)?;
+            let session = state.sessions.pop();
+            (session.ok_or_else(|| state.kept.clone()), state.version)
+        };
+        let mut session = match session {
+            Ok(session) => session,
+            Err(kept) => Session::new(self, kept)?,
         };
         session.run(leaves, outputs)?;
-        lock(&self.sessions).push(session);
+        let mut state = lock(&self.state);
+        if state.version == version {
+            state.sessions.push(session);
+        }
         Ok(())
     }
 
     fn memory(&self) -> Option<usize> {
         let leaves = self.interface.leaves.iter().map(|(_, shape)| shape);
         let numbers = leaves.chain(&self.interface.outputs).map(Shape::elements);
-        Some(size_of::<f32>() * (numbers.sum::<usize>() + self.plan.arena))
+        let constants = self.plan.constants.iter().map(|(_, size)| *size);
+        let numbers = numbers.chain(constants).sum::<usize>() + self.plan.arena;
+        Some(size_of::<f32>() * numbers)
     }
 
     fn time(&self, runs: usize) -> Result<Option<f64>> {
-        let free = lock(&self.sessions).pop();
-        let Some(mut session) = free else {
+        let (session, version) = {
+            let mut state = lock(&self.state);
+            (state.sessions.pop(), state.version)
+        };
+        let Some(mut session) = session else {
             return Ok(None);
         };
         let seconds = session.time(self, runs)?;
-        lock(&self.sessions).push(session);
+        let mut state = lock(&self.state);
+        if state.version == version {
+            state.sessions.push(session);
+        }
         Ok(Some(seconds))
     }
 
@@ -194,12 +222,25 @@ impl Program<f32> for CudaProgram {
     fn keep(&self, leaf: usize, kept: &Kept) -> Result<()> {
         let memory = Arc::clone(kept).downcast::<Memory>();
         let memory = memory.map_err(|_| invalid("a weight was put on another device"))?;
-        let size = self.interface.leaves.get(leaf).map(|(_, shape)| shape.elements());
-        match lock(&self.kept).get_mut(leaf) {
-            Some(kept) if size == Some(memory.len()) => *kept = Some(memory),
-            _ => return Err(invalid("a program was given a weight that it does not read")),
+        if !memory.is_of(&self.gpu.context) {
+            return Err(invalid("a weight was put on another device"));
         }
-        lock(&self.sessions).clear();
+        let size = self
+            .interface
+            .leaves
+            .get(leaf)
+            .map(|(_, shape)| shape.elements());
+        let mut state = lock(&self.state);
+        match state.kept.get_mut(leaf) {
+            Some(kept) if size == Some(memory.len()) => *kept = Some(memory),
+            _ => {
+                return Err(invalid(
+                    "a program was given a weight that it does not read",
+                ));
+            }
+        }
+        state.version += 1;
+        state.sessions.clear();
         Ok(())
     }
 }
@@ -222,11 +263,7 @@ impl fmt::Debug for CudaProgram {
 }
 
 /// The memory, the leaves, and the kernels with what they read and write.
-fn write(
-    f: &mut fmt::Formatter<'_>,
-    leaves: &[(Leaf, Shape)],
-    plan: &Plan<Kernel>,
-) -> fmt::Result {
+fn write(f: &mut fmt::Formatter<'_>, leaves: &[(Leaf, Shape)], plan: &Plan<Kernel>) -> fmt::Result {
     let bytes = plan.arena * size_of::<f32>();
     writeln!(f, "{} kernels, {bytes} bytes of arena", plan.steps.len())?;
     let words = |kernel: &Kernel| {

@@ -2,167 +2,142 @@
 
 #![expect(unsafe_code, reason = "the driver is a C library")]
 
+use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cudarc::driver::sys::{CUdeviceptr, CUgraphInstantiate_flags, CUstreamCaptureMode};
-use cudarc::driver::{
-    CudaGraph, CudaStream, DeviceRepr, DriverError, LaunchConfig, PinnedHostSlice, PushKernelArg,
-    result, sys,
-};
+use cudarc::driver::sys;
+use cudarc::driver::sys::CUdeviceptr;
+use rayon::prelude::*;
 
-use super::gpu::{Gpu, Memory};
-use super::kernel::Sizes;
+use super::driver::{Memory, Pinned, Recording, Stream};
+use super::gpu::Gpu;
 use super::{CudaProgram, Place};
 use crate::error::{Result, invalid};
 
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
 const ALIGNMENT: usize = 64;
 
-/// Sizes as a kernel takes them.
-#[repr(transparent)]
-struct Structure(Sizes);
-
-// SAFETY: it is a structure of integers on both sides.
-unsafe impl DeviceRepr for Structure {}
-
-/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs.
+/// What one run after the other uses. Its memory holds the leaves that are given to each run, then the arena, then the outputs, then
+/// counters, which every kernel that uses them leaves at 0, and constants.
 pub(super) struct Session {
     gpu: Arc<Gpu>,
-    stream: Arc<CudaStream>,
-    graph: CudaGraph,
+    recording: Recording,
     /// The same without copies, once somebody has asked how long it takes.
-    kernels: Option<CudaGraph>,
-    map: Map,
-    /// Where the leaves are that are given to each run; what is kept has no place.
-    leaves: Vec<Option<usize>>,
-    /// Where the outputs are, counted from the first one.
-    outputs: Vec<usize>,
-    /// What is copied to the device, and from there. The graph writes to them and reads them.
+    kernels: Option<Recording>,
+    stream: Stream,
+    layout: Layout,
+    /// What is copied to the device, and from there. The recording has their addresses, as those of the rest.
     given: Pinned,
     results: Pinned,
-    /// The graph has their addresses.
     _memory: Memory,
     kept: Vec<Option<Arc<Memory>>>,
 }
 
-/// What is where in the memory of a session, as numbers from its start.
-struct Map {
+/// What is where in the memory of a session.
+struct Layout {
     start: CUdeviceptr,
+    /// Where the leaves are that are given to each run; what is kept has no place.
+    leaves: Vec<Option<usize>>,
+    /// Where the outputs are, counted from the first one.
+    outputs: Vec<usize>,
+    /// Where the constants are, counted from the first one.
+    constants: Vec<Option<usize>>,
+    /// Where these begin.
     arena: usize,
     results: usize,
+    counters: usize,
+    constant: usize,
 }
 
-impl Map {
+impl Layout {
     fn at(&self, offset: usize) -> CUdeviceptr {
         self.start + (offset * size_of::<f32>()) as CUdeviceptr
     }
-}
 
-// SAFETY: a graph must not be used by two threads at once; a session is owned by the run that uses it.
-unsafe impl Send for Session {}
-
-/// Memory of the host that the device copies from and to while the host does other things.
-struct Pinned {
-    memory: PinnedHostSlice<f32>,
-    address: *mut f32,
-    size: usize,
-}
-
-impl Pinned {
-    /// `flags` are those of `cuMemHostAlloc`.
-    fn new(gpu: &Gpu, size: usize, flags: u32) -> std::result::Result<Self, DriverError> {
-        // SAFETY: it is filled below.
-        let mut memory = unsafe { gpu.context.alloc_pinned_with_flags(size.max(1), flags) }?;
-        memory.as_mut_slice()?.fill(0.0);
-        let address = memory.as_mut_ptr()?;
-        Ok(Self {
-            memory,
-            address,
-            size,
-        })
-    }
-
-    /// The numbers, while no graph is running.
-    fn numbers(&mut self) -> &mut [f32] {
-        debug_assert!(self.size <= self.memory.len());
-        // SAFETY: the memory is there as long as `self.memory` is, which nothing else uses but graphs, none of which is running.
-        unsafe { std::slice::from_raw_parts_mut(self.address, self.size) }
+    fn address(&self, place: &Place, kept: &[Option<Arc<Memory>>]) -> Option<CUdeviceptr> {
+        let offset = match place {
+            Place::Leaf(leaf) => match (kept.get(*leaf), self.leaves.get(*leaf)) {
+                (Some(Some(kept)), _) => return Some(kept.address()),
+                (_, Some(Some(offset))) => *offset,
+                _ => return None,
+            },
+            Place::Arena(range) => self.arena + range.start,
+            Place::Output(output) => self.results + self.outputs.get(*output)?,
+            Place::Constant(number, _) => {
+                self.constant + self.constants.get(*number).copied().flatten()?
+            }
+        };
+        Some(self.at(offset))
     }
 }
 
-/// The offset of each size in one piece of memory, and the size of the piece.
+/// The offset of each size in one piece of memory, and the size of the piece. What is too large to count is too large to allocate.
 fn lay_out(sizes: impl Iterator<Item = Option<usize>>) -> (Vec<Option<usize>>, usize) {
-    let mut end = 0;
+    let mut end = 0_usize;
     let offsets = sizes.map(|size| {
         let start = end;
-        end += size?.next_multiple_of(ALIGNMENT);
+        end = end.saturating_add(aligned(size?));
         Some(start)
     });
     (offsets.collect(), end)
 }
 
+fn aligned(size: usize) -> usize {
+    size.checked_next_multiple_of(ALIGNMENT)
+        .unwrap_or(usize::MAX)
+}
+
+/// Copies numbers, many of them on several threads.
+fn copy(from: &[f32], to: &mut [f32]) {
+    const PIECE: usize = 1 << 18;
+    let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
+    pieces.for_each(|(to, from)| to.copy_from_slice(from));
+}
+
 /// Records what is put into a stream.
-fn record(
-    gpu: &Gpu,
-    stream: &Arc<CudaStream>,
-    work: impl FnOnce() -> Result<()>,
-) -> Result<CudaGraph> {
-    let error = |error| gpu.error("recording a run", error);
-    let mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-    stream.begin_capture(mode).map_err(error)?;
+fn record(gpu: &Gpu, stream: &Stream, work: impl FnOnce() -> Result<()>) -> Result<Recording> {
+    let error = |doing: &'static str| move |error| gpu.error(doing, error);
+    stream.begin().map_err(error("recording a run"))?;
     let recorded = work();
     // Recording ends, whatever has happened.
-    let graph = stream.end_capture(CUgraphInstantiate_flags(0));
+    let recording = stream.end();
     recorded?;
-    let graph = graph.map_err(error)?;
-    graph.ok_or_else(|| invalid("the driver has recorded nothing"))
+    let mut recording = recording.map_err(error("recording a run"))?;
+    recording.upload(stream).map_err(error("uploading a run"))?;
+    Ok(recording)
 }
 
 /// Puts the kernels of a program into a stream.
 fn launch(
     program: &CudaProgram,
-    stream: &Arc<CudaStream>,
-    map: &Map,
-    leaves: &[Option<usize>],
-    outputs: &[usize],
+    stream: &Stream,
+    layout: &Layout,
     kept: &[Option<Arc<Memory>>],
 ) -> Result<()> {
-    let address = |place: &Place| match place {
-        Place::Leaf(leaf) => match (kept.get(*leaf), leaves.get(*leaf)) {
-            (Some(Some(kept)), _) => Some(kept.address()),
-            (_, Some(Some(offset))) => Some(map.at(*offset)),
-            _ => None,
-        },
-        Place::Arena(range) => Some(map.at(map.arena + range.start)),
-        Place::Output(output) => outputs
-            .get(*output)
-            .map(|offset| map.at(map.results + offset)),
-        Place::Constant(..) => None,
-    };
     for (step, function) in program.plan.steps.iter().zip(&program.functions) {
         let places = step.results.iter().chain(&step.operands);
-        let addresses: Option<Vec<CUdeviceptr>> = places.map(address).collect();
-        let addresses =
+        let addresses = places.map(|place| layout.address(place, kept));
+        let addresses: Option<Vec<CUdeviceptr>> = addresses.collect();
+        let mut addresses =
             addresses.ok_or_else(|| invalid("a kernel reads or writes what has no place"))?;
-        let [x, y, z] = step.kernel.grid;
-        let mut launch = stream.launch_builder(function);
-        for address in &addresses {
-            launch.arg(address);
+        if step.kernel.shares.is_some() {
+            let scratch = layout.at(layout.arena + step.scratch.start);
+            addresses.extend([scratch, layout.at(layout.counters)]);
         }
-        let sizes = step.kernel.sizes.map(Structure);
-        if let Some(sizes) = &sizes {
-            launch.arg(sizes);
-        }
-        // SAFETY: the kernel takes as many addresses, and reads and writes as much as the plan has put there.
-        let launched = unsafe {
-            launch.launch(LaunchConfig {
-                grid_dim: (x, y, z),
-                block_dim: (step.kernel.threads, 1, 1),
-                shared_mem_bytes: 0,
-            })
-        };
-        launched.map_err(|error| program.gpu.error("launching a kernel", error))?;
+        let mut arguments: Vec<*mut c_void> = Vec::new();
+        arguments.extend(
+            addresses
+                .iter()
+                .map(|address| (&raw const *address).cast_mut().cast()),
+        );
+        let sizes = step.kernel.sizes.iter();
+        arguments.extend(sizes.map(|sizes| (&raw const *sizes).cast_mut().cast()));
+        let (grid, threads) = (step.kernel.grid, step.kernel.threads);
+        // SAFETY: the kernel takes as many addresses, then sizes as a structure of integers, and reads and writes as much as the plan has
+        // put there.
+        unsafe { stream.launch(function, grid, threads, &mut arguments) }
+            .map_err(|error| program.gpu.error("launching a kernel", error))?;
     }
     Ok(())
 }
@@ -177,46 +152,61 @@ impl Session {
         let outputs = program.interface.outputs.iter();
         let (outputs, results) = lay_out(outputs.map(|shape| Some(shape.elements())));
         let outputs: Vec<usize> = outputs.into_iter().flatten().collect();
-        let arena = program.plan.arena.next_multiple_of(ALIGNMENT);
-        let stream = gpu.context.new_stream().map_err(error("making a stream"))?;
-        let memory = gpu.allocate(&stream, given + arena + results)?;
-        stream.synchronize().map_err(error("allocating memory"))?;
+        let arena = aligned(program.plan.arena);
+        let shares = program.plan.steps.iter().map(|step| step.kernel.shares);
+        let counters = shares.map(|shares| shares.map_or(0, |shares| shares.counters));
+        let counters = aligned(counters.max().unwrap_or_default());
+        let size = given.saturating_add(arena).saturating_add(results);
+        let sizes = program.plan.constants.iter().map(|(_, size)| Some(*size));
+        let (constants, constant) = lay_out(sizes);
+        let size = size.saturating_add(counters).saturating_add(constant);
+        let memory = gpu.allocate("a run", size)?;
         let write_combined = sys::CU_MEMHOSTALLOC_WRITECOMBINED;
-        let pinned = Pinned::new(gpu, given, write_combined);
-        let mut pinned = pinned.map_err(error("allocating memory of the host"))?;
-        let fetched = Pinned::new(gpu, results, 0);
-        let mut fetched = fetched.map_err(error("allocating memory of the host"))?;
-        let map = Map {
+        let mut pinned = gpu.pinned("what a run is given", given, write_combined)?;
+        let mut fetched = gpu.pinned("what a run results in", results, 0)?;
+        // The last one and so the first to go: while a stream records, the driver takes no memory back.
+        let stream = Stream::new(&gpu.context).map_err(error("making a stream"))?;
+        let layout = Layout {
             start: memory.address(),
+            leaves,
+            outputs,
+            constants,
             arena: given,
             results: given + arena,
+            counters: given + arena + results,
+            constant: given + arena + results + counters,
         };
-        let graph = record(gpu, &stream, || {
+        if counters + constant > 0 {
+            let mut numbers = vec![0.0; counters + constant];
+            for ((value, size), offset) in program.plan.constants.iter().zip(&layout.constants) {
+                let start = counters + offset.unwrap_or_default();
+                numbers[start..][..*size].fill(*value);
+            }
+            // SAFETY: the memory ends with as many numbers, and the copy is done before `numbers` goes.
+            unsafe { stream.copy_to(layout.at(layout.counters), &numbers) }
+                .and_then(|()| stream.synchronize())
+                .map_err(error("filling in constants"))?;
+        }
+        let recording = record(gpu, &stream, || {
             if given > 0 {
                 // SAFETY: both places have this size and live as long as the session.
-                unsafe {
-                    result::memcpy_htod_async(map.at(0), pinned.numbers(), stream.cu_stream())
-                }
-                .map_err(error("recording a copy"))?;
+                unsafe { stream.copy_to(layout.at(0), pinned.numbers()) }
+                    .map_err(error("recording a copy"))?;
             }
-            launch(program, &stream, &map, &leaves, &outputs, &kept)?;
+            launch(program, &stream, &layout, &kept)?;
             if results > 0 {
-                let from = map.at(map.results);
                 // SAFETY: as for the first copy.
-                unsafe { result::memcpy_dtoh_async(fetched.numbers(), from, stream.cu_stream()) }
+                unsafe { stream.copy_from(fetched.numbers(), layout.at(layout.results)) }
                     .map_err(error("recording a copy"))?;
             }
             Ok(())
         })?;
-        graph.upload().map_err(error("uploading a run"))?;
         Ok(Self {
             gpu: Arc::clone(gpu),
-            stream,
-            graph,
+            recording,
             kernels: None,
-            map,
-            leaves,
-            outputs,
+            stream,
+            layout,
             given: pinned,
             results: fetched,
             _memory: memory,
@@ -224,47 +214,42 @@ impl Session {
         })
     }
 
-    /// Seconds of the kernels of a run, the mean of so many runs on what is in the memory.
+    /// Seconds of the kernels of a run, the mean of so many, on what the last run was given.
     pub(super) fn time(&mut self, program: &CudaProgram, runs: usize) -> Result<f64> {
-        let graph = match self.kernels.take() {
-            Some(graph) => graph,
-            None => record(&self.gpu, &self.stream, || {
-                launch(
-                    program,
-                    &self.stream,
-                    &self.map,
-                    &self.leaves,
-                    &self.outputs,
-                    &self.kept,
-                )
+        let (gpu, stream) = (&self.gpu, &self.stream);
+        let kernels = match self.kernels.take() {
+            Some(kernels) => kernels,
+            None => record(gpu, stream, || {
+                launch(program, stream, &self.layout, &self.kept)
             })?,
         };
-        let run = || graph.launch().and_then(|()| self.stream.synchronize());
-        let error = |error| self.gpu.error("a run", error);
-        run().map_err(error)?; // which uploads it
+        let kernels = self.kernels.insert(kernels);
         let start = Instant::now();
         for _ in 0..runs {
-            run().map_err(error)?;
+            // SAFETY: the session has everything that it reads and writes.
+            let launched = unsafe { kernels.launch(stream) };
+            let done = launched.and_then(|()| stream.synchronize());
+            done.map_err(|error| gpu.error("a run", error))?;
         }
-        let seconds = start.elapsed().as_secs_f64() / runs.max(1) as f64;
-        self.kernels = Some(graph);
-        Ok(seconds)
+        Ok(start.elapsed().as_secs_f64() / runs.max(1) as f64)
     }
 
     /// Runs the program once.
     pub(super) fn run(&mut self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
         let given = self.given.numbers();
-        for (leaf, offset) in leaves.iter().zip(&self.leaves) {
+        for (leaf, offset) in leaves.iter().zip(&self.layout.leaves) {
             if let Some(offset) = offset {
-                given[*offset..][..leaf.len()].copy_from_slice(leaf);
+                copy(leaf, &mut given[*offset..][..leaf.len()]);
             }
         }
-        let done = self.graph.launch().and_then(|()| self.stream.synchronize());
+        // SAFETY: the session has everything that it reads and writes.
+        let launched = unsafe { self.recording.launch(&self.stream) };
+        let done = launched.and_then(|()| self.stream.synchronize());
         done.map_err(|error| self.gpu.error("a run", error))?;
         let results = self.results.numbers();
-        for (output, offset) in outputs.iter_mut().zip(&self.outputs) {
+        for (output, offset) in outputs.iter_mut().zip(&self.layout.outputs) {
             let size = output.len();
-            output.copy_from_slice(&results[*offset..][..size]);
+            copy(&results[*offset..][..size], output);
         }
         Ok(())
     }

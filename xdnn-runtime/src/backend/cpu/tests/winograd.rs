@@ -7,13 +7,13 @@ use xdnn_ir::layer::{Flatten, Sign};
 use xdnn_ir::{Operand, Shape};
 
 use super::{assert_near, compile, exact, numbers, run, single};
-use crate::{Device, Precision};
 use crate::backend::Element;
 use crate::backend::testing::networks::conv2d;
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::{Convolution, Kernels, Layout, Leaf, Role, Winograd};
 use crate::passes::UseWinograd;
 use crate::sketch::Sketch;
+use crate::{Device, Precision};
 
 /// A convolution on a leaf and on a weight.
 fn convolution(op: Convolution, x: Shape, w: Shape) -> Graph {

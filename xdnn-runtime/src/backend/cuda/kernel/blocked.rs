@@ -3,17 +3,22 @@
 use super::code::{Code, Tree};
 use super::element::{Windows, finish};
 use super::product::name;
-use super::{Draft, Parts};
-use xdnn_ir::Shape;
+use super::{Draft, Parts, Shares};
 use crate::Precision;
 use crate::ops::{
     CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
 };
+use xdnn_ir::Shape;
 
 /// Threads of a block, as in `blocked.cuh`.
 const THREADS: u32 = 256;
 /// Places and channels of a tile, as there.
 const TILE: [usize; 2] = [128, 64];
+/// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
+const BLOCKS: usize = 264;
+/// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
+const SPLITS: usize = 16;
+const SUMMANDS: usize = 8;
 
 /// What becomes of the results of a convolution in the kernel that computes them.
 pub(in super::super) enum Then<'a> {
@@ -38,7 +43,8 @@ pub(in super::super) enum Then<'a> {
 pub(in super::super) fn tiles(window: &PoolWindow, operand: Shape) -> bool {
     let size = Spatial::of(operand).map(|spatial| spatial.size);
     let covered: [usize; 3] = std::array::from_fn(|axis| window.output[axis] * window.kernel[axis]);
-    window.kernel == window.stride && window.padding == [0; 3] && size == Some(covered)
+    let dense = (0..3).all(|axis| window.kernel[axis] == 1 || window.dilation[axis] == 1);
+    dense && window.kernel == window.stride && window.padding == [0; 3] && size == Some(covered)
 }
 
 /// Whether windows are of 2×2 places of values whose channels are in blocks.
@@ -47,7 +53,7 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
-/// layout in which it reads the weight. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
+/// layout in which it reads the weight. An input gradient may lead to channels that make no block, which are as they are. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
     label: String,
     op: &Convolution,
@@ -72,8 +78,10 @@ pub(in super::super) fn blocked(
         _ => (input, output, Direction::Forward),
     };
     let backward = direction == Direction::Backward;
+    let few = !to.channels.is_multiple_of(CHANNELS);
     let kind = match (&then, backward) {
         (Then::Pool { .. }, _) => "POOLED",
+        (_, true) if few => "FEW",
         (_, true) => "BACKWARD",
         (_, false) => "FORWARD",
     };
@@ -88,7 +96,9 @@ pub(in super::super) fn blocked(
             results += usize::from(winners);
             let stages = finish(&mut code, stages, operands, true);
             let winner = if winners { "y1[i] = (float)tap; " } else { "" };
-            format!("  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n")
+            format!(
+                "  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n"
+            )
         }
         Then::Scatter {
             window,
@@ -109,12 +119,27 @@ pub(in super::super) fn blocked(
             )
         }
     };
+    // Places that read the same taps are a class.
+    let steps = if backward {
+        [op.stride[1], op.stride[2]]
+    } else {
+        [1, 1]
+    };
+    let classes = steps[0] * steps[1];
+    let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
+    let tiles = [
+        (to.batch * places).div_ceil(TILE[0]),
+        to.channels.div_ceil(TILE[1]),
+    ];
+    let count = tiles[0] * tiles[1] * classes;
+    let summands = kernel.plane() / classes * from.channels / CHANNELS;
+    let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
     let sizes = [
         to.batch,
         from.channels / CHANNELS,
         from.size[1],
         from.size[2],
-        to.channels / CHANNELS,
+        to.channels.div_ceil(CHANNELS),
         to.size[1],
         to.size[2],
         kernel.size[1],
@@ -125,22 +150,20 @@ pub(in super::super) fn blocked(
         op.padding[2],
         op.dilation[1],
         op.dilation[2],
-        0,
+        splits,
+        if few { to.channels } else { 0 },
     ];
-    // Places that read the same taps are a class.
-    let steps = if backward {
-        [op.stride[1], op.stride[2]]
-    } else {
-        [1, 1]
-    };
-    let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),
         false => "nullptr".to_owned(),
     };
+    let scratch = match splits {
+        1 => "nullptr, nullptr",
+        _ => "scratch, counters",
+    };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words});\n",
+         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch});\n",
         name(precision),
     );
     let draft = Parts {
@@ -149,12 +172,12 @@ pub(in super::super) fn blocked(
         results: results + usize::from(signs),
         code,
         body,
-        grid: [
-            (to.batch * places).div_ceil(TILE[0]) as u32,
-            to.channels.div_ceil(TILE[1]) as u32,
-            (steps[0] * steps[1]) as u32,
-        ],
+        grid: [tiles[0] as u32, tiles[1] as u32, (classes * splits) as u32],
         threads: THREADS,
+        shares: (splits > 1).then_some(Shares {
+            scratch: count * splits * TILE[0] * TILE[1],
+            counters: count,
+        }),
         // Values have fewer than 2³¹ elements.
         sizes: Some(sizes.map(|size| size as i32)),
     };

@@ -104,7 +104,14 @@ impl Code {
 
     /// Declares a table of constants, and returns its name.
     pub(super) fn table(&mut self, kind: &str, elements: impl Iterator<Item = String>) -> String {
-        let elements = elements.collect::<Vec<_>>().join(", ");
+        let elements: Vec<String> = elements.collect();
+        // There are no arrays of nothing.
+        let elements = if elements.is_empty() {
+            vec!["0".to_owned()]
+        } else {
+            elements
+        };
+        let elements = elements.join(", ");
         let name = format!("table_{}", digest(&[kind, &elements]));
         let text = format!("__device__ const {kind} {name}[] = {{{elements}}};\n");
         self.tables.insert(name.clone(), text);

@@ -6,9 +6,7 @@ use xdnn_ir::Shape;
 
 use super::code::{Access, Code, Tree, literal};
 use super::index::{divided, offset};
-use crate::ops::{
-    AxisMap, CHANNELS, Map, Op, PoolWindow, Slopes, Spatial, Stage, Winner, around,
-};
+use crate::ops::{AxisMap, CHANNELS, Map, Op, PoolWindow, Slopes, Spatial, Stage, Winner, around};
 
 /// Whether an operator computes each element of its result alone.
 pub(in super::super) fn is_element(op: &Op) -> bool {
@@ -79,7 +77,9 @@ pub(super) fn finish(
             Stage::Select(select) => {
                 let words = code.access(&operands[operand], false).at("i / 32u");
                 let [positive, other] = [select.positive, select.other].map(literal);
-                format!("v = scaled(__float_as_uint({words}) >> i % 32u & 1u ? {positive} : {other}, v); ")
+                format!(
+                    "v = scaled(__float_as_uint({words}) >> i % 32u & 1u ? {positive} : {other}, v); "
+                )
             }
         };
         text += &statement;
@@ -128,13 +128,7 @@ fn power(exponent: f64) -> String {
 }
 
 /// Element `i` of an operator that reads elements of other indices.
-fn elsewhere(
-    code: &mut Code,
-    op: &Op,
-    from: &[Access],
-    shapes: &[Shape],
-    shape: Shape,
-) -> String {
+fn elsewhere(code: &mut Code, op: &Op, from: &[Access], shapes: &[Shape], shape: Shape) -> String {
     match op {
         Op::Broadcast(broadcast) => {
             let strides = broadcast.axes.strides_without(shape);
@@ -160,7 +154,10 @@ fn elsewhere(
         Op::Concat(concat) => {
             let (_, _, inner) = around(shape, concat.axis);
             let whole = shape.dim(concat.axis) * inner;
-            let mut text = format!("unsigned row = {}, at = i % {whole}u; ", divided("i", whole));
+            let mut text = format!(
+                "unsigned row = {}, at = i % {whole}u; ",
+                divided("i", whole)
+            );
             for (from, shape) in from.iter().zip(shapes) {
                 let part = shape.dim(concat.axis) * inner;
                 let read = from.at(&format!("row * {part}u + at"));
@@ -172,14 +169,20 @@ fn elsewhere(
         Op::ToBlocks(_) => {
             let plane = shapes[0].dim(2) * shapes[0].dim(3);
             let block = plane * CHANNELS;
-            let at = format!("(i / {block}u * {CHANNELS}u + i % {CHANNELS}u) * {plane}u + i / {CHANNELS}u % {plane}u");
+            let at = format!(
+                "(i / {block}u * {CHANNELS}u + i % {CHANNELS}u) * {plane}u + i / {CHANNELS}u % {plane}u"
+            );
             format!("return {};", from[0].at(&at))
         }
         Op::FromBlocks(_) => {
             format!("return {};", from[0].at(&from_blocks(shape)))
         }
         Op::AxisMap(map) => axis_map(code, map, &from[0], shapes[0]),
-        Op::PoolWinner(pool) => winner(pool.winner, &Windows::new(&pool.window, shapes[0]), &from[0]),
+        Op::PoolWinner(pool) => winner(
+            pool.winner,
+            &Windows::new(&pool.window, shapes[0]),
+            &from[0],
+        ),
         Op::PoolGather(pool) => {
             let windows = Windows::new(&pool.window, shapes[0]);
             format!(
@@ -197,7 +200,7 @@ fn elsewhere(
             let score = |at: &str| from[0].at(&format!("{row} * {classes}u + {at}"));
             format!(
                 "float target = {}; unsigned best = 0u; \
-                 if (target > -1.f) best = (unsigned)target; \
+                 if (target > -1.f && target < 4294967296.f) best = (unsigned)target; \
                  else for (unsigned j = 1u; j < {classes}u; ++j) if ({} > {}) best = j; \
                  return i % {classes}u == best ? 1.f : 0.f;",
                 from[1].at(&row),
@@ -260,7 +263,9 @@ fn axis_map(code: &mut Code, op: &AxisMap, from: &Access, operand: Shape) -> Str
     let columns = code.table("unsigned", entries().map(|(input, _)| format!("{input}u")));
     let factors = code.table("float", entries().map(|(_, factor)| literal(*factor)));
     let whole = rows.len() * inner;
-    let read = from.at(&format!("(block * {inputs}u + {columns}[e]) * {inner}u + i % {inner}u"));
+    let read = from.at(&format!(
+        "(block * {inputs}u + {columns}[e]) * {inner}u + i % {inner}u"
+    ));
     format!(
         "unsigned block = {}, row = {} % {}u; float sum = 0.f; \
          for (unsigned e = {starts}[row]; e < {starts}[row + 1u]; ++e) sum += {factors}[e] * {read}; return sum;",
@@ -295,10 +300,15 @@ impl<'a> Windows<'a> {
         ];
         let plane = divided("i", depth * height * width);
         let mut text = format!("unsigned plane = {plane}; ");
-        for ((axis, at), (stride, padding)) in
-            ["d0", "h0", "w0"].iter().zip(at).zip(self.window.stride.iter().zip(self.window.padding))
+        for ((axis, at), (stride, padding)) in ["d0", "h0", "w0"]
+            .iter()
+            .zip(at)
+            .zip(self.window.stride.iter().zip(self.window.padding))
         {
-            let _ = write!(text, "const int {axis} = (int)({at}) * {stride} - {padding}; ");
+            let _ = write!(
+                text,
+                "const int {axis} = (int)({at}) * {stride} - {padding}; "
+            );
         }
         text
     }
@@ -336,7 +346,12 @@ impl<'a> Windows<'a> {
 fn winner(winner: Winner, windows: &Windows<'_>, from: &Access) -> String {
     let start = windows.start();
     let taps = windows.window.taps();
-    let each = |tap: &str| format!("for (int {tap} = 0; {tap} < {taps}; ++{tap}) if ({})", windows.inside(tap));
+    let each = |tap: &str| {
+        format!(
+            "for (int {tap} = 0; {tap} < {taps}; ++{tap}) if ({})",
+            windows.inside(tap)
+        )
+    };
     let [x, y] = ["t", "s"].map(|tap| from.at(&windows.position(tap)));
     let better = match winner {
         Winner::Max => ">",
@@ -376,8 +391,11 @@ fn scatter(window: &PoolWindow, from: &[Access], shape: Shape) -> String {
         divided("i", width),
     );
     for axis in 0..3 {
-        let (kernel, stride, padding) =
-            (window.kernel[axis], window.stride[axis], window.padding[axis]);
+        let (kernel, stride, padding) = (
+            window.kernel[axis],
+            window.stride[axis],
+            window.padding[axis],
+        );
         let (dilation, output) = (window.dilation[axis], window.output[axis]);
         let _ = write!(
             text,

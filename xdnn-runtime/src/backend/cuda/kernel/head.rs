@@ -21,7 +21,9 @@ pub(in super::super) fn head(
     let w = code.access(&operands[1], false);
     let (rows, classes) = (scores.shape.dim(0), scores.shape.dim(1));
     let columns = operands[1].shape.dim(1);
-    let score = code.access(scores, false).at(&format!("r * {classes}u + j"));
+    let score = code
+        .access(scores, false)
+        .at(&format!("r * {classes}u + j"));
     let target = code.access(target, false).at("r");
     let stages = finish(&mut code, stages, operands, true);
     let row = w.at(&format!("best * {columns}u + c"));
@@ -31,7 +33,7 @@ pub(in super::super) fn head(
          const unsigned c = blockIdx.x * {THREADS}u + threadIdx.x;\n  \
          for (unsigned r = blockIdx.y; r < {rows}u; r += {blocks}u) {{\n    \
          const float target = {target};\n    \
-         const unsigned best = target > -1.f ? (unsigned)target : block_largest<{THREADS}>({classes}u, [=](unsigned j) {{ return score(r, j); }});\n    \
+         const unsigned best = target > -1.f && target < 4294967296.f ? (unsigned)target : block_largest<{THREADS}>({classes}u, [=](unsigned j) {{ return score(r, j); }});\n    \
          if (c < {columns}u) {{ const unsigned i = r * {columns}u + c; float v = best < {classes}u ? {row} : 0.f; {stages}y0[i] = v; }}\n  }}\n"
     );
     Parts {
@@ -47,6 +49,7 @@ pub(in super::super) fn head(
         ],
         threads: THREADS,
         sizes: None,
+        shares: None,
     }
     .draft()
 }

@@ -8,7 +8,9 @@ pub(super) fn offset(shape: Shape, strides: &[usize; MAX_RANK], index: &str) -> 
     for (dim, stride) in shape.dims().iter().zip(strides) {
         match axes.last_mut() {
             _ if *dim == 1 => {}
-            Some((size, outer)) if *outer == stride * dim => (*size, *outer) = (*size * dim, *stride),
+            Some((size, outer)) if *outer == stride * dim => {
+                (*size, *outer) = (*size * dim, *stride)
+            }
             _ => axes.push((*dim, *stride)),
         }
     }

@@ -6,7 +6,10 @@ use crate::ops::{Blocked, Convolution, Map, Op, PoolWindow, Role, Slopes, Stage}
 pub(in super::super) fn label(op: &Op) -> String {
     match op {
         Op::Fused(fused) => {
-            let stages = fused.stages.iter().map(|stage| format!(" → {}", self::stage(*stage)));
+            let stages = fused
+                .stages
+                .iter()
+                .map(|stage| format!(" → {}", self::stage(*stage)));
             label(&fused.op) + &stages.collect::<String>()
         }
         Op::Convolution(op) => convolution(op),

@@ -7,6 +7,7 @@ use crate::graph::Value;
 mod blocked;
 mod code;
 mod element;
+mod few_rows;
 mod head;
 mod index;
 mod label;
@@ -18,6 +19,7 @@ pub(super) use blocked::{Then, blocked, is_square, tiles};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};
+pub(super) use few_rows::{few_rows, is_few};
 pub(super) use head::head;
 pub(super) use label::label;
 pub(super) use pointwise::Pointwise;
@@ -28,6 +30,7 @@ pub(super) use sum::sum;
 pub(super) const PRELUDE: &str = concat!(
     include_str!("../kernels/primitives.cuh"),
     include_str!("../kernels/elements.cuh"),
+    include_str!("../kernels/few_rows.cuh"),
     include_str!("../kernels/product.cuh"),
     include_str!("../kernels/blocked.cuh"),
 );
@@ -50,10 +53,28 @@ pub(super) struct Kernel {
     pub threads: u32,
     /// What it takes behind the addresses: the sizes of a `Convolution`.
     pub sizes: Option<Sizes>,
+    /// What it takes where several blocks share a sum: `scratch` and `counters`, behind the operands.
+    pub shares: Option<Shares>,
+}
+
+/// What the blocks of a kernel that share sums need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shares {
+    /// Numbers to work in.
+    pub scratch: usize,
+    /// Counters that are 0 before and afterwards.
+    pub counters: usize,
+}
+
+impl Kernel {
+    /// The numbers that it works in besides what it reads and writes.
+    pub(super) fn scratch(&self) -> usize {
+        self.shares.map_or(0, |shares| shares.scratch)
+    }
 }
 
 /// The sizes that a kernel is given, as a structure of so many integers.
-pub(super) type Sizes = [i32; 16];
+pub(super) type Sizes = [i32; 17];
 
 /// A kernel with what it reads.
 pub(super) struct Draft {
@@ -75,14 +96,18 @@ struct Parts {
     grid: [u32; 3],
     threads: u32,
     sizes: Option<Sizes>,
+    shares: Option<Shares>,
 }
 
 impl Parts {
     fn draft(self) -> Draft {
         let results = (0..self.results).map(|i| format!("float* y{i}"));
         let operands = (0..self.code.operands.len()).map(|i| format!("const float* a{i}"));
+        let shares = self
+            .shares
+            .map(|_| "float* scratch, unsigned* counters".to_owned());
         let sizes = self.sizes.map(|_| "Convolution sizes".to_owned());
-        let parameters = results.chain(operands).chain(sizes);
+        let parameters = results.chain(operands).chain(shares).chain(sizes);
         let parameters = parameters.collect::<Vec<_>>().join(", ");
         let (declared, body, threads) = (&self.code.text, &self.body, self.threads);
         let function = format!("({parameters}) {{\n{declared}{body}}}\n");
@@ -98,6 +123,7 @@ impl Parts {
                 grid: self.grid,
                 threads,
                 sizes: self.sizes,
+                shares: self.shares,
             },
             operands: self.code.operands,
         }

@@ -60,6 +60,7 @@ impl Pointwise<'_> {
             grid: [blocks as u32, 1, 1],
             threads: THREADS,
             sizes: None,
+            shares: None,
         }
         .draft()
     }

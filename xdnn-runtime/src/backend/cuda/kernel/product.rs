@@ -97,18 +97,23 @@ pub(in super::super) fn convolution(
             ),
         }
     };
-    let read = |access: &Access, volume: Spatial, blocks: bool, each: usize, channel: &str, at: &str| {
-        let [depth, height, width] = volume.size;
-        let inside = |name: &str, size: usize| format!("(unsigned){name}0 < {size}u");
-        let inside = [("d", depth), ("h", height), ("w", width)].map(|(name, size)| inside(name, size));
-        let place = format!("((d0 * {height}u + h0) * {width}u + w0)");
-        let index = index(volume, blocks, each, channel, &place);
-        format!("{at}return {} ? {} : 0.f;", inside.join(" && "), access.at(&index))
-    };
+    let read =
+        |access: &Access, volume: Spatial, blocks: bool, each: usize, channel: &str, at: &str| {
+            let [depth, height, width] = volume.size;
+            let inside = |name: &str, size: usize| format!("(unsigned){name}0 < {size}u");
+            let inside =
+                [("d", depth), ("h", height), ("w", width)].map(|(name, size)| inside(name, size));
+            let place = format!("((d0 * {height}u + h0) * {width}u + w0)");
+            let index = index(volume, blocks, each, channel, &place);
+            format!(
+                "{at}return {} ? {} : 0.f;",
+                inside.join(" && "),
+                access.at(&index)
+            )
+        };
     // Where in the input the tap `t` of the window at `q` is.
     let window = axes(y.size, w.size, |axis, at, tap| {
-        let (stride, padding, dilation) =
-            (op.stride[axis], op.padding[axis], op.dilation[axis]);
+        let (stride, padding, dilation) = (op.stride[axis], op.padding[axis], op.dilation[axis]);
         format!("(int)({at}) * {stride} - {padding} + (int)({tap}) * {dilation}")
     });
     let product = match op.role {
@@ -125,7 +130,10 @@ pub(in super::super) fn convolution(
             ),
             right: (
                 Along::First,
-                format!("return {};", b.at(&format!("(z * {outputs}u + c) * {}u + k", inputs * taps))),
+                format!(
+                    "return {};",
+                    b.at(&format!("(z * {outputs}u + c) * {}u + k", inputs * taps))
+                ),
             ),
             index: (
                 divided("r", results),
@@ -174,7 +182,13 @@ pub(in super::super) fn convolution(
                 format!(
                     "const unsigned s = {}; return {};",
                     divided("k", results),
-                    b.at(&index(y, y_blocks, outputs, "r", &format!("k % {results}u")))
+                    b.at(&index(
+                        y,
+                        y_blocks,
+                        outputs,
+                        "r",
+                        &format!("k % {results}u")
+                    ))
                 ),
             ),
             right: (
@@ -210,7 +224,9 @@ fn axes(
     let coordinates = parts("q", plane).into_iter().zip(parts("t", kernel));
     let declared = coordinates.zip(["d0", "h0", "w0"]).enumerate();
     declared
-        .map(|(axis, ((at, tap), name))| format!("const int {name} = {}; ", coordinate(axis, &at, &tap)))
+        .map(|(axis, ((at, tap), name))| {
+            format!("const int {name} = {}; ", coordinate(axis, &at, &tap))
+        })
         .collect()
 }
 
@@ -231,7 +247,11 @@ impl Product {
             Along::Second => "SECOND",
         };
         let precision = name(precision);
-        let words = if signs { "reinterpret_cast<unsigned*>(y1)" } else { "nullptr" };
+        let words = if signs {
+            "reinterpret_cast<unsigned*>(y1)"
+        } else {
+            "nullptr"
+        };
         let blocks = self.count.clamp(1, BLOCKS);
         let body = format!(
             "  for (unsigned z = blockIdx.z; z < {}u; z += {blocks}u) {{\n    \
@@ -262,6 +282,7 @@ impl Product {
             ],
             threads: THREADS,
             sizes: None,
+            shares: None,
         }
         .draft()
     }

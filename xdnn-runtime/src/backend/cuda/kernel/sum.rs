@@ -53,6 +53,7 @@ pub(in super::super) fn sum(
         grid: [blocks.max(1) as u32, 1, 1],
         threads: THREADS,
         sizes: None,
+        shares: None,
     }
     .draft()
 }

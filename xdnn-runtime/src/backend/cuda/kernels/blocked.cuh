@@ -5,7 +5,9 @@
 struct Convolution {
   int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
-  int dilation_height, dilation_width, unused;
+  int dilation_height, dilation_width;
+  int splits;    // blocks that share the sums of a tile
+  int channels;  // of `to`, where it is (samples, channels, height, width), fewer than make a block; otherwise 0
 };
 
 const int CHANNELS = 16;
@@ -61,7 +63,10 @@ enum Kind {
   FORWARD,   // of a convolution
   POOLED,    // of a convolution, followed by the largest of each 2×2 places
   BACKWARD,  // of an input gradient
+  FEW,       // of an input gradient, to channels that make no block
 };
+
+__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == FEW; }
 
 // The places of `to` that read the same taps: with steps, an input gradient has as many such classes as a window has steps.
 template <Kind KIND>
@@ -69,8 +74,8 @@ struct Places {
   int top, left, step_height, step_width, height, width;
 
   __device__ Places(const Convolution& c, int number) {
-    step_height = KIND == BACKWARD ? c.stride_height : 1;
-    step_width = KIND == BACKWARD ? c.stride_width : 1;
+    step_height = leads_back(KIND) ? c.stride_height : 1;
+    step_width = leads_back(KIND) ? c.stride_width : 1;
     top = number / step_width;
     left = number % step_width;
     height = (c.to_height - top + step_height - 1) / step_height;
@@ -93,7 +98,7 @@ struct Places {
 // Where along an axis a place reads through the first tap, and which way further taps lead.
 template <Kind KIND>
 __device__ inline int first(int place, int stride, int padding) {
-  return KIND == BACKWARD ? place + padding : place * stride - padding;
+  return leads_back(KIND) ? place + padding : place * stride - padding;
 }
 
 // write(v, tap, i) for the largest v of each 2×2 places and its number among them, where `i` is the element of what is pooled; otherwise as
@@ -141,14 +146,41 @@ __device__ inline void store_pooled(const float (&acc)[2][4][4], int top, int si
     }
 }
 
+// The sums of a tile whose summands `splits` blocks have shared, in the last block that gets here; false in the others. `scratch` has room for
+// the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
+__device__ inline bool gather(float (&acc)[2][4][4], int splits, float* scratch, unsigned* counters) {
+  __shared__ bool last;
+  const int tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  float* sums = &acc[0][0][0];
+  float* parts = scratch + (size_t)tile * splits * 32 * BLOCKED_THREADS + threadIdx.x;
+  float* own = parts + (size_t)(blockIdx.z % splits) * 32 * BLOCKED_THREADS;
+#pragma unroll
+  for (int i = 0; i < 32; ++i) own[i * BLOCKED_THREADS] = sums[i];
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicAdd(&counters[tile], 1u) == splits - 1u;
+  __syncthreads();
+  if (!last) return false;
+  __threadfence();
+#pragma unroll
+  for (int i = 0; i < 32; ++i) sums[i] = 0.f;
+  for (int split = 0; split < splits; ++split)  // always in this order
+#pragma unroll
+    for (int i = 0; i < 32; ++i) sums[i] += parts[((size_t)split * 32 + i) * BLOCKED_THREADS];
+  if (threadIdx.x == 0) counters[tile] = 0;
+  return true;
+}
+
 // finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` says; `signs` is null or where to put the signs
 // of what is finished.
 template <Precision PRECISION, Kind KIND, class Finish, class Write>
-__device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs) {
+__device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
+                               unsigned* counters) {
   __shared__ __align__(16) float left[STAGES][ROWS][PITCH];
   __shared__ __align__(16) float right[STAGES][CHANNELS][COLUMN_PITCH];
-  const Places<KIND> places(c, blockIdx.z);
+  const Places<KIND> places(c, blockIdx.z / c.splits);
   const int plane = places.height * places.width, rows = c.samples * plane;
+  if (plane == 0) return;  // a class without places
   const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
   const int quad = threadIdx.x % 4;  // of the four numbers of a channel block that this thread fetches
 
@@ -172,7 +204,7 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   // The next step: a tap, and a block of channels of `from`.
   int tap_y = 0, tap_x = 0, block = 0;
   auto reads = [&](int tap, int dilation, int from, int stride, int padding) {
-    return KIND != BACKWARD || (from + padding - tap * dilation) % stride == 0;
+    return !leads_back(KIND) || (from + padding - tap * dilation) % stride == 0;
   };
   auto skip = [&] {  // taps that none of these places reads
     while (tap_y < c.kernel_height &&
@@ -180,14 +212,16 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
              reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
       if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
   };
+  int left_over = 0;  // steps that are still to be fetched
   auto fetch = [&](int stage) {
-    if (tap_y < c.kernel_height) {
+    if (left_over > 0) {
+      --left_over;
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        int from_y = KIND == BACKWARD ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
-        int from_x = KIND == BACKWARD ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
+        int from_y = leads_back(KIND) ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
+        int from_x = leads_back(KIND) ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
         // A quotient of what is negative may be 0.
-        const bool before = KIND == BACKWARD && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
+        const bool before = leads_back(KIND) && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
         const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
         const float* at = inside ? sample[i] + (((size_t)block * c.from_height + from_y) * c.from_width + from_x) * CHANNELS + quad * 4 : x;
         copy_async_16(&left[stage][threadIdx.x / 4 + i * (ROWS / 2)][quad * 4], at, inside);
@@ -211,6 +245,15 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
       steps += reads(ty, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
                reads(tx, c.dilation_width, places.left, c.stride_width, c.padding_width);
   steps *= c.from_blocks;
+  // The part of this block.
+  const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
+  steps = max(0, min(steps - start, share));
+  left_over = steps;
+  for (int tap = 0; steps > 0 && tap < start / c.from_blocks; ++tap) {
+    if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+    skip();
+  }
+  block = start % c.from_blocks;
 
   float acc[2][4][4] = {};
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -222,17 +265,26 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     fetch((step + STAGES - 1) % STAGES);
     const int stage = step % STAGES;
     const float (*b)[COLUMN_PITCH] = reinterpret_cast<const float (*)[COLUMN_PITCH]>(&right[stage][0][column]);
-    multiply_rows<PRECISION>(acc, left[stage] + row, b);
+    if (side + column < c.to_blocks * CHANNELS) multiply_rows<PRECISION>(acc, left[stage] + row, b);
   }
 
+  if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;
   auto index = [&](int at, int channel) -> unsigned {
     const int n = at / plane;
     int to_y, to_x;
     places.find(at % plane, to_y, to_x);
     return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
   };
-  if constexpr (KIND == POOLED)
+  auto plain = [&](int at, int channel) -> unsigned {
+    const int n = at / plane;
+    int to_y, to_x;
+    places.find(at % plane, to_y, to_x);
+    return ((unsigned)(n * c.channels + channel) * c.to_height + to_y) * c.to_width + to_x;
+  };
+  if constexpr (KIND == FEW)
+    store<false>(acc, top + row, side + column, rows, c.channels, plain, finish, write, signs);
+  else if constexpr (KIND == POOLED)
     store_pooled(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, plane, index, finish, write, signs);
   else
-    store(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, write, signs);
+    store<true>(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, write, signs);
 }

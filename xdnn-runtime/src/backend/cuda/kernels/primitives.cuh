@@ -40,8 +40,15 @@ inline void multiply(void* const* lanes, unsigned mask, Load load) {
     load(part, g, t, a, b);
     for (int i = 0; i < 4; i++) d[g + i / 2 * 8][2 * t + i % 2] = part.d[i];
   }
+  // As tensor cores do, more or less: the sum of the exact products, cut off.
   for (int row = 0; row < 16; row++)
-    for (int k = 0; k < depth; k++) d[row] += a[row][k] * b[k];
+    for (int column = 0; column < 8; column++) {
+      double sum = d[row][column];
+      for (int k = 0; k < depth; k++) sum += static_cast<double>(a[row][k]) * b[k][column];
+      float cut = static_cast<float>(sum);
+      if (fabs(static_cast<double>(cut)) > fabs(sum)) cut = __uint_as_float(__float_as_uint(cut) - 1u);
+      d[row][column] = cut;
+    }
   for (int lane = 0; lane < 32; lane++) {
     const Fragments& part = *static_cast<const Fragments*>(lanes[lane]);
     for (int i = 0; i < 4; i++) part.d[i] = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];

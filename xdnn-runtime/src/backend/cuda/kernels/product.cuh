@@ -2,7 +2,7 @@
 
 // How numbers are multiplied. Sums are in f32.
 enum Precision {
-  STRICT = 0,  // as three products in TF32 of the high and the low parts, which is as exact as f32
+  STRICT = 0,  // as three products in TF32 of the high and the low parts, which is about as exact as f32
   TF32 = 1,    // rounded to 10 bits behind the point
   BF16 = 2,    // rounded to 7 bits behind the point
 };
@@ -24,14 +24,16 @@ __device__ inline void fetched(int i, int& outer, int& depth) {
   depth = SIDE == FIRST ? at / TILE : at % DEPTH;
 }
 
-// A factor, and in STRICT what it misses.
+// A factor, and in STRICT what it misses. Numbers that would be rounded to infinity are cut off.
 template <Precision PRECISION>
 __device__ inline void split(float x, unsigned& high, unsigned& low) {
   high = tf32(x);
-  if (PRECISION == STRICT) low = tf32(x - __uint_as_float(high));
+  if (PRECISION != STRICT) return;
+  if ((high & 0x7fffffffu) == 0x7f800000u) high = __float_as_uint(x) & 0xffffe000u;
+  low = (high & 0x7fffffffu) == 0x7f800000u ? 0u : tf32(x - __uint_as_float(high));
 }
 
-// acc += a·b for a step of 8 of what is summed up.
+// acc += a·b for a step of 8 of what is summed up. Tensor cores cut sums off, so that long ones drift: STRICT adds each step itself.
 template <Precision PRECISION>
 __device__ inline void multiply_parts(float (&acc)[2][4][4], const unsigned (&a)[2][4], const unsigned (&a_low)[2][4],
                                       const unsigned (&b)[4][2], const unsigned (&b_low)[4][2]) {
@@ -40,10 +42,15 @@ __device__ inline void multiply_parts(float (&acc)[2][4][4], const unsigned (&a)
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       if (PRECISION == STRICT) {
-        mma_tf32(acc[i][j], a_low[i], b[j]);
-        mma_tf32(acc[i][j], a[i], b_low[j]);
+        float part[4] = {};
+        mma_tf32(part, a_low[i], b[j]);
+        mma_tf32(part, a[i], b_low[j]);
+        mma_tf32(part, a[i], b[j]);
+#pragma unroll
+        for (int r = 0; r < 4; ++r) acc[i][j][r] += part[r];
+      } else {
+        mma_tf32(acc[i][j], a[i], b[j]);
       }
-      mma_tf32(acc[i][j], a[i], b[j]);
     }
 }
 
@@ -67,6 +74,7 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
       for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
     return;
   }
+#pragma unroll 1  // what is read by functions takes many registers
   for (int step = 0; step < DEPTH; step += 8) {
     unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
     for (int i = 0; i < 2; ++i)
@@ -78,9 +86,9 @@ __device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH
 }
 
 // write(finish(acc, i), i) with i = index(row, column) for the tile of 32×32 results of a warp, of which those below `rows` and `columns` are
-// there. `signs` is null or where to put the signs of the results: then 16 columns, from a multiple of 16 on, are side by side in what is
-// indexed, from a multiple of 16 on.
-template <class Index, class Finish, class Write>
+// there. Where 16 columns, from a multiple of 16 on, lie SIDE_BY_SIDE in what is indexed, the index is found once for them; `signs`, which
+// is null or where to put the signs of the results, wants that, too, from a multiple of 16 on.
+template <bool SIDE_BY_SIDE, class Index, class Finish, class Write>
 __device__ inline void store(const float (&acc)[2][4][4], int top, int side, int rows, int columns, Index index, Finish finish,
                              Write write, unsigned* signs) {
   const int lane = threadIdx.x % 32;
@@ -89,27 +97,34 @@ __device__ inline void store(const float (&acc)[2][4][4], int top, int side, int
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = top + i * 16 + half * 8 + lane / 4;
+      unsigned at[2][4];
+      float v[2][4];
+      bool inside[2][4];
 #pragma unroll
       for (int pair = 0; pair < 2; ++pair) {  // 16 columns are two fragments
         const int start = side + pair * 16;
+        const unsigned first = SIDE_BY_SIDE && row < rows && start < columns ? index(row, start) : 0u;
+#pragma unroll
+        for (int e = 0; e < 4; ++e) {
+          const int column = e / 2 * 8 + lane % 4 * 2 + e % 2;
+          inside[pair][e] = row < rows && start + column < columns;
+          at[pair][e] = SIDE_BY_SIDE ? first + column : inside[pair][e] ? index(row, start + column) : 0u;
+          v[pair][e] = inside[pair][e] ? finish(acc[i][pair * 2 + e / 2][half * 2 + e % 2], at[pair][e]) : 0.f;
+        }
+      }
+      // What is read may lie where results go: all of it has been read now.
+#pragma unroll
+      for (int pair = 0; pair < 2; ++pair) {
         unsigned bits = 0;
 #pragma unroll
-        for (int j = 0; j < 2; ++j)
-#pragma unroll
-          for (int r = 0; r < 2; ++r) {
-            const int column = j * 8 + lane % 4 * 2 + r;
-            if (row < rows && start + column < columns) {
-              const unsigned at = index(row, start + column);
-              const float v = finish(acc[i][pair * 2 + j][half * 2 + r], at);
-              write(v, at);
-              bits |= (unsigned)(v > 0.f) << column;
-            }
-          }
+        for (int e = 0; e < 4; ++e) {
+          if (inside[pair][e]) write(v[pair][e], at[pair][e]);
+          bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
+        }
         if (signs) {
           bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
           bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-          if (lane % 4 == 0 && row < rows && start < columns)
-            reinterpret_cast<unsigned short*>(signs)[index(row, start) / 16] = (unsigned short)bits;
+          if (lane % 4 == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
         }
       }
     }
@@ -120,9 +135,10 @@ template <Precision PRECISION, Along A_SIDE, Along B_SIDE, class A, class B, cla
 __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Index index, Finish finish, Write write, unsigned* signs) {
   __shared__ float left[2][TILE][PITCH];
   __shared__ float right[2][TILE][PITCH];
-  const unsigned top = blockIdx.x * TILE, side = blockIdx.y * TILE;
+  const unsigned top = blockIdx.x * TILE;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int row = warp / 2 * 32, column = warp % 2 * 32;
+  for (unsigned side = blockIdx.y * TILE; side < n; side += gridDim.y * TILE) {
   float acc[2][4][4] = {};
   float x[PIECE], w[PIECE];
   auto fetch = [&](unsigned from) {
@@ -155,5 +171,9 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
     if (more) put(buffer ^ 1);
     __syncthreads();
   }
-  store(acc, top + row, side + column, m, n, index, finish, write, signs);
+  if (signs)
+    store<true>(acc, top + row, side + column, m, n, index, finish, write, signs);
+  else
+    store<false>(acc, top + row, side + column, m, n, index, finish, write, signs);
+  }
 }

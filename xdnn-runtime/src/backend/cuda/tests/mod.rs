@@ -83,7 +83,8 @@ impl Many {
                 let context = format!("output {i} of\n{listing}");
                 match self.same[i] {
                     true => {
-                        let same = |(x, y): (&f32, &f64)| *x == *y as f32 || x.is_nan() && y.is_nan();
+                        let same =
+                            |(x, y): (&f32, &f64)| *x == *y as f32 || x.is_nan() && y.is_nan();
                         let all = found.iter().zip(&expected[i]).all(same);
                         assert!(all, "{found:?}, not {:?}, {context}", expected[i]);
                     }

@@ -1,18 +1,28 @@
 //! Whole networks in every task.
 
-use xdnn_ir::NetworkSpec;
+use xdnn_ir::layer::{Linear, Sign};
+use xdnn_ir::{NetworkSpec, Operand};
 
 use super::ready;
+use crate::Precision;
 use crate::backend::Program;
 use crate::backend::compile::{optimise, weights};
-use crate::backend::testing::networks::{TASKS, branches, leaves, line, pooled, residual, wide};
+use crate::backend::testing::networks::{
+    TASKS, branches, conv2d, leaves, line, max_pool, pooled, residual, wide,
+};
 use crate::backend::testing::{exact, run};
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::Leaf;
-use crate::Precision;
+use crate::sketch::Sketch;
 
 /// Asserts that the device computes what the reference does, up to so much of the largest number.
-fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision, tolerance: f64) {
+fn assert_agrees(
+    spec: &NetworkSpec,
+    task: Task,
+    batch: usize,
+    precision: Precision,
+    tolerance: f64,
+) -> String {
     ready();
     let mut graph = Graph::build(spec, task, batch).unwrap();
     let known = graph.leaves();
@@ -41,6 +51,7 @@ fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, precision: Precis
             );
         }
     }
+    listing
 }
 
 #[test]
@@ -62,7 +73,15 @@ fn networks_of_many_channels() {
 fn pools_beside_convolutions() {
     for task in [Task::Forward, Task::Gradient, Task::Attribute] {
         for batch in [1, 3] {
-            assert_agrees(&pooled(), task, batch, Precision::Strict, 2e-5);
+            let listing = assert_agrees(&pooled(), task, batch, Precision::Strict, 2e-5);
+            assert!(
+                listing.contains("→ gather") && listing.contains(" with @"),
+                "{listing}"
+            );
+            assert!(
+                listing.contains("→ scatter") || task == Task::Forward,
+                "{listing}"
+            );
         }
     }
 }
@@ -87,4 +106,38 @@ fn fewer_digits() {
         assert_agrees(&line(), Task::Forward, 2, precision, tolerance);
         assert_agrees(&wide(), Task::Forward, 2, precision, tolerance);
     }
+}
+
+/// Windows that leave gaps, steps beyond what there is, and weights before a layer without a derivative.
+#[test]
+fn unusual_networks() {
+    let mut net = Sketch::new(&[("x", &[3, 8, 8])]);
+    let x = net.layer("a", conv2d(32, 3, 1, 1), Operand::Input(0));
+    let x = net.layer("b", conv2d(32, 3, 1, 1), x);
+    let mut pool = max_pool(2);
+    (pool.stride, pool.dilation, pool.ceil_mode) = (Some([2; 2]), [2; 2], true);
+    let x = net.layer("", pool, x);
+    let gaps = net.finish(x);
+    for batch in [1, 2] {
+        assert_agrees(&gaps, Task::Forward, batch, Precision::Strict, 2e-5);
+        assert_agrees(&gaps, Task::Gradient, batch, Precision::Strict, 2e-5);
+    }
+
+    let mut net = Sketch::new(&[("x", &[16, 1, 1])]);
+    let x = net.layer("a", conv2d(32, 3, 2, 1), Operand::Input(0));
+    let x = net.layer("b", conv2d(32, 3, 2, 1), x);
+    let steps = net.finish(x);
+    assert_agrees(&steps, Task::Gradient, 1, Precision::Strict, 2e-5);
+
+    let mut net = Sketch::new(&[("x", &[4])]);
+    let linear = |out_features| Linear {
+        out_features,
+        bias: false,
+    };
+    let x = net.layer("a", linear(3), Operand::Input(0));
+    let x = net.layer("", Sign {}, x);
+    let x = net.layer("b", linear(2), x);
+    let signs = net.finish(x);
+    let task = Task::Train(Loss::CrossEntropy);
+    assert_agrees(&signs, task, 2, Precision::Strict, 2e-5);
 }

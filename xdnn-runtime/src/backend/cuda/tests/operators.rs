@@ -8,13 +8,14 @@ use proptest::test_runner::TestRunner;
 use xdnn_ir::Shape;
 
 use super::Many;
-use crate::backend::testing::{exact, numbers, single};
 use crate::backend::testing::strategies::{
     coarse, convolution, map, pooled, random, shape, window, winner,
 };
+use crate::backend::testing::{exact, numbers, single};
 use crate::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Largest, Map, MatMul, Mul, OneHot, Permute, Place,
-    PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum, ToBlocks,
+    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Largest, Map, MatMul, Mul, OneHot, Permute,
+    Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum,
+    ToBlocks,
 };
 
 /// So many values of a strategy, the same in every run.
@@ -47,7 +48,12 @@ fn sums_and_broadcasts() {
         let axes = Axes::new((0..shape.rank()).filter(|axis| mask >> axis & 1 == 1));
         many.add(Sum { axes }, &[shape], random(&[shape], seed), false);
         let kept = axes.remove_from(shape);
-        many.add(Broadcast { axes, shape }, &[kept], random(&[kept], seed), true);
+        many.add(
+            Broadcast { axes, shape },
+            &[kept],
+            random(&[kept], seed),
+            true,
+        );
     }
     let long = [1_usize..40, 1_usize..40, 1_usize..90];
     for ((dims, mask), seed) in draw((long, any::<u8>()), 6) {
@@ -73,7 +79,10 @@ fn movements() {
     let parts = proptest::collection::vec(1_usize..5, 1..5);
     for ((shape, axis, sizes), seed) in draw((shape(1..=5, 5), at(), parts), 8) {
         let axis = axis.index(shape.rank());
-        let parts: Vec<Shape> = sizes.iter().map(|size| shape.with_dim(axis, *size)).collect();
+        let parts: Vec<Shape> = sizes
+            .iter()
+            .map(|size| shape.with_dim(axis, *size))
+            .collect();
         many.add(Concat { axis }, &parts, random(&parts, seed), true);
     }
     for ((shape, [axis, a, b]), seed) in draw((shape(1..=5, 6), [at(), at(), at()]), 12) {
@@ -88,7 +97,12 @@ fn movements() {
         };
         many.add(slice, &[shape], random(&[shape], seed), true);
         let part = shape.with_dim(axis, length);
-        many.add(Place { axis, start, size }, &[part], random(&[part], seed), true);
+        many.add(
+            Place { axis, start, size },
+            &[part],
+            random(&[part], seed),
+            true,
+        );
     }
     for ([n, blocks, h, w], seed) in draw([1_usize..3, 1_usize..4, 1_usize..5, 1_usize..5], 6) {
         let [plain, blocked] = [
@@ -110,10 +124,21 @@ fn axis_maps() {
         let axis = axis.index(shape.rank());
         let inputs = shape.dim(axis);
         let choose = numbers(outputs * density, seed);
-        let entry = |x: &f32| ((x.abs() * inputs as f32) as usize % inputs, f64::from(x.abs()));
-        let rows = (0..outputs).map(|o| choose[o * density..][..density].iter().map(entry).collect());
+        let entry = |x: &f32| {
+            (
+                (x.abs() * inputs as f32) as usize % inputs,
+                f64::from(x.abs()),
+            )
+        };
+        let rows =
+            (0..outputs).map(|o| choose[o * density..][..density].iter().map(entry).collect());
         let map = Arc::new(SparseMap::new(inputs, rows));
-        many.add(AxisMap { axis, map }, &[shape], random(&[shape], seed), false);
+        many.add(
+            AxisMap { axis, map },
+            &[shape],
+            random(&[shape], seed),
+            false,
+        );
     }
     many.assert_agrees();
 }
@@ -121,10 +146,18 @@ fn axis_maps() {
 #[test]
 fn products_of_matrices() {
     let mut many = Many::default();
-    let sizes = (shape(0..=2, 3), [1_usize..90, 1_usize..40, 1_usize..90], any::<[bool; 2]>());
+    let sizes = (
+        shape(0..=2, 3),
+        [1_usize..90, 1_usize..40, 1_usize..90],
+        any::<[bool; 2]>(),
+    );
     for ((batch, [m, k, n], [transpose_a, transpose_b]), seed) in draw(sizes, 12) {
         let with = |rows: usize, columns: usize, transpose: bool| {
-            let (rows, columns) = if transpose { (columns, rows) } else { (rows, columns) };
+            let (rows, columns) = if transpose {
+                (columns, rows)
+            } else {
+                (rows, columns)
+            };
             Shape::from_slice(&[batch.dims(), &[rows, columns]].concat()).unwrap()
         };
         let shapes = [with(m, k, transpose_a), with(k, n, transpose_b)];
@@ -163,9 +196,19 @@ fn pools() {
         let y = pooled(window, x);
         let winners = exact(&mut single(op, &[x]), std::slice::from_ref(&data)).remove(0);
         let winners: Vec<f32> = winners.iter().map(|winner| *winner as f32).collect();
-        many.add(PoolGather { window }, &[x, y], vec![data, winners.clone()], true);
+        many.add(
+            PoolGather { window },
+            &[x, y],
+            vec![data, winners.clone()],
+            true,
+        );
         let whole: Vec<f32> = coarse(y, seed + 1);
-        many.add(PoolScatter { window, shape: x }, &[y, y], vec![whole, winners], true);
+        many.add(
+            PoolScatter { window, shape: x },
+            &[y, y],
+            vec![whole, winners],
+            true,
+        );
     }
     many.assert_agrees();
 }
@@ -186,7 +229,10 @@ fn rows() {
     let choice = proptest::collection::vec(-1_i32..6, 5);
     for (([samples, classes], choice), seed) in draw(([1_usize..5, 1_usize..6], choice), 12) {
         let shapes = [Shape::new([samples, classes]), Shape::new([samples])];
-        let target: Vec<f32> = choice[..samples].iter().map(|class| *class as f32).collect();
+        let target: Vec<f32> = choice[..samples]
+            .iter()
+            .map(|class| *class as f32)
+            .collect();
         many.add(OneHot, &shapes, vec![coarse(shapes[0], seed), target], true);
     }
     many.assert_agrees();
@@ -197,8 +243,14 @@ fn rows() {
 fn signs() {
     let mut many = Many::default();
     for (shape, seed) in draw(shape(0..=4, 9), 8) {
-        let [x, g] = many.leaves([shape, shape], vec![coarse(shape, seed), numbers(shape.elements(), seed)]);
-        let relu = many.graph.map(Map::PiecewiseLinear(Slopes::RELU), x).unwrap();
+        let [x, g] = many.leaves(
+            [shape, shape],
+            vec![coarse(shape, seed), numbers(shape.elements(), seed)],
+        );
+        let relu = many
+            .graph
+            .map(Map::PiecewiseLinear(Slopes::RELU), x)
+            .unwrap();
         for of in [x, relu] {
             let signs = many.graph.apply(Signs, &[of]).unwrap();
             let select = Select {
@@ -209,6 +261,26 @@ fn signs() {
             many.output(selected, true);
         }
         many.output(relu, true);
+    }
+    many.assert_agrees();
+}
+
+#[test]
+fn few_rows() {
+    let mut many = Many::default();
+    for (([m, k, n], transpose_b), seed) in
+        draw(([1_usize..5, 1_usize..300, 1_usize..70], any::<bool>()), 12)
+    {
+        let b = if transpose_b { [n, k] } else { [k, n] };
+        let shapes = [Shape::new([m, k]), Shape::new(b)];
+        let op = MatMul {
+            transpose_a: false,
+            transpose_b,
+        };
+        let mut data = random(&shapes, seed);
+        // As a ReLU leaves them.
+        data[0].iter_mut().step_by(2).for_each(|a| *a = 0.0);
+        many.add(op, &shapes, data, false);
     }
     many.assert_agrees();
 }

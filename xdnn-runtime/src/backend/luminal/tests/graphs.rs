@@ -191,7 +191,8 @@ fn a_graph_in_primitives_is_listed() {
 fn double_precision_is_refused() {
     for device in [Device::Luminal, Device::LuminalCuda(0)] {
         let spec = Arc::new(residual());
-        let result = <f64 as Element>::compile(device, Precision::default(), &spec, Task::Forward, 1);
+        let result =
+            <f64 as Element>::compile(device, Precision::default(), &spec, Task::Forward, 1);
         assert!(matches!(result, Err(Error::Device { .. })));
     }
 }

@@ -1,0 +1,67 @@
+//! The cache of compiled kernels on the disk.
+
+#![expect(
+    unsafe_code,
+    reason = "it changes the environment of a process of its own"
+)]
+
+use std::path::{Path, PathBuf};
+
+use xdnn_cuda_mock::Mock;
+
+use crate::children;
+use crate::networks::{BATCH, GPU, alone, forward, image};
+
+/// Compiles a model, runs it and says how often NVRTC was called. No other model lives, so the folder is looked up anew.
+fn compiled(mock: &Mock, folder: &Path) -> u64 {
+    // SAFETY: the process does this test and nothing else.
+    unsafe { std::env::set_var("XDNN_CUDA_CACHE", folder) };
+    mock.reset();
+    forward(&image(GPU), BATCH).unwrap();
+    mock.calls("nvrtcCompileProgram")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn kernels_are_compiled_once() {
+    let Some(path) = children::task() else {
+        let folder = tempfile::tempdir().unwrap();
+        return children::run("cache::kernels_are_compiled_once", folder.path(), None);
+    };
+    let mock = alone();
+    let folder = path.join("of").join("kernels");
+    let modules = compiled(&mock, &folder);
+    assert!(modules > 0);
+    let kept = files(&folder);
+    assert_eq!(kept.len() as u64, modules);
+    assert_eq!(compiled(&mock, &folder), 0);
+
+    // What is damaged, cut off or empty is compiled anew, and whole again.
+    let whole = std::fs::read(&kept[0]).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for bytes in [&damaged[..], &whole[..whole.len() / 2], &whole[..32], &[]] {
+        std::fs::write(&kept[0], bytes).unwrap();
+        assert_eq!(compiled(&mock, &folder), 1);
+        assert_eq!(std::fs::read(&kept[0]).unwrap(), whole);
+        assert_eq!(compiled(&mock, &folder), 0);
+    }
+    assert_eq!(files(&folder), kept);
+
+    // Where nothing can be kept, everything still works; and so where nothing shall be.
+    let file = path.join("file");
+    std::fs::write(&file, "").unwrap();
+    for folder in [&file.join("kernels"), Path::new("")] {
+        assert_eq!(compiled(&mock, folder), modules);
+        assert_eq!(compiled(&mock, folder), modules);
+    }
+    // A folder that another one's file has taken the place of is no folder.
+    assert_eq!(compiled(&mock, &file), modules);
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+}
