@@ -8,6 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use xdnn_cuda_mock::Mock;
+use xdnn_runtime::backend::cuda::{self, Outline};
+use xdnn_runtime::{Precision, Task};
 
 use crate::children;
 use crate::networks::{BATCH, GPU, alone, forward, image};
@@ -64,4 +66,26 @@ fn kernels_are_compiled_once() {
     // A folder that another one's file has taken the place of is no folder.
     assert_eq!(compiled(&mock, &file), modules);
     assert_eq!(std::fs::read(&file).unwrap(), b"");
+}
+
+#[test]
+fn what_was_compiled_ahead_needs_no_compiler() {
+    if children::task().is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = "cache::what_was_compiled_ahead_needs_no_compiler";
+        return children::run(name, folder.path(), None);
+    }
+    let mock = alone();
+    let model = image(GPU);
+    let outline = Outline::of(model.spec(), Task::Forward, BATCH, Precision::default()).unwrap();
+    let modules = outline.texts().len();
+    let archive = cuda::compile_ahead(&[outline], "sm_90a").unwrap();
+    assert!(cuda::embed(&archive[..archive.len() - 1]).is_err());
+    assert_eq!(cuda::embed(&archive).unwrap(), modules);
+    mock.reset();
+    forward(&model, BATCH).unwrap();
+    assert_eq!(mock.calls("nvrtcCompileProgram"), 0);
+    // Another batch is another program.
+    forward(&model, BATCH + 1).unwrap();
+    assert!(mock.calls("nvrtcCompileProgram") > 0);
 }
