@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use xdnn_cuda_mock::Mock;
+use xdnn_runtime::Task;
 use xdnn_runtime::backend::cuda::{self, Outline};
-use xdnn_runtime::{Precision, Task};
 
 use crate::children;
 use crate::networks::{BATCH, GPU, alone, forward, image};
@@ -77,7 +77,7 @@ fn what_was_compiled_ahead_needs_no_compiler() {
     }
     let mock = alone();
     let model = image(GPU);
-    let outline = Outline::of(model.spec(), Task::Forward, BATCH, Precision::default()).unwrap();
+    let outline = Outline::of(model.spec(), Task::Forward, BATCH, model.precision()).unwrap();
     let modules = outline.texts().len();
     let archive = cuda::compile_ahead(&[outline], "sm_90a").unwrap();
     assert!(cuda::embed(&archive[..archive.len() - 1]).is_err());
