@@ -24,7 +24,7 @@ pub(super) fn works(
     precision: Precision,
 ) -> Result<Vec<Work<Kernel>>> {
     let nodes = ordered(graph)?;
-    let mut groups = Groups::of(graph, &nodes)?;
+    let mut groups = Groups::of(graph, &nodes);
     if weights == Weights::Constant {
         let values = nodes.iter().map(|node| node.value);
         groups.constants = values.filter(|value| graph.is_weight(*value)).collect();
@@ -67,7 +67,7 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn of(graph: &Graph, nodes: &'a [Node<'a>]) -> Result<Self> {
+    fn of(graph: &Graph, nodes: &'a [Node<'a>]) -> Self {
         let mut groups = Self {
             nodes: nodes.iter().map(|node| (node.value, node)).collect(),
             roots: HashMap::new(),
@@ -132,7 +132,7 @@ impl<'a> Groups<'a> {
                 groups.absorbed.insert(node.value, convolution);
             }
         }
-        Ok(groups)
+        groups
     }
 
     /// Lets the kernel of a pool write its winners, and the kernel of a value its signs.
