@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Draft, Kernel, Pointwise, Source, Then, Tree, blocked, convolution, few_rows, from_blocks,
-    head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
+    Draft, Kernel, Pointwise, Request, Source, Then, Tree, blocked, convolution, few_rows,
+    from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
 use crate::backend::plan::{Weights, Work, is_step, ordered};
@@ -309,39 +309,41 @@ impl<'a> Groups<'a> {
             Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
             op => (op, Vec::new()),
         };
-        let label = self.label(node);
-        let trees = self.trees(node);
         let shapes: Vec<Shape> = node.operands.iter().map(Value::shape).collect();
         let signs = self.seconds.contains_key(&node.value);
+        let request = Request {
+            label: self.label(node),
+            operands: self.trees(node),
+            stages,
+            signs,
+            precision,
+        };
         let mut layout = None;
         let draft = match op {
-            Op::Sum(op) => sum(label, op.axes, &trees, stages),
+            Op::Sum(op) => sum(op.axes, request),
             Op::MatMul(_) if self.chosen(node).is_some() => {
                 let chosen = self.chosen(node).unwrap_or(node);
                 let [scores, target] = [0, 1].map(|at| self.tree(&chosen.operands[at]));
-                head(label, &[scores, target], &trees, stages)
+                head(&[scores, target], request)
             }
             Op::MatMul(op) => {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes =
                     sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
-                let in_memory = !matches!(trees[0].source, Source::Constant(_))
-                    && matches!(trees[1].source, Source::Memory(_));
+                let in_memory = !matches!(request.operands[0].source, Source::Constant(_))
+                    && matches!(request.operands[1].source, Source::Memory(_));
                 if is_few(op, sizes, signs) && in_memory {
                     let constant = self.constants.contains(&node.operands[1]);
-                    let (draft, laid_out) =
-                        few_rows(label, *op, sizes, &trees, stages, signs, constant);
+                    let (draft, laid_out) = few_rows(*op, sizes, constant, request);
                     return Ok(self.finished(node, draft, laid_out));
                 }
-                matmul(label, *op, sizes, &trees, stages, signs, precision)
+                matmul(*op, sizes, request)
             }
             Op::Convolution(op) => {
                 let volumes = op.volumes(&shapes[..2]);
                 let volumes =
                     volumes.ok_or_else(|| invalid("a convolution has operands that do not fit"))?;
-                convolution(
-                    label, op, volumes, [false; 2], &trees, stages, false, precision,
-                )
+                convolution(op, volumes, [false; 2], request)
             }
             Op::Blocked(Blocked::Convolution(op)) => {
                 let [read_blocks, written_blocks] =
@@ -352,8 +354,7 @@ impl<'a> Groups<'a> {
                 let constant = self.constants.contains(&node.operands[1]);
                 if read_blocks && (written_blocks || few && constant && !signs) {
                     let then = Then::Nothing;
-                    let (draft, laid_out) =
-                        blocked(label, op, volumes, &trees, stages, then, signs, precision);
+                    let (draft, laid_out) = blocked(op, volumes, then, request);
                     layout = Some(laid_out);
                     draft
                 } else {
@@ -361,17 +362,17 @@ impl<'a> Groups<'a> {
                         Role::InputGradient => [written_blocks, read_blocks],
                         _ => [read_blocks, written_blocks],
                     };
-                    convolution(label, op, volumes, blocks, &trees, stages, signs, precision)
+                    convolution(op, volumes, blocks, request)
                 }
             }
             Op::Signs(_) => Pointwise {
-                value: trees[0].clone(),
+                value: request.operands[0].clone(),
                 before: None,
                 stored: false,
                 signs: true,
             }
-            .draft(label),
-            op if is_element(op) => self.pointwise(node, trees).draft(label),
+            .draft(request.label),
+            op if is_element(op) => self.pointwise(node, request.operands).draft(request.label),
             op => {
                 return Err(invalid(format!(
                     "there is no CUDA kernel for `{}`",
@@ -414,7 +415,7 @@ impl<'a> Groups<'a> {
         };
         let [x, w] = [0, 1].map(|at| convolution.operands[at].shape());
         let (op, volumes) = of_blocks(op, x, w, convolution.value.shape())?;
-        let (inner, outer) = (self.trees(convolution), self.trees(node));
+        let outer = self.trees(node);
         let label = format!("{} → {}", self.label(convolution), self.label(node));
         let signs = self.seconds.get(&convolution.value);
         let winner = self.seconds.get(&node.value);
@@ -431,9 +432,14 @@ impl<'a> Groups<'a> {
                 stages: numbered(node.op),
             },
         };
-        let stages = numbered(convolution.op);
-        let signed = signs.is_some();
-        let (draft, layout) = blocked(label, &op, volumes, &inner, stages, then, signed, precision);
+        let request = Request {
+            label,
+            operands: self.trees(convolution),
+            stages: numbered(convolution.op),
+            signs: signs.is_some(),
+            precision,
+        };
+        let (draft, layout) = blocked(&op, volumes, then, request);
         let seconds = [winner, signs].into_iter().flatten().copied();
         let scratch = draft.kernel.scratch();
         Ok(Work {

@@ -3,8 +3,7 @@
 use super::code::{Code, Tree};
 use super::element::{Windows, finish};
 use super::product::name;
-use super::{Draft, Parts, Shares};
-use crate::Precision;
+use super::{Draft, Parts, Request, Shares};
 use crate::ops::{
     CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
 };
@@ -55,19 +54,22 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
 /// layout in which it reads the weight. An input gradient may lead to channels that make no block, which are as they are. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
-    label: String,
     op: &Convolution,
     volumes: Volumes,
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
     then: Then<'_>,
-    signs: bool,
-    precision: Precision,
+    request: Request<'_>,
 ) -> (Draft, Layout) {
+    let Request {
+        label,
+        operands,
+        stages,
+        signs,
+        precision,
+    } = request;
     let mut code = Code::default();
     let [x, w] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false).at("0"));
     let own = matches!(then, Then::Nothing);
-    let stages = finish(&mut code, stages, operands, own);
+    let stages = finish(&mut code, stages, &operands, own);
     let Volumes {
         x: input,
         w: kernel,

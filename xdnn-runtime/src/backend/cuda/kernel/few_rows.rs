@@ -1,8 +1,8 @@
 //! Products of a few rows with a matrix.
 
-use super::code::{Code, Tree};
+use super::code::Code;
 use super::element::finish;
-use super::{Draft, Parts};
+use super::{Draft, Parts, Request};
 use crate::ops::{Layout, MatMul, Select, Sizes, Stage, WORD};
 
 /// Warps of a block, as in `few_rows.cuh`.
@@ -21,21 +21,24 @@ pub(in super::super) fn is_few(op: &MatMul, sizes: Sizes, signs: bool) -> bool {
 /// element of what is multiplied forwards and of what is computed backwards, so that one layout serves both, and rows that meet a zero, or
 /// whose result is one, are not read.
 pub(in super::super) fn few_rows(
-    label: String,
     op: MatMul,
     sizes: Sizes,
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
-    signs: bool,
     constant: bool,
+    request: Request<'_>,
 ) -> (Draft, Option<Layout>) {
+    let Request {
+        label,
+        operands,
+        stages,
+        signs,
+        ..
+    } = request;
     let mut code = Code::default();
     let Sizes { m, k, n, .. } = sizes;
     let a = code
         .access(&operands[0], false)
         .at(&format!("r * {k}u + k"));
     let b = code.access(&operands[1], false).at("0");
-    let stages: Vec<(Stage, usize)> = stages.into_iter().collect();
     let needed = match stages.first() {
         Some((Stage::Select(Select { other: 0.0, .. }), operand)) => {
             let words = code.access(&operands[*operand], false);
@@ -44,7 +47,7 @@ pub(in super::super) fn few_rows(
         }
         _ => "true".to_owned(),
     };
-    let finish = finish(&mut code, stages, operands, true);
+    let finish = finish(&mut code, stages, &operands, true);
     let (layout, dots) = match constant {
         true => {
             let natural = [operands[1].shape.dim(0), operands[1].shape.dim(1)];

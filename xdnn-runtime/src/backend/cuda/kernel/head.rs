@@ -2,8 +2,7 @@
 
 use super::code::{Code, Tree};
 use super::element::finish;
-use super::{Draft, Parts};
-use crate::ops::Stage;
+use super::{Draft, Parts, Request};
 
 /// Threads of a block.
 const THREADS: u32 = 256;
@@ -11,12 +10,13 @@ const THREADS: u32 = 256;
 const BLOCKS: usize = 65_535;
 
 /// The kernel of `OneHot(scores, target)·W`, which stages finish. The operands are `W`, then those of the stages, from number 2 on.
-pub(in super::super) fn head(
-    label: String,
-    [scores, target]: &[Tree<'_>; 2],
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
-) -> Draft {
+pub(in super::super) fn head([scores, target]: &[Tree<'_>; 2], request: Request<'_>) -> Draft {
+    let Request {
+        label,
+        operands,
+        stages,
+        ..
+    } = request;
     let mut code = Code::default();
     let w = code.access(&operands[1], false);
     let (rows, classes) = (scores.shape.dim(0), scores.shape.dim(1));
@@ -25,7 +25,7 @@ pub(in super::super) fn head(
         .access(scores, false)
         .at(&format!("r * {classes}u + j"));
     let target = code.access(target, false).at("r");
-    let stages = finish(&mut code, stages, operands, true);
+    let stages = finish(&mut code, stages, &operands, true);
     let row = w.at(&format!("best * {columns}u + c"));
     let blocks = rows.clamp(1, BLOCKS);
     let body = format!(

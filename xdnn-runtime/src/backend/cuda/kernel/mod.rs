@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::Precision;
 use crate::graph::Value;
+use crate::ops::Stage;
 
 mod blocked;
 mod code;
@@ -75,6 +77,19 @@ impl Kernel {
 
 /// The sizes that a kernel is given, as a structure of so many integers.
 pub(super) type Sizes = [i32; 17];
+
+/// A kernel that is asked for, beside the operator that it computes first.
+pub(super) struct Request<'a> {
+    /// What it computes, for listings.
+    pub label: String,
+    /// What it reads: what the operator does, then what the stages do.
+    pub operands: Vec<Tree<'a>>,
+    /// What happens to the results, each stage with the number of the operand that it reads.
+    pub stages: Vec<(Stage, usize)>,
+    /// Whether it writes the signs of its results, too.
+    pub signs: bool,
+    pub precision: Precision,
+}
 
 /// A kernel with what it reads.
 pub(super) struct Draft {

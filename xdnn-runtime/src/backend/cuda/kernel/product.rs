@@ -1,11 +1,11 @@
 //! Products of matrices, and convolutions as such: what a convolution multiplies is read where it is.
 
-use super::code::{Access, Code, Tree};
+use super::code::{Access, Code};
 use super::element::finish;
 use super::index::divided;
-use super::{Draft, Parts};
+use super::{Draft, Parts, Request};
 use crate::Precision;
-use crate::ops::{CHANNELS, Convolution, MatMul, Role, Sizes, Spatial, Stage, Volumes};
+use crate::ops::{CHANNELS, Convolution, MatMul, Role, Sizes, Spatial, Volumes};
 
 /// Threads of a block, as in `product.cuh`.
 const THREADS: u32 = 128;
@@ -36,17 +36,10 @@ struct Product {
 
 /// The kernel of a product of matrices, which stages finish. With `signs`, it writes the signs of its results, too: [`has_signs`] tells where
 /// it can.
-pub(in super::super) fn matmul(
-    label: String,
-    op: MatMul,
-    sizes: Sizes,
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
-    signs: bool,
-    precision: Precision,
-) -> Draft {
+pub(in super::super) fn matmul(op: MatMul, sizes: Sizes, request: Request<'_>) -> Draft {
     let mut code = Code::default();
-    let [a, b] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false));
+    let [a, b] =
+        [&request.operands[0], &request.operands[1]].map(|operand| code.access(operand, false));
     let Sizes { batch, m, k, n } = sizes;
     let left = match op.transpose_a {
         false => (Along::Second, a.at(&format!("(z * {m}u + r) * {k}u + k"))),
@@ -63,23 +56,20 @@ pub(in super::super) fn matmul(
         right: (right.0, format!("return {};", right.1)),
         index: ("0u".to_owned(), format!("(z * {m}u + r) * {n}u + c")),
     };
-    product.draft(label, code, operands, stages, signs, precision)
+    product.draft(code, request)
 }
 
 /// The kernel of a convolution in any of its roles, which stages finish. `blocks` tells whether the channels of its input and those of its
 /// output are in blocks.
 pub(in super::super) fn convolution(
-    label: String,
     op: &Convolution,
     volumes: Volumes,
     blocks: [bool; 2],
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
-    signs: bool,
-    precision: Precision,
+    request: Request<'_>,
 ) -> Draft {
     let mut code = Code::default();
-    let [a, b] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false));
+    let [a, b] =
+        [&request.operands[0], &request.operands[1]].map(|operand| code.access(operand, false));
     let Volumes { x, w, y } = volumes;
     let (groups, samples) = (op.groups, x.batch);
     let (inputs, outputs) = (w.channels, y.channels / groups);
@@ -205,7 +195,7 @@ pub(in super::super) fn convolution(
             ),
         },
     };
-    product.draft(label, code, operands, stages, signs, precision)
+    product.draft(code, request)
 }
 
 /// Declares `d0`, `h0` and `w0`, each of the coordinates of place `q` of planes of one size and of tap `t` of kernels of another.
@@ -231,16 +221,15 @@ fn axes(
 }
 
 impl Product {
-    fn draft(
-        self,
-        label: String,
-        mut code: Code,
-        operands: &[Tree<'_>],
-        stages: impl IntoIterator<Item = (Stage, usize)>,
-        signs: bool,
-        precision: Precision,
-    ) -> Draft {
-        let stages = finish(&mut code, stages, operands, true);
+    fn draft(self, mut code: Code, request: Request<'_>) -> Draft {
+        let Request {
+            label,
+            operands,
+            stages,
+            signs,
+            precision,
+        } = request;
+        let stages = finish(&mut code, stages, &operands, true);
         let [m, n, k] = self.sizes;
         let along = |along: Along| match along {
             Along::First => "FIRST",

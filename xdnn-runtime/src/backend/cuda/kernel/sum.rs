@@ -2,11 +2,11 @@
 
 use xdnn_ir::{MAX_RANK, Shape};
 
-use super::code::{Code, Tree};
+use super::code::Code;
 use super::element::finish;
 use super::index::offset;
-use super::{Draft, Parts};
-use crate::ops::{Axes, Stage, strides};
+use super::{Draft, Parts, Request};
+use crate::ops::{Axes, strides};
 
 /// Threads of a block.
 const THREADS: u32 = 256;
@@ -14,16 +14,17 @@ const THREADS: u32 = 256;
 const SHORT: usize = 64;
 
 /// The kernel of sums over axes of `x`, which stages finish.
-pub(in super::super) fn sum(
-    label: String,
-    axes: Axes,
-    operands: &[Tree<'_>],
-    stages: impl IntoIterator<Item = (Stage, usize)>,
-) -> Draft {
+pub(in super::super) fn sum(axes: Axes, request: Request<'_>) -> Draft {
+    let Request {
+        label,
+        operands,
+        stages,
+        ..
+    } = request;
     let mut code = Code::default();
     let x = operands[0].shape;
     let source = code.access(&operands[0], false);
-    let stages = finish(&mut code, stages, operands, true);
+    let stages = finish(&mut code, stages, &operands, true);
     let summed = part(x, |axis| axes.contains(axis));
     let kept = part(x, |axis| !axes.contains(axis));
     let (summands, sums) = (summed.0.elements(), kept.0.elements());
