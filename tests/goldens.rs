@@ -63,43 +63,25 @@ goldens! {
     x_vgg: XVgg,
     #[ignore = "long without a GPU"]
     x_resnet: XResNet,
-    #[ignore = "long without a GPU"]
     gated: Gated,
-    #[ignore = "long without a GPU"]
     lattice: Lattice,
-    #[ignore = "long without a GPU"]
     fusion: Fusion,
-    #[ignore = "long without a GPU"]
     super_res: SuperRes,
-    #[ignore = "long without a GPU"]
     super_res_bilinear: SuperResBilinear,
     pools: Pools,
-    #[ignore = "long without a GPU"]
     sequence: Sequence,
-    #[ignore = "long without a GPU"]
     volumes: Volumes,
-    #[ignore = "long without a GPU"]
     margins: Margins,
-    #[ignore = "long without a GPU"]
     lines: Lines,
-    #[ignore = "long without a GPU"]
     powers: Powers,
-    #[ignore = "long without a GPU"]
     gates: Gates,
-    #[ignore = "long without a GPU"]
     norms: Norms,
-    #[ignore = "long without a GPU"]
     degrees: Degrees,
     attention: Attention,
-    #[ignore = "long without a GPU"]
     recurrent: Recurrent,
-    #[ignore = "long without a GPU"]
     x_vit: XVit,
-    #[ignore = "long without a GPU"]
     x_llama: XLlama,
-    #[ignore = "long without a GPU"]
     x_irnn: XIrnn,
-    #[ignore = "long without a GPU"]
     x_unet: XUnet,
 }
 

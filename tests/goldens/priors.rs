@@ -10,7 +10,7 @@ use xdnn::{Graph, Precision};
 use super::{Golden, close, networks, read};
 
 macro_rules! priors {
-    ($($(#[$on_a_gpu:meta])? $file:ident: $network:ident, $loss:ident;)*) => {
+    ($($file:ident: $network:ident, $loss:ident;)*) => {
         $(#[test]
         fn $file() {
             let bytes = read(stringify!($file));
@@ -27,7 +27,6 @@ macro_rules! priors {
 
             $(
                 #[test]
-                $(#[$on_a_gpu])?
                 fn $file() {
                     let bytes = read(stringify!($file));
                     let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
@@ -40,9 +39,7 @@ macro_rules! priors {
 
 priors! {
     prior_tabular: Tabular, BinaryCrossEntropy;
-    #[ignore = "long without a GPU"]
     prior_gated: Gated, CrossEntropy;
-    #[ignore = "long without a GPU"]
     prior_sequence: Sequence, CrossEntropy;
 }
 

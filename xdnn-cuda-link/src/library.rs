@@ -65,8 +65,9 @@ fn load(names: &[&str]) -> Option<Library> {
     let paths = folders
         .iter()
         .flat_map(|folder| names.iter().map(|name| Path::join(folder, name)));
-    // SAFETY: these are libraries of CUDA, whose initialisation any thread may run at any time. They are never unloaded.
-    paths
-        .into_iter()
-        .find_map(|path| unsafe { Library::new(path) }.ok())
+    let open = |path| {
+        // SAFETY: these are libraries of CUDA, whose initialisation any thread may run at any time. They are never unloaded.
+        unsafe { Library::new(path) }.ok()
+    };
+    paths.into_iter().find_map(open)
 }

@@ -57,20 +57,20 @@ const NOT_FOUND: c_int = 500;
 
 fn start(driver: &Shared) -> c_int {
     type Init = unsafe extern "C" fn(c_uint) -> c_int;
-    // SAFETY: this is its type in `cuda.h`.
-    let init = driver
-        .get()
-        .and_then(|library| unsafe { library.get::<Init>(c"cuInit") }.ok());
+    let init = driver.get().and_then(|library| {
+        // SAFETY: this is its type in `cuda.h`.
+        unsafe { library.get::<Init>(c"cuInit") }.ok()
+    });
     // SAFETY: any thread may initialise the driver, again and again; 0 is the only flag.
     init.map_or(NOT_FOUND, |init| unsafe { init(0) })
 }
 
 fn first_gpu(driver: &Shared) -> c_int {
     type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
-    // SAFETY: this is its type in `cuda.h`.
-    let get = driver
-        .get()
-        .and_then(|library| unsafe { library.get::<Get>(c"cuDeviceGet") }.ok());
+    let get = driver.get().and_then(|library| {
+        // SAFETY: this is its type in `cuda.h`.
+        unsafe { library.get::<Get>(c"cuDeviceGet") }.ok()
+    });
     let mut device = 0;
     // SAFETY: it writes one number to where `device` is.
     get.map_or(NOT_FOUND, |get| unsafe { get(&raw mut device, 0) })

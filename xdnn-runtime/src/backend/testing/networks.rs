@@ -31,6 +31,14 @@ pub(crate) fn conv2d(out_channels: usize, kernel: usize, stride: usize, groups: 
     }
 }
 
+/// A layer without a bias.
+pub(crate) fn linear(out_features: usize) -> Linear {
+    Linear {
+        out_features,
+        bias: false,
+    }
+}
+
 pub(crate) fn max_pool(kernel: usize) -> MaxPool2d {
     MaxPool2d {
         kernel: [kernel; 2],
@@ -63,14 +71,7 @@ pub(crate) fn wide() -> NetworkSpec {
     let down = net.layer("down", conv2d(16, 3, 2, 1), out);
     let mean = net.layer("", GlobalAvgPool {}, down);
     let flat = net.layer("", Flatten {}, mean);
-    let head = net.layer(
-        "head",
-        Linear {
-            out_features: 5,
-            bias: false,
-        },
-        flat,
-    );
+    let head = net.layer("head", linear(5), flat);
     net.finish(head)
 }
 
@@ -89,14 +90,7 @@ pub(crate) fn residual() -> NetworkSpec {
     let dropped = net.layer("", Dropout { p: 0.25 }, down);
     let mean = net.layer("", GlobalAvgPool {}, dropped);
     let flat = net.layer("", Flatten {}, mean);
-    let logits = net.layer(
-        "head",
-        Linear {
-            out_features: 5,
-            bias: false,
-        },
-        flat,
-    );
+    let logits = net.layer("head", linear(5), flat);
     net.finish(logits)
 }
 
@@ -126,14 +120,7 @@ pub(crate) fn branches() -> NetworkSpec {
     let product = net.combine(Combine::Product, &[smooth, joined]);
     let shuffled = net.layer("", PixelShuffle { upscale_factor: 2 }, product);
     let flat = net.layer("", Flatten {}, shuffled);
-    let logits = net.layer(
-        "head",
-        Linear {
-            out_features: 3,
-            bias: false,
-        },
-        flat,
-    );
+    let logits = net.layer("head", linear(3), flat);
     net.finish(logits)
 }
 
@@ -160,14 +147,7 @@ pub(crate) fn line() -> NetworkSpec {
     let x = net.layer("", Relu {}, x);
     let x = net.layer("", pool, x);
     let x = net.layer("", Flatten {}, x);
-    let x = net.layer(
-        "head",
-        Linear {
-            out_features: 4,
-            bias: false,
-        },
-        x,
-    );
+    let x = net.layer("head", linear(4), x);
     net.finish(x)
 }
 
@@ -184,14 +164,7 @@ pub(crate) fn pooled() -> NetworkSpec {
     }
     let x = net.layer("d", conv2d(32, 3, 1, 1), x);
     let flat = net.layer("", Flatten {}, x);
-    let head = net.layer(
-        "head",
-        Linear {
-            out_features: 5,
-            bias: false,
-        },
-        flat,
-    );
+    let head = net.layer("head", linear(5), flat);
     net.finish(head)
 }
 

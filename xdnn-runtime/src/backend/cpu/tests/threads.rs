@@ -1,13 +1,13 @@
 //! The same bits, whoever computes them.
 
 use rayon::ThreadPoolBuilder;
-use xdnn_ir::layer::{Flatten, Linear, Relu};
+use xdnn_ir::layer::{Flatten, Relu};
 use xdnn_ir::{NetworkSpec, Operand};
 
 use super::compile;
 use super::networks::optimised;
 use super::run;
-use crate::backend::testing::networks::{conv2d, leaves, residual};
+use crate::backend::testing::networks::{conv2d, leaves, linear, residual};
 use crate::graph::{Graph, Loss, Task};
 use crate::sketch::Sketch;
 
@@ -22,14 +22,7 @@ fn wide(channels: usize) -> NetworkSpec {
     let x = net.layer("c", conv2d(48, 3, 2, 48), x);
     let x = net.layer("d", conv2d(64, 3, 2, 1), x);
     let x = net.layer("", Flatten {}, x);
-    let x = net.layer(
-        "e",
-        Linear {
-            out_features: 100,
-            bias: false,
-        },
-        x,
-    );
+    let x = net.layer("e", linear(100), x);
     net.finish(x)
 }
 

@@ -1,6 +1,6 @@
 //! Whole networks in every task.
 
-use xdnn_ir::layer::{Linear, Sign};
+use xdnn_ir::layer::Sign;
 use xdnn_ir::{NetworkSpec, Operand};
 
 use super::ready;
@@ -8,7 +8,7 @@ use crate::Precision;
 use crate::backend::Program;
 use crate::backend::compile::{optimise, weights};
 use crate::backend::testing::networks::{
-    TASKS, branches, conv2d, leaves, line, max_pool, pooled, residual, wide,
+    TASKS, branches, conv2d, leaves, line, linear, max_pool, pooled, residual, wide,
 };
 use crate::backend::testing::{exact, run};
 use crate::graph::{Graph, Loss, Task};
@@ -130,10 +130,6 @@ fn unusual_networks() {
     assert_agrees(&steps, Task::Gradient, 1, Precision::Strict, 2e-5);
 
     let mut net = Sketch::new(&[("x", &[4])]);
-    let linear = |out_features| Linear {
-        out_features,
-        bias: false,
-    };
     let x = net.layer("a", linear(3), Operand::Input(0));
     let x = net.layer("", Sign {}, x);
     let x = net.layer("b", linear(2), x);
