@@ -20,9 +20,11 @@ pub enum Layout {
     Transposed([usize; 2]),
     /// Kernels in vectors of the channels that the direction leads to: `(⌈to/16⌉, taps · from, 16)`. What is beyond the last one is 0.
     Channels(Channels, Direction),
-    /// Kernels in vectors of the taps and input channels that an output channel leads back to: `(⌈taps · C / 16⌉, O, 16)`. What is
-    /// beyond the last one is 0.
-    Taps(Channels),
+    /// Kernels in vectors of the taps and channels from which the direction leads: `(⌈taps · from / 16⌉, to, 16)`. What is beyond the last
+    /// one is 0.
+    Taps(Channels, Direction),
+    /// The same, rounded to the numbers that tensor cores multiply: to 10 bits behind the point, ties away from zero.
+    Tf32Taps(Channels, Direction),
     /// Kernels that have been transformed for [`Winograd`]'s algorithm, in vectors of the channels that the direction leads to.
     WinogradChannels(Kernels, Direction),
 }
@@ -70,9 +72,9 @@ impl Layout {
                 let [to, from] = direction.of([channels.outputs, channels.inputs]);
                 Shape::new([to.div_ceil(CHANNELS), channels.taps * from, CHANNELS])
             }
-            Self::Taps(channels) => {
-                let vectors = (channels.taps * channels.inputs).div_ceil(CHANNELS);
-                Shape::new([vectors, channels.outputs, CHANNELS])
+            Self::Taps(channels, direction) | Self::Tf32Taps(channels, direction) => {
+                let [to, from] = direction.of([channels.outputs, channels.inputs]);
+                Shape::new([(channels.taps * from).div_ceil(CHANNELS), to, CHANNELS])
             }
             Self::WinogradChannels(kernels, direction) => {
                 let [to, from] = direction.of([kernels.outputs, kernels.inputs]);
@@ -91,9 +93,9 @@ impl Layout {
             }
             Self::Blocks(blocks) => blocks.groups * blocks.rows * blocks.columns,
             Self::Transposed([rows, columns]) => rows * columns,
-            Self::Channels(channels, _) | Self::Taps(channels) => {
-                channels.outputs * channels.inputs * channels.taps
-            }
+            Self::Channels(channels, _)
+            | Self::Taps(channels, _)
+            | Self::Tf32Taps(channels, _) => channels.outputs * channels.inputs * channels.taps,
         };
         if weight.len() != expected {
             return Err(invalid("a weight is laid out that has another size"));
@@ -109,7 +111,12 @@ impl Layout {
             Self::Blocks(blocks) => blocks.fill(weight, &mut filled),
             Self::Transposed([_, columns]) => transpose(weight, columns, &mut filled),
             Self::Channels(channels, direction) => channels.fill(direction, weight, &mut filled),
-            Self::Taps(channels) => channels.fill_taps(weight, &mut filled),
+            Self::Taps(channels, direction) => {
+                channels.fill_taps(direction, weight, &mut filled, |value| value);
+            }
+            Self::Tf32Taps(channels, direction) => {
+                channels.fill_taps(direction, weight, &mut filled, tf32);
+            }
             Self::WinogradChannels(kernels, direction) => {
                 let op = Winograd {
                     padding: [0; 2],
@@ -202,14 +209,30 @@ impl Channels {
         }
     }
 
-    fn fill_taps<T: Real>(self, weight: &[T], filled: &mut [T]) {
-        let kernels = weight.chunks_exact((self.inputs * self.taps).max(1));
-        for (output, kernel) in kernels.enumerate() {
-            for (i, value) in kernel.iter().enumerate() {
-                let to = i % self.taps * self.inputs + i / self.taps;
-                filled[(to / CHANNELS * self.outputs + output) * CHANNELS + to % CHANNELS] = *value;
+    fn fill_taps<T: Real>(
+        self,
+        direction: Direction,
+        weight: &[T],
+        filled: &mut [T],
+        of: impl Fn(T) -> T,
+    ) {
+        let [all, count] = direction.of([self.outputs, self.inputs]);
+        for (i, kernel) in weight.chunks_exact(self.taps.max(1)).enumerate() {
+            let [to, from] = direction.of([i / self.inputs, i % self.inputs]);
+            for (tap, value) in kernel.iter().enumerate() {
+                let at = tap * count + from;
+                filled[(at / CHANNELS * all + to) * CHANNELS + at % CHANNELS] = of(*value);
             }
         }
+    }
+}
+
+/// The nearest number that tensor cores multiply, ties away from zero.
+fn tf32<T: Real>(value: T) -> T {
+    let bits = value.to_f32().map_or(0, f32::to_bits);
+    match value.is_finite() {
+        true => T::of(f64::from(f32::from_bits((bits + 0x1000) & 0xffff_e000))),
+        false => value,
     }
 }
 
@@ -272,6 +295,46 @@ mod tests {
         for (at, value) in found.iter().enumerate() {
             assert_eq!(*value, (at % 70 * 130 + at / 70) as f32);
         }
+    }
+
+    #[test]
+    fn taps_lie_beside_one_another() {
+        let channels = Channels {
+            outputs: 5,
+            inputs: 3,
+            taps: 7,
+        };
+        let weight: Vec<f32> = (0..5 * 3 * 7).map(|i| i as f32 + 1.0).collect();
+        for direction in [Direction::Forward, Direction::Backward] {
+            let filled = Layout::Taps(channels, direction).of(&weight).unwrap();
+            let [to, from] = direction.of([5, 3]);
+            let mut seen = 0;
+            for (at, value) in filled.iter().enumerate() {
+                let k = at / (to * CHANNELS) * CHANNELS + at % CHANNELS;
+                let [output, input] = direction.of([at / CHANNELS % to, k % from]);
+                if k / from < 7 {
+                    assert_eq!(*value, weight[(output * 3 + input) * 7 + k / from]);
+                    seen += 1;
+                } else {
+                    assert_eq!(*value, 0.0);
+                }
+            }
+            assert_eq!(seen, weight.len());
+        }
+    }
+
+    #[test]
+    fn tensor_cores_read_ten_bits() {
+        let one = Channels {
+            outputs: 1,
+            inputs: 1,
+            taps: 6,
+        };
+        let ulp = 2.0_f32.powi(-10);
+        let weight = [1.0, 1.0 + ulp * 0.5, -1.0 - ulp * 0.49, 0.0, f32::MAX, f32::INFINITY];
+        let rounded = [1.0, 1.0 + ulp, -1.0, 0.0, f32::INFINITY, f32::INFINITY];
+        let layout = Layout::Tf32Taps(one, Direction::Forward);
+        assert_eq!(layout.of(&weight).unwrap()[..6], rounded);
     }
 
     #[test]

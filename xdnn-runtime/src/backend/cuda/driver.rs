@@ -114,7 +114,7 @@ pub(super) struct Module {
 pub(super) struct Function {
     handle: Handle<sys::CUfunction>,
     /// It goes with its module.
-    _module: Arc<Module>,
+    module: Arc<Module>,
 }
 
 impl Module {
@@ -139,8 +139,26 @@ impl Module {
         let function = unsafe { result::module::get_function(self.handle.0, name) }?;
         Ok(Function {
             handle: Handle(function),
-            _module: Arc::clone(self),
+            module: Arc::clone(self),
         })
+    }
+}
+
+impl Function {
+    /// Lets blocks have so many bytes of shared memory beside what the text declares, and as many blocks on a multiprocessor as that allows.
+    pub(super) fn reserve(&self, shared: u32) -> Done {
+        use sys::CUfunction_attribute_enum as Attribute;
+        if shared == 0 {
+            return Ok(());
+        }
+        let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        let percent = Attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+        self.module.context.bind()?;
+        for (attribute, value) in [(most, shared.cast_signed()), (percent, 100)] {
+            // SAFETY: the module is loaded.
+            unsafe { result::function::set_function_attribute(self.handle.0, attribute, value) }?;
+        }
+        Ok(())
     }
 }
 
@@ -288,7 +306,7 @@ impl Stream {
         unsafe { result::memcpy_dtoh_async(to, from, self.handle.0) }
     }
 
-    /// Launches a kernel.
+    /// Launches a kernel whose blocks have `threads` threads and `shared` bytes of shared memory beside what the text declares.
     ///
     /// # Safety
     ///
@@ -298,11 +316,21 @@ impl Stream {
         function: &Function,
         [x, y, z]: [u32; 3],
         threads: u32,
+        shared: u32,
         arguments: &mut [*mut c_void],
     ) -> Done {
         let (function, stream) = (function.handle.0, self.handle.0);
         // SAFETY: by the contract of this function.
-        unsafe { result::launch_kernel(function, (x, y, z), (threads, 1, 1), 0, stream, arguments) }
+        unsafe {
+            result::launch_kernel(
+                function,
+                (x, y, z),
+                (threads, 1, 1),
+                shared,
+                stream,
+                arguments,
+            )
+        }
     }
 
     /// From now on nothing is done and all is recorded.

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::driver::{Memory, Pinned, Recording, Stream};
 use super::gpu::Gpu;
+use super::kernel::Kernel;
 use super::{CudaProgram, Place};
 use crate::error::{Result, invalid};
 
@@ -133,10 +134,15 @@ fn launch(
         );
         let sizes = step.kernel.sizes.iter();
         arguments.extend(sizes.map(|sizes| (&raw const *sizes).cast_mut().cast()));
-        let (grid, threads) = (step.kernel.grid, step.kernel.threads);
+        let Kernel {
+            grid,
+            threads,
+            shared,
+            ..
+        } = step.kernel;
         // SAFETY: the kernel takes as many addresses, then sizes as a structure of integers, and reads and writes as much as the plan has
         // put there.
-        unsafe { stream.launch(function, grid, threads, &mut arguments) }
+        unsafe { stream.launch(function, grid, threads, shared, &mut arguments) }
             .map_err(|error| program.gpu.error("launching a kernel", error))?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::code::{Code, Tree};
 use super::element::{Windows, finish};
 use super::product::name;
 use super::{Draft, Parts, Request, Shares};
+use crate::Precision;
 use crate::ops::{
     CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
 };
@@ -11,8 +12,11 @@ use xdnn_ir::Shape;
 
 /// Threads of a block, as in `blocked.cuh`.
 const THREADS: u32 = 256;
-/// Places and channels of a tile, as there.
-const TILE: [usize; 2] = [128, 64];
+/// Places of a tile, the channels of a narrow and of a wide one, and the steps whose operands are in shared memory, as there.
+const ROWS: usize = 128;
+const NARROW: usize = 64;
+const WIDE: usize = 128;
+const STAGES: usize = 4;
 /// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
 const BLOCKS: usize = 264;
 /// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
@@ -129,11 +133,12 @@ pub(in super::super) fn blocked(
     };
     let classes = steps[0] * steps[1];
     let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
-    let tiles = [
-        (to.batch * places).div_ceil(TILE[0]),
-        to.channels.div_ceil(TILE[1]),
-    ];
-    let count = tiles[0] * tiles[1] * classes;
+    let down = (to.batch * places).div_ceil(ROWS);
+    let count = |columns: usize| down * to.channels.div_ceil(columns) * classes;
+    // A wide tile reads less for each result, where there are enough of them.
+    let wide = to.channels.is_multiple_of(WIDE) && count(WIDE) >= BLOCKS;
+    let columns = if wide { WIDE } else { NARROW };
+    let count = count(columns);
     let summands = kernel.plane() / classes * from.channels / CHANNELS;
     let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
     let sizes = [
@@ -165,7 +170,7 @@ pub(in super::super) fn blocked(
     };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch});\n",
+         blocked<{}, {kind}, {columns}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch});\n",
         name(precision),
     );
     let draft = Parts {
@@ -174,17 +179,23 @@ pub(in super::super) fn blocked(
         results: results + usize::from(signs),
         code,
         body,
-        grid: [tiles[0] as u32, tiles[1] as u32, (classes * splits) as u32],
+        grid: [
+            down as u32,
+            to.channels.div_ceil(columns) as u32,
+            (classes * splits) as u32,
+        ],
         threads: THREADS,
+        shared: (STAGES * (ROWS + columns) * CHANNELS * size_of::<f32>()) as u32,
         shares: (splits > 1).then_some(Shares {
-            scratch: count * splits * TILE[0] * TILE[1],
+            scratch: count * splits * ROWS * columns,
             counters: count,
         }),
         // Values have fewer than 2³¹ elements.
         sizes: Some(sizes.map(|size| size as i32)),
     };
-    (
-        draft.draft(),
-        Layout::Channels(volumes.kernels(), direction),
-    )
+    let layout = match precision {
+        Precision::Tf32 => Layout::Tf32Taps,
+        Precision::Strict | Precision::Bf16 => Layout::Taps,
+    };
+    (draft.draft(), layout(volumes.kernels(), direction))
 }

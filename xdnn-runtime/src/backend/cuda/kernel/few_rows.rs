@@ -84,6 +84,7 @@ pub(in super::super) fn few_rows(
         body,
         grid: [n.div_ceil(columns) as u32, 1, 1],
         threads: (32 * WARPS) as u32,
+        shared: 0,
         sizes: None,
         shares: None,
     };

@@ -48,6 +48,7 @@ pub(in super::super) fn head([scores, target]: &[Tree<'_>; 2], request: Request<
             1,
         ],
         threads: THREADS,
+        shared: 0,
         sizes: None,
         shares: None,
     }

@@ -53,6 +53,8 @@ pub(super) struct Kernel {
     pub grid: [u32; 3],
     /// Threads of a block.
     pub threads: u32,
+    /// Bytes of shared memory that a block takes beside those that the text declares.
+    pub shared: u32,
     /// What it takes behind the addresses: the sizes of a `Convolution`.
     pub sizes: Option<Sizes>,
     /// What it takes where several blocks share a sum: `scratch` and `counters`, behind the operands.
@@ -110,6 +112,7 @@ struct Parts {
     body: String,
     grid: [u32; 3],
     threads: u32,
+    shared: u32,
     sizes: Option<Sizes>,
     shares: Option<Shares>,
 }
@@ -137,6 +140,7 @@ impl Parts {
                 tables: self.code.tables,
                 grid: self.grid,
                 threads,
+                shared: self.shared,
                 sizes: self.sizes,
                 shares: self.shares,
             },

@@ -53,6 +53,7 @@ pub(in super::super) fn sum(axes: Axes, request: Request<'_>) -> Draft {
         body,
         grid: [blocks.max(1) as u32, 1, 1],
         threads: THREADS,
+        shared: 0,
         sizes: None,
         shares: None,
     }

@@ -1,7 +1,7 @@
 // Convolutions of values whose channels are in blocks of 16, and their input gradients.
 
 // What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16). Kernels are
-// (blocks of `to`, height, width, channels of `from`, 16).
+// (taps and blocks of `from`, channels of `to`, 16 channels of `from`).
 struct Convolution {
   int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
@@ -12,49 +12,73 @@ struct Convolution {
 
 const int CHANNELS = 16;
 const int ROWS = 128;      // places of a tile
-const int COLUMNS = 64;    // channels of a tile
-const int STAGES = 3;      // steps whose operands are in shared memory or on the way
+const int STAGES = 4;      // steps whose operands are in shared memory or on the way
 const int BLOCKED_THREADS = 256;
-const int COLUMN_PITCH = COLUMNS + 8;  // so that the lanes of a warp read 32 banks
+const int QUADS = CHANNELS / 4;
 
-// acc += a·b for the tile of 32×32 results of a warp; b has a row for each channel of `from`.
-template <Precision PRECISION>
-__device__ inline void multiply_rows(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[COLUMN_PITCH]) {
+// Where the four numbers of a quad are in the part of a tile that is multiplied in a step: rows of 16 numbers, whose quads change places so
+// that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes.
+__device__ inline int quad_at(int row, int quad) { return row * CHANNELS + (quad ^ row / 2 % QUADS) * 4; }
+
+// How the warps of a block share a tile of results: each has those of I·16 rows and J·8 columns.
+template <Precision PRECISION, int COLUMNS>
+struct Warps {
+  static const int I = COLUMNS / 32, J = 4;
+
+  static __device__ int row() { return threadIdx.x / 32 / (COLUMNS / 32) * (I * 16); }
+  static __device__ int column() { return threadIdx.x / 32 % (COLUMNS / 32) * (J * 8); }
+};
+
+// acc += a·bᵀ for the results of a warp, where a and b have a row of 16 numbers for each of its rows and columns. Lanes read quads, so that
+// the numbers are summed up in another order, the same on both sides.
+template <Precision PRECISION, int I, int J>
+__device__ inline void multiply_rows(float (&acc)[I][J][4], const float* left, int row, const float* right, int column) {
   const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
+  float4 a[I][2], b[J];
+#pragma unroll
+  for (int i = 0; i < I; ++i)
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      a[i][half] = *reinterpret_cast<const float4*>(left + quad_at(row + i * 16 + half * 8 + group, member));
+#pragma unroll
+  for (int j = 0; j < J; ++j) b[j] = *reinterpret_cast<const float4*>(right + quad_at(column + j * 8 + group, member));
   if (PRECISION == BF16) {
-    unsigned a[2][4], b[4][2];
+    unsigned x[I][4], w[J][2];
 #pragma unroll
-    for (int i = 0; i < 2; ++i)
+    for (int i = 0; i < I; ++i)
 #pragma unroll
-      for (int r = 0; r < 4; ++r) {
-        const float* at = &left[i * 16 + r % 2 * 8 + group][r / 2 * 8 + member * 2];
-        a[i][r] = pack_bf16(at[0], at[1]);
-      }
+      for (int half = 0; half < 2; ++half)
+        x[i][half] = pack_bf16(a[i][half].x, a[i][half].y), x[i][half + 2] = pack_bf16(a[i][half].z, a[i][half].w);
 #pragma unroll
-    for (int j = 0; j < 4; ++j)
+    for (int j = 0; j < J; ++j) w[j][0] = pack_bf16(b[j].x, b[j].y), w[j][1] = pack_bf16(b[j].z, b[j].w);
 #pragma unroll
-      for (int r = 0; r < 2; ++r) {
-        const int k = r * 8 + member * 2;
-        b[j][r] = pack_bf16(right[k][j * 8 + group], right[k + 1][j * 8 + group]);
-      }
+    for (int i = 0; i < I; ++i)
 #pragma unroll
-    for (int i = 0; i < 2; ++i)
-#pragma unroll
-      for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
+      for (int j = 0; j < J; ++j) mma_bf16(acc[i][j], x[i], w[j]);
     return;
   }
 #pragma unroll
-  for (int step = 0; step < CHANNELS; step += 8) {
-    unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
+  for (int step = 0; step < 2; ++step) {
+    unsigned x[I][4], x_low[I][4], w[J][2], w_low[J][2];
 #pragma unroll
-    for (int i = 0; i < 2; ++i)
+    for (int i = 0; i < I; ++i)
 #pragma unroll
-      for (int r = 0; r < 4; ++r) split<PRECISION>(left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member], a[i][r], a_low[i][r]);
+      for (int half = 0; half < 2; ++half) {
+        const float4 v = a[i][half];
+        split<PRECISION>(step ? v.z : v.x, x[i][half], x_low[i][half]);
+        split<PRECISION>(step ? v.w : v.y, x[i][half + 2], x_low[i][half + 2]);
+      }
 #pragma unroll
-    for (int j = 0; j < 4; ++j)
-#pragma unroll
-      for (int r = 0; r < 2; ++r) split<PRECISION>(right[step + r * 4 + member][j * 8 + group], b[j][r], b_low[j][r]);
-    multiply_parts<PRECISION>(acc, a, a_low, b, b_low);
+    for (int j = 0; j < J; ++j) {
+      const float first = step ? b[j].z : b[j].x, second = step ? b[j].w : b[j].y;
+      if (PRECISION == TF32) {  // weights are laid out rounded
+        w[j][0] = __float_as_uint(first), w[j][1] = __float_as_uint(second);
+      } else {
+        split<PRECISION>(first, w[j][0], w_low[j][0]);
+        split<PRECISION>(second, w[j][1], w_low[j][1]);
+      }
+    }
+    multiply_parts<PRECISION>(acc, x, x_low, w, w_low);
   }
 }
 
@@ -103,17 +127,17 @@ __device__ inline int first(int place, int stride, int padding) {
 
 // write(v, tap, i) for the largest v of each 2×2 places and its number among them, where `i` is the element of what is pooled; otherwise as
 // `store`. Rows are places in the order of windows, so that those of a window are in lanes of one warp.
-template <class Index, class Finish, class Write>
-__device__ inline void store_pooled(const float (&acc)[2][4][4], int top, int side, int rows, int columns, int plane, Index index,
+template <int I, int J, class Index, class Finish, class Write>
+__device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int side, int rows, int columns, int plane, Index index,
                                     Finish finish, Write write, unsigned* signs) {
   const int lane = threadIdx.x % 32, tap = lane / 4 % 4;
 #pragma unroll
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < I; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = top + i * 16 + half * 8 + lane / 4;
 #pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {
+      for (int pair = 0; pair < J / 2; ++pair) {
         const int start = side + pair * 16;
         const bool inside = row < rows && start < columns;
         const unsigned from = inside ? index(row, start) : 0u;
@@ -148,14 +172,15 @@ __device__ inline void store_pooled(const float (&acc)[2][4][4], int top, int si
 
 // The sums of a tile whose summands `splits` blocks have shared, in the last block that gets here; false in the others. `scratch` has room for
 // the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
-__device__ inline bool gather(float (&acc)[2][4][4], int splits, float* scratch, unsigned* counters) {
+template <int I, int J>
+__device__ inline bool gather(float (&acc)[I][J][4], int splits, float* scratch, unsigned* counters) {
   __shared__ bool last;
-  const int tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  const int count = I * J * 4, tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
   float* sums = &acc[0][0][0];
-  float* parts = scratch + (size_t)tile * splits * 32 * BLOCKED_THREADS + threadIdx.x;
-  float* own = parts + (size_t)(blockIdx.z % splits) * 32 * BLOCKED_THREADS;
+  float* parts = scratch + (size_t)tile * splits * count * BLOCKED_THREADS + threadIdx.x;
+  float* own = parts + (size_t)(blockIdx.z % splits) * count * BLOCKED_THREADS;
 #pragma unroll
-  for (int i = 0; i < 32; ++i) own[i * BLOCKED_THREADS] = sums[i];
+  for (int i = 0; i < count; ++i) own[i * BLOCKED_THREADS] = sums[i];
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) last = atomicAdd(&counters[tile], 1u) == splits - 1u;
@@ -163,43 +188,42 @@ __device__ inline bool gather(float (&acc)[2][4][4], int splits, float* scratch,
   if (!last) return false;
   __threadfence();
 #pragma unroll
-  for (int i = 0; i < 32; ++i) sums[i] = 0.f;
+  for (int i = 0; i < count; ++i) sums[i] = 0.f;
   for (int split = 0; split < splits; ++split)  // always in this order
 #pragma unroll
-    for (int i = 0; i < 32; ++i) sums[i] += parts[((size_t)split * 32 + i) * BLOCKED_THREADS];
+    for (int i = 0; i < count; ++i) sums[i] += parts[((size_t)split * count + i) * BLOCKED_THREADS];
   if (threadIdx.x == 0) counters[tile] = 0;
   return true;
 }
 
 // finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` says; `signs` is null or where to put the signs
 // of what is finished.
-template <Precision PRECISION, Kind KIND, class Finish, class Write>
+template <Precision PRECISION, Kind KIND, int COLUMNS, class Finish, class Write>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
                                unsigned* counters) {
-  __shared__ __align__(16) float left[STAGES][ROWS][PITCH];
-  __shared__ __align__(16) float right[STAGES][CHANNELS][COLUMN_PITCH];
+  const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
+  DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers
   const Places<KIND> places(c, blockIdx.z / c.splits);
   const int plane = places.height * places.width, rows = c.samples * plane;
   if (plane == 0) return;  // a class without places
+  const int columns = KIND == FEW ? c.channels : c.to_blocks * CHANNELS;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
-  const int quad = threadIdx.x % 4;  // of the four numbers of a channel block that this thread fetches
+  // A thread fetches one quad of every 64th row of both operands.
+  const int fetched = threadIdx.x / QUADS, quad = threadIdx.x % QUADS;
+  const int EACH = BLOCKED_THREADS / QUADS;
 
-  // The two places that this thread fetches for.
-  const float* sample[2];
-  int down[2], across[2];
+  // Where the windows of the places are that this thread fetches for; those that are not there lie outside of everything.
+  const float* sample[ROWS / EACH];
+  int down[ROWS / EACH], across[ROWS / EACH];
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const int row = top + threadIdx.x / 4 + i * (ROWS / 2);
-    const int n = row / plane, at = row % plane;
+  for (int i = 0; i < ROWS / EACH; ++i) {
+    const int row = top + fetched + i * EACH, n = row / plane;
     int to_y, to_x;
-    places.find(at, to_y, to_x);
-    sample[i] = row < rows ? x + (size_t)n * c.from_blocks * c.from_height * c.from_width * CHANNELS : nullptr;
+    places.find(row % plane, to_y, to_x);
+    sample[i] = row < rows ? x + (size_t)n * c.from_blocks * c.from_height * c.from_width * CHANNELS + quad * 4 : nullptr;
     down[i] = first<KIND>(to_y, c.stride_height, c.padding_height);
     across[i] = first<KIND>(to_x, c.stride_width, c.padding_width);
   }
-  const int kernel_row = threadIdx.x / 16, kernel_block = threadIdx.x % 16 / 4;
-  const bool in_kernel = side / CHANNELS + kernel_block < c.to_blocks;
-  const float* kernel = w + ((size_t)(side / CHANNELS + kernel_block) * c.kernel_height * c.kernel_width * c.from_blocks * CHANNELS + kernel_row) * CHANNELS + quad * 4;
 
   // The next step: a tap, and a block of channels of `from`.
   int tap_y = 0, tap_x = 0, block = 0;
@@ -212,27 +236,42 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
              reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
       if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
   };
+  // What this thread reads through a tap, in the first block; null is outside.
+  const float* from[ROWS / EACH];
+  auto find = [&] {
+#pragma unroll
+    for (int i = 0; i < ROWS / EACH; ++i) {
+      const int y = tap_y * c.dilation_height, x = tap_x * c.dilation_width;
+      int from_y = leads_back(KIND) ? (down[i] - y) / c.stride_height : down[i] + y;
+      int from_x = leads_back(KIND) ? (across[i] - x) / c.stride_width : across[i] + x;
+      // A quotient of what is negative may be 0.
+      const bool before = leads_back(KIND) && (down[i] < y || across[i] < x);
+      const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+      from[i] = inside ? sample[i] + ((size_t)from_y * c.from_width + from_x) * CHANNELS : nullptr;
+    }
+  };
   int left_over = 0;  // steps that are still to be fetched
   auto fetch = [&](int stage) {
     if (left_over > 0) {
       --left_over;
+      float* left = shared + stage * (LEFT + RIGHT);
 #pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        int from_y = leads_back(KIND) ? (down[i] - tap_y * c.dilation_height) / c.stride_height : down[i] + tap_y * c.dilation_height;
-        int from_x = leads_back(KIND) ? (across[i] - tap_x * c.dilation_width) / c.stride_width : across[i] + tap_x * c.dilation_width;
-        // A quotient of what is negative may be 0.
-        const bool before = leads_back(KIND) && (down[i] < tap_y * c.dilation_height || across[i] < tap_x * c.dilation_width);
-        const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
-        const float* at = inside ? sample[i] + (((size_t)block * c.from_height + from_y) * c.from_width + from_x) * CHANNELS + quad * 4 : x;
-        copy_async_16(&left[stage][threadIdx.x / 4 + i * (ROWS / 2)][quad * 4], at, inside);
+      for (int i = 0; i < ROWS / EACH; ++i) {
+        const float* at = from[i] ? from[i] + (size_t)block * c.from_height * c.from_width * CHANNELS : x;
+        copy_async_16(left + quad_at(fetched + i * EACH, quad), at, from[i]);
       }
-      const int tap = tap_y * c.kernel_width + tap_x;
-      const float* at = in_kernel ? kernel + (size_t)(tap * c.from_blocks + block) * CHANNELS * CHANNELS : w;
-      copy_async_16(&right[stage][kernel_row][kernel_block * CHANNELS + quad * 4], at, in_kernel);
+      const float* kernel = w + (size_t)((tap_y * c.kernel_width + tap_x) * c.from_blocks + block) * columns * CHANNELS;
+#pragma unroll
+      for (int i = 0; i < COLUMNS / EACH; ++i) {
+        const int column = fetched + i * EACH;
+        const bool inside = side + column < columns;
+        copy_async_16(left + LEFT + quad_at(column, quad), inside ? kernel + (side + column) * CHANNELS + quad * 4 : w, inside);
+      }
       if (++block == c.from_blocks) {
         block = 0;
         if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
         skip();
+        find();
       }
     }
     copy_async_commit();
@@ -254,18 +293,18 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     skip();
   }
   block = start % c.from_blocks;
+  find();
 
-  float acc[2][4][4] = {};
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int row = warp / 2 * 32, column = warp % 2 * 32;
+  typedef Warps<PRECISION, COLUMNS> Own;
+  float acc[Own::I][Own::J][4] = {};
+  const int row = Own::row(), column = Own::column();
   for (int stage = 0; stage < STAGES - 1; ++stage) fetch(stage);
   for (int step = 0; step < steps; ++step) {
     copy_async_wait<STAGES - 2>();
     __syncthreads();
     fetch((step + STAGES - 1) % STAGES);
-    const int stage = step % STAGES;
-    const float (*b)[COLUMN_PITCH] = reinterpret_cast<const float (*)[COLUMN_PITCH]>(&right[stage][0][column]);
-    if (side + column < c.to_blocks * CHANNELS) multiply_rows<PRECISION>(acc, left[stage] + row, b);
+    const float* left = shared + step % STAGES * (LEFT + RIGHT);
+    if (side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
   }
 
   if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;
@@ -282,9 +321,9 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     return ((unsigned)(n * c.channels + channel) * c.to_height + to_y) * c.to_width + to_x;
   };
   if constexpr (KIND == FEW)
-    store<false>(acc, top + row, side + column, rows, c.channels, plain, finish, write, signs);
+    store<false>(acc, top + row, side + column, rows, columns, plain, finish, write, signs);
   else if constexpr (KIND == POOLED)
-    store_pooled(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, plane, index, finish, write, signs);
+    store_pooled(acc, top + row, side + column, rows, columns, plane, index, finish, write, signs);
   else
-    store<true>(acc, top + row, side + column, rows, c.to_blocks * CHANNELS, index, finish, write, signs);
+    store<true>(acc, top + row, side + column, rows, columns, index, finish, write, signs);
 }

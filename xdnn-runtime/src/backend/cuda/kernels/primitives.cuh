@@ -11,7 +11,8 @@
 
 // --- the host ---
 
-// Dynamic shared memory of the launch, as an array of `type` that starts at a multiple of 128 bytes.
+// Dynamic shared memory of the launch, as an array of `type` that starts at a multiple of 1024 bytes where it is a multiple of them, and of 128
+// otherwise.
 #define DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(xdnn::launch.dynamic_shared)
 
 namespace xdnn {
@@ -114,7 +115,7 @@ inline void copy_async_wait() {
 // --- the device ---
 
 #define DYNAMIC_SHARED(type, name)                                      \
-  extern __shared__ __align__(128) unsigned char xdnn_dynamic_shared[]; \
+  extern __shared__ __align__(1024) unsigned char xdnn_dynamic_shared[]; \
   type* name = reinterpret_cast<type*>(xdnn_dynamic_shared)
 
 // The nearest TF32 of a float, ties away from zero, as the bits of a float.

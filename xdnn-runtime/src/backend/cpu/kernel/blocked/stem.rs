@@ -327,7 +327,7 @@ impl Kernel for StemGradient {
     }
 
     fn layout(&self) -> Option<Layout> {
-        Some(Layout::Taps(self.weight))
+        Some(Layout::Taps(self.weight, Direction::Forward))
     }
 }
 
