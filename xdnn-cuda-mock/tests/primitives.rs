@@ -109,6 +109,94 @@ fn products_of_a_warp_are_products() {
     }
 }
 
+/// D (64 × 8 J) += A (64 × 16) Bᵀ by the first of two warpgroups; the lower bits of B's numbers are not read.
+const WARPGROUP: &str = r#"
+    template <int J>
+    __device__ inline void multiply(float* d, const float* a, const float* b) {
+        DYNAMIC_SHARED(float, tile);
+        for (int i = threadIdx.x; i < J * 8 * 16; i += 256) {
+            int row = i / 16, quad = i % 16 / 4;
+            tile[row * 16 + (quad ^ row / 2 % 4) * 4 + i % 4] = b[i];
+        }
+        show_copies();
+        __syncthreads();
+        if (threadIdx.x >= 128) return;
+        int row = threadIdx.x / 32 * 16, g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+        unsigned x[2][4];
+        for (int half = 0; half < 2; half++)
+            for (int i = 0; i < 4; i++) x[half][i] = tf32(a[(row + g + i % 2 * 8) * 16 + half * 8 + t + i / 2 * 4]);
+        float z[J][4];
+        for (int j = 0; j < J; j++)
+            for (int i = 0; i < 4; i++) z[j][i] = 1;
+        for (int half = 0; half < 2; half++) {
+            open_products();
+            start_product(z, x[half], describe(tile + half * 8));
+            close_products();
+            BETWEEN
+        }
+        finish_products<LEFT_OVER>(z);
+        for (int j = 0; j < J; j++)
+            for (int i = 0; i < 4; i++) d[(row + g + i / 2 * 8) * (J * 8) + j * 8 + 2 * t + i % 2] = z[j][i];
+    }
+    extern "C" __global__ void narrow(float* d, const float* a, const float* b) { multiply<8>(d, a, b); }
+    extern "C" __global__ void wide(float* d, const float* a, const float* b) { multiply<16>(d, a, b); }
+"#;
+
+#[test]
+fn products_of_a_warpgroup_are_products() {
+    let mock = exclusive();
+    let stream = stream();
+    let run = |name: &str, columns: usize, between: &str, left_over: &str| {
+        let text = WARPGROUP.replace("BETWEEN", between);
+        let text = with_primitives(&text.replace("LEFT_OVER", left_over));
+        let f = kernel(&stream, &text, name);
+        let (a, b) = (numbers(64 * 16), numbers(columns * 16 + 5)[5..].to_vec());
+        let (x, w) = (
+            stream.clone_htod(&a).unwrap(),
+            stream.clone_htod(&b).unwrap(),
+        );
+        let mut d = stream.alloc_zeros::<f32>(64 * columns).unwrap();
+        let mut config = shape(1, 256);
+        config.shared_mem_bytes = columns as u32 * 64;
+        // SAFETY: the arguments are those of the kernel.
+        unsafe {
+            stream
+                .launch_builder(&f)
+                .arg(&mut d)
+                .arg(&x)
+                .arg(&w)
+                .launch(config)
+                .unwrap()
+        };
+        let cut = |x: f32| f64::from(f32::from_bits(x.to_bits() & 0xffff_e000));
+        let at = |row: usize, column: usize| {
+            let products =
+                (0..16).map(|k| f64::from(tf32(a[row * 16 + k])) * cut(b[column * 16 + k]));
+            products.sum::<f64>() as f32 + 1.0
+        };
+        let expected: Vec<f32> = (0..64 * columns)
+            .map(|i| at(i / columns, i % columns))
+            .collect();
+        (stream.clone_dtoh(&d).unwrap(), expected)
+    };
+    for order in 0..4 {
+        mock.set_order(order);
+        for (name, columns) in [("narrow", 64), ("wide", 128)] {
+            let (found, expected) = run(name, columns, "", "0");
+            close(&found, &expected);
+        }
+        let wrong = |between: &str, left_over: &str| {
+            let (found, expected) = run("narrow", 64, between, left_over);
+            let near = |(x, y): (&f32, &f32)| (x - y).abs() < 1e-5;
+            assert!(!found.iter().zip(&expected).all(near), "{between}");
+        };
+        // Results that are read too early, factors that change too early.
+        wrong("", "1");
+        wrong("x[half][0] = 0;", "0");
+        wrong("if (threadIdx.x == 0 && half == 1) tile[0] = 100;", "0");
+    }
+}
+
 #[test]
 fn roundings_keep_what_is_no_number() {
     let _mock = exclusive();

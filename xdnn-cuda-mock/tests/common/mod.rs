@@ -27,7 +27,7 @@ pub fn stream() -> Arc<CudaStream> {
 /// The kernel `name` of a text.
 pub fn kernel(stream: &CudaStream, source: &str, name: &str) -> CudaFunction {
     let options = CompileOptions {
-        arch: Some("sm_90"),
+        arch: Some("sm_90a"),
         ..CompileOptions::default()
     };
     let program = compile_ptx_with_opts(source, options).unwrap();

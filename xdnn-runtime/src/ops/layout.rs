@@ -93,9 +93,9 @@ impl Layout {
             }
             Self::Blocks(blocks) => blocks.groups * blocks.rows * blocks.columns,
             Self::Transposed([rows, columns]) => rows * columns,
-            Self::Channels(channels, _)
-            | Self::Taps(channels, _)
-            | Self::Tf32Taps(channels, _) => channels.outputs * channels.inputs * channels.taps,
+            Self::Channels(channels, _) | Self::Taps(channels, _) | Self::Tf32Taps(channels, _) => {
+                channels.outputs * channels.inputs * channels.taps
+            }
         };
         if weight.len() != expected {
             return Err(invalid("a weight is laid out that has another size"));
@@ -331,7 +331,14 @@ mod tests {
             taps: 6,
         };
         let ulp = 2.0_f32.powi(-10);
-        let weight = [1.0, 1.0 + ulp * 0.5, -1.0 - ulp * 0.49, 0.0, f32::MAX, f32::INFINITY];
+        let weight = [
+            1.0,
+            1.0 + ulp * 0.5,
+            -1.0 - ulp * 0.49,
+            0.0,
+            f32::MAX,
+            f32::INFINITY,
+        ];
         let rounded = [1.0, 1.0 + ulp, -1.0, 0.0, f32::INFINITY, f32::INFINITY];
         let layout = Layout::Tf32Taps(one, Direction::Forward);
         assert_eq!(layout.of(&weight).unwrap()[..6], rounded);

@@ -55,7 +55,7 @@ const fn node(
     }
 }
 
-const CONV: Conv2d = Conv2d {
+pub const CONV: Conv2d = Conv2d {
     out_channels: 4,
     kernel: [3; 2],
     stride: [1; 2],
@@ -71,7 +71,7 @@ const POOL: MaxPool2d = MaxPool2d {
     dilation: [1; 2],
     ceil_mode: false,
 };
-const HEAD: Linear = Linear {
+pub const HEAD: Linear = Linear {
     out_features: CLASSES,
     bias: false,
 };

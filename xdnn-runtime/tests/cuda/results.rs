@@ -1,16 +1,18 @@
 //! A GPU computes what the CPU and the reference do.
 
 use xdnn_runtime::backend::{Program, Weights, cuda};
-use xdnn_runtime::ir::NetworkSpec;
+use xdnn_runtime::ir::layer::{Conv2d, Flatten, Relu};
+use xdnn_runtime::ir::{NetworkSpec, Operand, Shape};
 use xdnn_runtime::ops::Leaf;
 use xdnn_runtime::{
     Device, DynamicModel, Error, Graph, Inputs, IntegratedGradients, Network, Precision, Target,
     Task,
 };
 
+use crate::common::network::Builder;
 use crate::networks::{
-    BATCH, CAPABILITY, GPU, Image, alone, assert_near, attribute, forward, image, inputs, model,
-    numbers, pair, seeded,
+    BATCH, CAPABILITY, CONV, GPU, HEAD, Image, alone, assert_near, attribute, forward, image,
+    inputs, model, numbers, pair, seeded,
 };
 
 const STRICT: f32 = 1e-5;
@@ -166,6 +168,38 @@ fn devices_between_and_beyond_those_that_nvrtc_knows() {
         }
         assert_eq!(mock.programs(), 0);
     }
+}
+
+/// Products of warps, and of warpgroups where there are such.
+#[test]
+fn tensor_cores_of_either_generation() {
+    let mock = alone();
+    let mut network = Builder::new(&[Shape::new([3, 6, 6])]);
+    let conv = |out_channels| Conv2d {
+        out_channels,
+        ..CONV
+    };
+    let layers = [
+        conv(80).into(),
+        Relu {}.into(),
+        conv(32).into(),
+        Flatten {}.into(),
+        HEAD.into(),
+    ];
+    let output = network.chain(Operand::Input(0), layers).unwrap();
+    let spec = network.finish(output);
+    let expected = numbers(&attribute(&model(&spec, Device::Reference), BATCH).unwrap());
+    let found = [8, 9].map(|major| {
+        mock.reset();
+        mock.set_attribute(CAPABILITY[0], major);
+        mock.set_attribute(CAPABILITY[1], 0);
+        let model = model(&spec, GPU).with_precision(Precision::Tf32);
+        let found = numbers(&attribute(&model, BATCH).unwrap());
+        assert_near(&found, &expected, 4e-3);
+        found
+    });
+    // They add up in another order.
+    assert_ne!(found[0], found[1]);
 }
 
 /// Below models, whoever has a program may give it other weights at any time.

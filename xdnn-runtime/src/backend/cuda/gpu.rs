@@ -115,8 +115,8 @@ impl Gpu {
         }
         let function = |kernel: &&Kernel| {
             let function = functions.get(kernel.name.as_str()).cloned();
-            let function = function
-                .ok_or_else(|| self.refused("a kernel is in no module".to_owned()))?;
+            let function =
+                function.ok_or_else(|| self.refused("a kernel is in no module".to_owned()))?;
             let prepared = function.reserve(kernel.shared);
             prepared.map_err(|error| self.error("reserving shared memory", error))?;
             Ok(function)

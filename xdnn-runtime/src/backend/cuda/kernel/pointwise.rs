@@ -59,7 +59,7 @@ impl Pointwise<'_> {
             body,
             grid: [blocks as u32, 1, 1],
             threads: THREADS,
-        shared: 0,
+            shared: 0,
             sizes: None,
             shares: None,
         }

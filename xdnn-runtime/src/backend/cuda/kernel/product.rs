@@ -270,7 +270,7 @@ impl Product {
                 blocks as u32,
             ],
             threads: THREADS,
-        shared: 0,
+            shared: 0,
             sizes: None,
             shares: None,
         }

@@ -20,14 +20,33 @@ const int QUADS = CHANNELS / 4;
 // that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes.
 __device__ inline int quad_at(int row, int quad) { return row * CHANNELS + (quad ^ row / 2 % QUADS) * 4; }
 
-// How the warps of a block share a tile of results: each has those of I·16 rows and J·8 columns.
-template <Precision PRECISION, int COLUMNS>
+// How the warps of a block share a tile of results: each has those of I·16 rows and J·8 columns. In warpgroups each has 16 whole rows.
+template <bool GROUPED, int COLUMNS>
 struct Warps {
-  static const int I = COLUMNS / 32, J = 4;
+  static const int ACROSS = GROUPED ? 1 : COLUMNS / 32, I = ACROSS, J = COLUMNS / 8 / ACROSS;
 
-  static __device__ int row() { return threadIdx.x / 32 / (COLUMNS / 32) * (I * 16); }
-  static __device__ int column() { return threadIdx.x / 32 % (COLUMNS / 32) * (J * 8); }
+  static __device__ int row() { return threadIdx.x / 32 / ACROSS * (I * 16); }
+  static __device__ int column() { return threadIdx.x / 32 % ACROSS * (J * 8); }
 };
+
+// The numbers that a lane brings to products of its warpgroup with 16 numbers of each row, rounded.
+struct Rounded {
+  unsigned half[2][4];
+};
+
+// Starts acc += a·bᵀ as a group of products.
+template <int J>
+__device__ inline void start_rows(float (&acc)[1][J][4], Rounded& a, const float* left, int row, const float* right) {
+  const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
+#pragma unroll
+  for (int half = 0; half < 2; ++half)
+#pragma unroll
+    for (int r = 0; r < 4; ++r) a.half[half][r] = tf32(left[quad_at(row + r % 2 * 8 + group, half * 2 + r / 2) + member]);
+  open_products();
+#pragma unroll
+  for (int half = 0; half < 2; ++half) start_product(acc[0], a.half[half], describe(right + half * 8));
+  close_products();
+}
 
 // acc += a·bᵀ for the results of a warp, where a and b have a row of 16 numbers for each of its rows and columns. Lanes read quads, so that
 // the numbers are summed up in another order, the same on both sides.
@@ -295,16 +314,37 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   block = start % c.from_blocks;
   find();
 
-  typedef Warps<PRECISION, COLUMNS> Own;
+  const bool GROUPED = WARPGROUPS && PRECISION == TF32;
+  typedef Warps<GROUPED, COLUMNS> Own;
   float acc[Own::I][Own::J][4] = {};
   const int row = Own::row(), column = Own::column();
-  for (int stage = 0; stage < STAGES - 1; ++stage) fetch(stage);
-  for (int step = 0; step < steps; ++step) {
-    copy_async_wait<STAGES - 2>();
+  // Products of warpgroups read the operands of one step while the next begins.
+  const int AHEAD = GROUPED ? STAGES - 2 : STAGES - 1;
+  for (int stage = 0; stage < AHEAD; ++stage) fetch(stage);
+  auto next = [&](int step) {
+    copy_async_wait<AHEAD - 1>();
+    if (GROUPED) show_copies();
     __syncthreads();
-    fetch((step + STAGES - 1) % STAGES);
-    const float* left = shared + step % STAGES * (LEFT + RIGHT);
-    if (side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
+    fetch((step + AHEAD) % STAGES);
+    return shared + step % STAGES * (LEFT + RIGHT);
+  };
+  if constexpr (GROUPED) {
+    Rounded even, odd;
+    for (int step = 0; step < steps; step += 2) {
+      const float* left = next(step);
+      start_rows(acc, even, left, row, left + LEFT);
+      finish_products<1>(acc[0]);
+      if (step + 1 == steps) break;
+      left = next(step + 1);
+      start_rows(acc, odd, left, row, left + LEFT);
+      finish_products<1>(acc[0]);
+    }
+    finish_products<0>(acc[0]);
+  } else {
+    for (int step = 0; step < steps; ++step) {
+      const float* left = next(step);
+      if (side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
+    }
   }
 
   if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;

@@ -3,7 +3,7 @@
 // Each primitive has its instruction and, for tests on machines without a GPU, its meaning on the host. Needs no header,
 // and a device of compute capability 8.0 or higher.
 //
-// In a warp, lane `l` belongs to group `g = l / 4` and is its member `t = l % 4`.
+// In a warp, lane `l` belongs to group `g = l / 4` and is its member `t = l % 4`. Four warps, from a multiple of four on, are a warpgroup.
 #ifndef XDNN_PRIMITIVES
 #define XDNN_PRIMITIVES
 
@@ -74,6 +74,87 @@ inline void multiply_bf16(void* const* lanes, unsigned mask) {
   });
 }
 
+// A product of a warpgroup that has been asked for, as a lane sees it. As on the device, what it reads and writes is its own until it is waited
+// for: `d` holds NaN so long, the factors are read at the end.
+struct Product {
+  float* d;
+  const unsigned* a;
+  unsigned long long b;
+  int columns;
+};
+
+const int PRODUCTS = 8, RESULTS = 64;
+
+// The products under way of a thread. All have the same `d`, whose true values are in `sums`.
+struct Products {
+  Product product[PRODUCTS];
+  int committed[PRODUCTS];  // the ends of groups
+  int count, groups;
+  float sums[RESULTS];
+};
+
+inline Products all_products[1024] __attribute__((visibility("hidden")));
+inline Products& products() { return all_products[launch.thread.x]; }
+
+// What the instruction reads where a descriptor points: number k of row n of a matrix whose rows have 64 bytes.
+inline float described(unsigned long long descriptor, int n, int k) {
+  const size_t at = (descriptor & 0x3fff) * 16 + n / 8 * ((descriptor >> 32 & 0x3fff) * 16) + n % 8 * 64 + k * 4;
+  float x;
+  memcpy(&x, launch.dynamic_shared + (at ^ (at >> 7 & 3) << 4), 4);
+  return x;
+}
+
+// The rows of a warp of D += A B.
+inline void multiply_warpgroup(void* const* lanes, unsigned mask) {
+  if (mask != ~0u) {
+    launch.scheduler->trap("a product of a warpgroup needs all lanes of its warps", 0);
+    return;
+  }
+  auto read = [](unsigned bits) { return __uint_as_float(bits & 0xffffe000u); };
+  const Product& first = *static_cast<const Products*>(lanes[0])->product;
+  for (int column = 0; column < first.columns; column++) {
+    float b[8];
+    for (int k = 0; k < 8; k++) b[k] = read(__float_as_uint(described(first.b, column, k)));
+    for (int row = 0; row < 16; row++) {
+      Products& owner = *static_cast<Products*>(lanes[row % 8 * 4 + column % 8 / 2]);
+      float& d = owner.sums[column / 8 * 4 + row / 8 * 2 + column % 2];
+      double sum = d;
+      for (int k = 0; k < 8; k++) {
+        const Products& part = *static_cast<const Products*>(lanes[row % 8 * 4 + k % 4]);
+        sum += static_cast<double>(read(part.product->a[row / 8 + k / 4 * 2])) * b[k];
+      }
+      d = static_cast<float>(sum);
+      if (fabs(static_cast<double>(d)) > fabs(sum)) d = __uint_as_float(__float_as_uint(d) - 1u);
+    }
+  }
+}
+
+inline void start_product(float* d, const unsigned* a, unsigned long long b, int columns, int line) {
+  Products& own = products();
+  if (own.count == PRODUCTS || (own.count && own.product[0].d != d)) {
+    launch.scheduler->trap("too many products of a warpgroup are under way, or with several results", line);
+    return;
+  }
+  if (!own.count) memcpy(own.sums, d, columns / 2 * sizeof *d);
+  memset(d, 0xff, columns / 2 * sizeof *d);
+  own.product[own.count++] = {d, a, b, columns};
+}
+
+inline void finish_products(int groups, int line) {
+  Products& own = products();
+  while (own.groups > groups) {
+    for (int left = own.committed[0]; left > 0; left--) {
+      warp(~0u, multiply_warpgroup, &own, line);
+      if (own.count == 1) memcpy(own.product->d, own.sums, own.product->columns / 2 * sizeof(float));
+      own.count--;
+      for (int i = 0; i < own.count; i++) own.product[i] = own.product[i + 1];
+    }
+    const int ended = own.committed[0];
+    own.groups--;
+    for (int i = 0; i < own.groups; i++) own.committed[i] = own.committed[i + 1] - ended;
+  }
+}
+
 inline unsigned to_bf16(float x) {
   const unsigned bits = __float_as_uint(x);
   return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
@@ -94,6 +175,37 @@ inline void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[
   xdnn::Fragments mine{d, a, b};
   xdnn::warp(~0u, xdnn::multiply_bf16, &mine, line);
 }
+
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+const bool WARPGROUPS = true;
+#else
+const bool WARPGROUPS = false;
+#endif
+
+inline unsigned long long describe(const void* shared) {
+  const size_t at = static_cast<const char*>(shared) - xdnn::launch.dynamic_shared;
+  return at / 16 & 0x3fff | 32ull << 32 | 2ull << 62;
+}
+
+template <int J>
+inline void start_product(float (&d)[J][4], const unsigned (&a)[4], unsigned long long b, int line = __builtin_LINE()) {
+  static_assert(J * 4 <= xdnn::RESULTS, "");
+  xdnn::start_product(d[0], a, b, J * 8, line);
+}
+
+inline void open_products() {}
+
+inline void close_products() {
+  xdnn::Products& own = xdnn::products();
+  own.committed[own.groups++] = own.count;
+}
+
+template <int groups, int J>
+inline void finish_products(float (&)[J][4], int line = __builtin_LINE()) {
+  xdnn::finish_products(groups, line);
+}
+
+inline void show_copies() {}
 
 inline void copy_async_16(void* shared, const void* global, bool valid, int line = __builtin_LINE()) {
   xdnn::launch.scheduler->copy_async(shared, global, 16, valid, line);
@@ -154,6 +266,86 @@ __device__ __forceinline__ void mma_bf16(float (&d)[4], const unsigned (&a)[4], 
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// Whether there are products of warpgroups.
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+const bool WARPGROUPS = true;
+#else
+const bool WARPGROUPS = false;
+#endif
+
+// A matrix in shared memory for `start_product`: rows of 16 numbers in the swizzle of 64 bytes, which starts anew at multiples of 512 bytes.
+// `shared` is in its first row, at number 0 or 8.
+__device__ __forceinline__ unsigned long long describe(const void* shared) {
+  const unsigned at = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  const unsigned long long eight_rows = 512 / 16, swizzle = 2;
+  return (at / 16 & 0x3fff) | eight_rows << 32 | swizzle << 62;
+}
+
+#define XDNN_RESULTS_4(j) "+f"(d[j][0]), "+f"(d[j][1]), "+f"(d[j][2]), "+f"(d[j][3])
+#define XDNN_RESULTS_16(j) XDNN_RESULTS_4(j), XDNN_RESULTS_4(j + 1), XDNN_RESULTS_4(j + 2), XDNN_RESULTS_4(j + 3)
+
+// Starts D (64 x 8 J) += A (64 x 8) Bᵀ in TF32, by all lanes of a warpgroup; J is 8 or 16. Warp `w` of the warpgroup has rows 16 w to 16 w + 15
+// of D and of A, laid out as for `mma_tf32`, d[j] for columns 8 j to 8 j + 7; B is described above. Until the product is finished, `d` and `a`
+// must stay as they are, and so must B.
+template <int J>
+__device__ __forceinline__ void start_product(float (&d)[J][4], const unsigned (&a)[4], unsigned long long b) {
+  static_assert(J == 8 || J == 16, "");
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  if constexpr (J == 8)
+    asm volatile(
+        "{.reg .pred add; setp.ne.b32 add, 1, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n64k8.f32.tf32.tf32 "
+        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+        "{%32, %33, %34, %35}, %36, add, 1, 1;}"
+        : XDNN_RESULTS_16(0), XDNN_RESULTS_16(4)
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+  else
+    asm volatile(
+        "{.reg .pred add; setp.ne.b32 add, 1, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n128k8.f32.tf32.tf32 "
+        "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+        "{%64, %65, %66, %67}, %68, add, 1, 1;}"
+        : XDNN_RESULTS_16(0), XDNN_RESULTS_16(4), XDNN_RESULTS_16(8), XDNN_RESULTS_16(12)
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
+#endif
+}
+
+// Before the first of a group of products: what registers were given is theirs.
+__device__ __forceinline__ void open_products() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+#endif
+}
+
+// Behind the last one.
+__device__ __forceinline__ void close_products() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+#endif
+}
+
+// Waits until no more than the last `groups` groups of products are under way. With none, `d` can be used.
+template <int groups, int J>
+__device__ __forceinline__ void finish_products(float (&d)[J][4]) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(groups) : "memory");
+  if (groups == 0)  // the compiler must not use them before
+#pragma unroll
+    for (int j = 0; j < J; ++j) asm volatile("" : XDNN_RESULTS_4(j)::"memory");
+#endif
+}
+
+// Shows products of warpgroups what the asynchronous copies of this thread, waited for, have written. A barrier must follow.
+__device__ __forceinline__ void show_copies() {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
 }
 
 // Copies 16 bytes to shared memory, or writes zeros when not `valid`; then `global` is not read, but must still be

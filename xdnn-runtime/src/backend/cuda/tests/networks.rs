@@ -1,9 +1,9 @@
 //! Whole networks in every task.
 
 use xdnn_ir::layer::Sign;
-use xdnn_ir::{NetworkSpec, Operand};
+use xdnn_ir::{NetworkSpec, Operand, Shape};
 
-use super::ready;
+use super::{Weights, ready};
 use crate::Precision;
 use crate::backend::Program;
 use crate::backend::compile::{optimise, weights};
@@ -12,7 +12,7 @@ use crate::backend::testing::networks::{
 };
 use crate::backend::testing::{exact, run};
 use crate::graph::{Graph, Loss, Task};
-use crate::ops::Leaf;
+use crate::ops::{Blocked, Convolution, Leaf, Role};
 use crate::sketch::Sketch;
 
 /// Asserts that the device computes what the reference does, up to so much of the largest number.
@@ -23,14 +23,24 @@ fn assert_agrees(
     precision: Precision,
     tolerance: f64,
 ) -> String {
+    let graph = Graph::build(spec, task, batch).unwrap();
+    assert_computes(graph, weights(task), precision, tolerance)
+}
+
+/// The same of a graph.
+fn assert_computes(
+    mut graph: Graph,
+    weights: Weights,
+    precision: Precision,
+    tolerance: f64,
+) -> String {
     ready();
-    let mut graph = Graph::build(spec, task, batch).unwrap();
     let known = graph.leaves();
-    let program = crate::backend::cuda::compile(&graph, weights(task), 0, precision).unwrap();
+    let program = crate::backend::cuda::compile(&graph, weights, 0, precision).unwrap();
     let values = leaves(&program, 7);
     let expected = exact(&mut graph, &values);
-    optimise(&mut graph, weights(task)).unwrap();
-    let program = crate::backend::cuda::compile(&graph, weights(task), 0, precision).unwrap();
+    optimise(&mut graph, weights).unwrap();
+    let program = crate::backend::cuda::compile(&graph, weights, 0, precision).unwrap();
     let find = |leaf: Leaf| {
         let position = known.iter().position(|(other, _)| *other == leaf);
         values[position.unwrap()].as_slice()
@@ -47,7 +57,7 @@ fn assert_agrees(
             let difference = (f64::from(*found) - expected).abs();
             assert!(
                 difference <= tolerance * largest,
-                "output {i}: {found} is not {expected} ({task:?}, {batch} samples, {precision})\n{listing}"
+                "output {i}: {found} is not {expected} ({precision})\n{listing}"
             );
         }
     }
@@ -105,6 +115,33 @@ fn fewer_digits() {
     for (precision, tolerance) in [(Precision::Tf32, 5e-3), (Precision::Bf16, 5e-2)] {
         assert_agrees(&line(), Task::Forward, 2, precision, tolerance);
         assert_agrees(&wide(), Task::Forward, 2, precision, tolerance);
+    }
+    assert_agrees(&wide(), Task::Attribute, 2, Precision::Tf32, 5e-3);
+}
+
+/// So many places that tiles are wide.
+#[test]
+fn large_images() {
+    for (precision, tolerance) in [
+        (Precision::Strict, 2e-5),
+        (Precision::Tf32, 5e-3),
+        (Precision::Bf16, 5e-2),
+    ] {
+        let mut graph = Graph::new();
+        let x = graph.leaf(Leaf::Input(0), Shape::new([2, 1, 130, 130, 16]));
+        let w = graph.leaf(Leaf::Weight(0), Shape::new([128, 16, 1, 1]));
+        let convolution = Blocked::Convolution(Convolution {
+            role: Role::Forward,
+            shape: Shape::new([2, 128, 130, 130]),
+            stride: [1; 3],
+            padding: [0; 3],
+            dilation: [1; 3],
+            groups: 1,
+        });
+        let y = graph.apply(convolution, &[x.unwrap(), w.unwrap()]);
+        graph.set_outputs(vec![y.unwrap()]);
+        let listing = assert_computes(graph, Weights::Constant, precision, tolerance);
+        assert!(listing.contains("265×1×1 blocks"), "{listing}");
     }
 }
 
