@@ -135,8 +135,9 @@ pub(in super::super) fn blocked(
     let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
     let down = (to.batch * places).div_ceil(ROWS);
     let count = |columns: usize| down * to.channels.div_ceil(columns) * classes;
-    // A wide tile reads less for each result, where there are enough of them.
-    let wide = to.channels.is_multiple_of(WIDE) && count(WIDE) >= BLOCKS;
+    // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
+    let parts = precision == Precision::Strict;
+    let wide = to.channels.is_multiple_of(WIDE) && count(WIDE) >= BLOCKS && !parts;
     let columns = if wide { WIDE } else { NARROW };
     let count = count(columns);
     let summands = kernel.plane() / classes * from.channels / CHANNELS;

@@ -129,7 +129,8 @@ impl Parts {
         let parameters = parameters.collect::<Vec<_>>().join(", ");
         let (declared, body, threads) = (&self.code.text, &self.body, self.threads);
         let function = format!("({parameters}) {{\n{declared}{body}}}\n");
-        let bounds = format!("__launch_bounds__({threads})");
+        // Without a least number of blocks, ptxas may spill registers to fit another block on a multiprocessor.
+        let bounds = format!("__launch_bounds__({threads}, 1)");
         let name = format!("{}_{}", self.kind, code::digest(&[&bounds, &function]));
         Draft {
             over: self.code.over(),

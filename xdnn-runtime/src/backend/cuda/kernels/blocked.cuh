@@ -231,15 +231,16 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   const int fetched = threadIdx.x / QUADS, quad = threadIdx.x % QUADS;
   const int EACH = BLOCKED_THREADS / QUADS;
 
-  // Where the windows of the places are that this thread fetches for; those that are not there lie outside of everything.
-  const float* sample[ROWS / EACH];
+  // Where the samples of the places are that this thread fetches for, and the windows in them; OUTSIDE is a place that is not there.
+  const unsigned OUTSIDE = ~0u, step = c.from_height * c.from_width * CHANNELS;  // from block to block
+  unsigned sample[ROWS / EACH];
   int down[ROWS / EACH], across[ROWS / EACH];
 #pragma unroll
   for (int i = 0; i < ROWS / EACH; ++i) {
     const int row = top + fetched + i * EACH, n = row / plane;
     int to_y, to_x;
     places.find(row % plane, to_y, to_x);
-    sample[i] = row < rows ? x + (size_t)n * c.from_blocks * c.from_height * c.from_width * CHANNELS + quad * 4 : nullptr;
+    sample[i] = row < rows ? n * c.from_blocks * step + quad * 4 : OUTSIDE;
     down[i] = first<KIND>(to_y, c.stride_height, c.padding_height);
     across[i] = first<KIND>(to_x, c.stride_width, c.padding_width);
   }
@@ -255,8 +256,8 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
              reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
       if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
   };
-  // What this thread reads through a tap, in the first block; null is outside.
-  const float* from[ROWS / EACH];
+  // What this thread reads through a tap, in the first block.
+  unsigned from[ROWS / EACH];
   auto find = [&] {
 #pragma unroll
     for (int i = 0; i < ROWS / EACH; ++i) {
@@ -265,8 +266,8 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
       int from_x = leads_back(KIND) ? (across[i] - x) / c.stride_width : across[i] + x;
       // A quotient of what is negative may be 0.
       const bool before = leads_back(KIND) && (down[i] < y || across[i] < x);
-      const bool inside = sample[i] && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
-      from[i] = inside ? sample[i] + ((size_t)from_y * c.from_width + from_x) * CHANNELS : nullptr;
+      const bool inside = sample[i] != OUTSIDE && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+      from[i] = inside ? sample[i] + (from_y * c.from_width + from_x) * CHANNELS : OUTSIDE;
     }
   };
   int left_over = 0;  // steps that are still to be fetched
@@ -276,15 +277,15 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
       float* left = shared + stage * (LEFT + RIGHT);
 #pragma unroll
       for (int i = 0; i < ROWS / EACH; ++i) {
-        const float* at = from[i] ? from[i] + (size_t)block * c.from_height * c.from_width * CHANNELS : x;
-        copy_async_16(left + quad_at(fetched + i * EACH, quad), at, from[i]);
+        const bool inside = from[i] != OUTSIDE;
+        copy_async_16(left + quad_at(fetched + i * EACH, quad), x + (inside ? from[i] + block * step : 0u), inside);
       }
-      const float* kernel = w + (size_t)((tap_y * c.kernel_width + tap_x) * c.from_blocks + block) * columns * CHANNELS;
+      const unsigned kernel = ((tap_y * c.kernel_width + tap_x) * c.from_blocks + block) * columns + side;
 #pragma unroll
       for (int i = 0; i < COLUMNS / EACH; ++i) {
         const int column = fetched + i * EACH;
         const bool inside = side + column < columns;
-        copy_async_16(left + LEFT + quad_at(column, quad), inside ? kernel + (side + column) * CHANNELS + quad * 4 : w, inside);
+        copy_async_16(left + LEFT + quad_at(column, quad), w + (inside ? (kernel + column) * CHANNELS + quad * 4 : 0u), inside);
       }
       if (++block == c.from_blocks) {
         block = 0;

@@ -122,11 +122,7 @@ fn fewer_digits() {
 /// So many places that tiles are wide.
 #[test]
 fn large_images() {
-    for (precision, tolerance) in [
-        (Precision::Strict, 2e-5),
-        (Precision::Tf32, 5e-3),
-        (Precision::Bf16, 5e-2),
-    ] {
+    for (precision, tolerance) in [(Precision::Tf32, 5e-3), (Precision::Bf16, 5e-2)] {
         let mut graph = Graph::new();
         let x = graph.leaf(Leaf::Input(0), Shape::new([2, 1, 130, 130, 16]));
         let w = graph.leaf(Leaf::Weight(0), Shape::new([128, 16, 1, 1]));
