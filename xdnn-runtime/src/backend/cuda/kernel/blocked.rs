@@ -104,6 +104,7 @@ pub(in super::super) fn blocked(
         (_, false) => "FORWARD",
     };
     let mut results = 1;
+    let mut windows = patches.map_or_else(String::new, |patches| format!(", Windows{patches}"));
     let write = match then {
         Then::Nothing => "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned(),
         Then::Pool {
@@ -133,7 +134,10 @@ pub(in super::super) fn blocked(
             let put = format!("[=](float v, unsigned i) {{ {stages}y0[i] = v; }}");
             let winner = format!("[=](unsigned i) -> int {{ return (int){winner}; }}");
             match patches {
-                Some(_) => format!("  auto write = {put};\n  auto winner = {winner};\n"),
+                Some(_) => {
+                    windows += ", winner";
+                    format!("  auto write = {put};\n  auto winner = {winner};\n")
+                }
                 None => {
                     let windows = Windows::new(window, shape);
                     format!(
@@ -193,11 +197,6 @@ pub(in super::super) fn blocked(
     let scratch = match splits {
         1 => "nullptr, nullptr",
         _ => "scratch, counters",
-    };
-    let windows = match (kind, patches) {
-        ("SCATTERED", Some(patches)) => format!(", Windows{patches}, winner"),
-        (_, Some(patches)) => format!(", Windows{patches}"),
-        (_, None) => String::new(),
     };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \

@@ -30,8 +30,9 @@ struct Pool {
     blocks: [usize; 2],
     /// The plane that is pooled.
     size: [usize; 2],
-    /// The side of the convolution's kernels.
+    /// The side of the convolution's kernels, and its steps.
     side: usize,
+    step: usize,
     kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
@@ -44,6 +45,7 @@ const POOL: Pool = Pool {
     blocks: [2, 5],
     size: [27; 2],
     side: 3,
+    step: 1,
     kernel: [3; 2],
     stride: [2; 2],
     padding: [0; 2],
@@ -51,6 +53,10 @@ const POOL: Pool = Pool {
 };
 
 impl Pool {
+    fn shape(&self, blocks: usize, [height, width]: [usize; 2]) -> Shape {
+        Shape::new([self.samples, blocks, height, width, 16])
+    }
+
     fn window(&self) -> PoolWindow {
         let along = |[height, width]: [usize; 2], last| [height, width, last];
         let output: [usize; 2] = std::array::from_fn(|i| {
@@ -100,7 +106,7 @@ impl Case {
         let op = Convolution {
             role,
             shape: plain(shape).unwrap(),
-            stride: [1; 3],
+            stride: [1, pool.step, pool.step],
             padding: [0, padding, padding],
             dilation: [1; 3],
             groups: 1,
@@ -110,14 +116,9 @@ impl Case {
 
     /// The pooled value, in blocks or not, the winners and the signs of what is pooled.
     fn add_pool(&mut self, pool: &Pool, in_blocks: bool, nan: bool) {
-        let Pool {
-            samples,
-            blocks: [before, after],
-            size: [height, width],
-            ..
-        } = *pool;
-        let [from, to] =
-            [before, after].map(|blocks| Shape::new([samples, blocks, height, width, 16]));
+        let [before, after] = pool.blocks;
+        let to = pool.shape(after, pool.size);
+        let from = pool.shape(before, pool.size.map(|size| (size - 1) * pool.step + 1));
         let mut data = self.few(from);
         if nan {
             let middle = data.len() / 2;
@@ -153,20 +154,12 @@ impl Case {
 
     /// What windows scatter of an input gradient, where signs let it through.
     fn add_scatter(&mut self, pool: &Pool) {
-        let Pool {
-            samples,
-            blocks: [before, after],
-            size: [height, width],
-            ..
-        } = *pool;
+        let [before, after] = pool.blocks;
         let window = pool.window();
         let [down, across, _] = window.output;
-        let of = |blocks, height, width| Shape::new([samples, blocks, height, width, 16]);
-        let (from, pooled, to) = (
-            of(after, down, across),
-            of(before, down, across),
-            of(before, height, width),
-        );
+        let to = pool.shape(before, pool.size);
+        let pooled = pool.shape(before, [down, across]);
+        let from = pool.shape(after, [down, across].map(|size| (size - 1) / pool.step + 1));
         let data = self.few(from);
         let y = self.seed(from, data);
         let (convolution, operands) = self.convolution(y, Role::InputGradient, pool, pooled);
@@ -225,41 +218,86 @@ impl Case {
 }
 
 fn pools() -> impl Strategy<Value = Pool> {
-    let axis = (1_usize..5, 1_usize..4, 3_usize..40).prop_flat_map(|(kernel, stride, size)| {
-        (
-            Just(kernel),
-            Just(stride),
-            0..=kernel / 2,
-            kernel.max(size)..=kernel.max(size),
-        )
+    let axis = (1_usize..5, 1_usize..4, 4_usize..40).prop_flat_map(|(kernel, stride, size)| {
+        (0..=kernel / 2).prop_map(move |padding| [size, kernel, stride, padding])
     });
-    let sizes = (1_usize..4, [1_usize..4, 1_usize..6], 1_usize..3);
-    (sizes, axis.clone(), axis).prop_map(|((samples, blocks, half), down, across)| Pool {
-        samples,
-        blocks,
-        side: 2 * half - 1,
-        size: [down.3, across.3],
-        kernel: [down.0, across.0],
-        stride: [down.1, across.1],
-        padding: [down.2, across.2],
-        dilation: 1,
+    let sides = prop_oneof![Just(1_usize), Just(3)];
+    let sizes = (1_usize..4, [1_usize..4, 1_usize..6], sides, 1_usize..3);
+    (sizes, [axis.clone(), axis]).prop_map(|((samples, blocks, side, step), axes)| {
+        let [size, kernel, stride, padding] = std::array::from_fn(|i| axes.map(|axis| axis[i]));
+        Pool {
+            samples,
+            blocks,
+            size,
+            side,
+            step,
+            kernel,
+            stride,
+            padding,
+            dilation: 1,
+        }
     })
 }
 
 #[test]
-fn windows_that_overlap() {
+fn random_windows() {
     let mut case = Case::default();
-    case.add_pool(&POOL, true, false);
-    case.add_scatter(&POOL);
-    let cases = draw(pools(), 12);
-    for (pool, seed) in &cases {
-        case.add_pool(pool, seed.is_multiple_of(2), seed.is_multiple_of(3));
-        case.add_scatter(pool);
+    for (pool, seed) in draw(pools(), 16) {
+        case.add_pool(&pool, seed.is_multiple_of(2), seed.is_multiple_of(3));
+        case.add_scatter(&pool);
     }
     let listing = case.assert_agrees();
-    println!("{listing}\n{cases:#?}");
     for absorbed in ["→ gather", "→ FromBlocks of [gather", "→ scatter"] {
         assert!(listing.matches(absorbed).count() >= 4, "{listing}");
     }
     assert!(listing.contains(" with @"), "{listing}");
+}
+
+#[test]
+fn what_convolutions_absorb() {
+    let absorbed = |pool: Pool| {
+        let mut case = Case::default();
+        case.add_pool(&pool, false, false);
+        case.add_scatter(&pool);
+        let listing = case.assert_agrees();
+        ["→ FromBlocks of [gather", "→ scatter"].map(|end| listing.contains(end))
+    };
+    assert_eq!(absorbed(POOL), [true; 2]);
+    let (samples, size) = (2, [13; 2]);
+    assert_eq!(
+        absorbed(Pool {
+            samples,
+            size,
+            ..POOL
+        }),
+        [true; 2]
+    );
+    let padding = [1; 2];
+    assert_eq!(absorbed(Pool { padding, ..POOL }), [true; 2]);
+    let (kernel, size) = ([2; 2], [28; 2]);
+    assert_eq!(
+        absorbed(Pool {
+            kernel,
+            size,
+            ..POOL
+        }),
+        [true; 2]
+    );
+    // An input gradient with steps computes several classes of places.
+    assert_eq!(absorbed(Pool { step: 2, ..POOL }), [true, false]);
+    // Patches would be more than 128 places, or more than twice as many as tiles of rows.
+    let kernel = [12; 2];
+    assert_eq!(absorbed(Pool { kernel, ..POOL }), [false, true]);
+    let (kernel, stride, size) = ([5; 2], [1; 2], [40; 2]);
+    assert_eq!(
+        absorbed(Pool {
+            kernel,
+            stride,
+            size,
+            ..POOL
+        }),
+        [false; 2]
+    );
+    let dilation = 2;
+    assert_eq!(absorbed(Pool { dilation, ..POOL }), [false; 2]);
 }
