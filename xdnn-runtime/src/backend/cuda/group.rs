@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Draft, Kernel, Pointwise, Request, Source, Then, Tree, blocked, convolution, few_rows,
+    Draft, Kernel, Patches, Pointwise, Request, Source, Then, Tree, blocked, convolution, few_rows,
     from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
 };
 use crate::Precision;
@@ -63,7 +63,14 @@ struct Groups<'a> {
     /// The weights that stay the same from run to run.
     constants: HashSet<Value>,
     /// The convolutions whose results are pooled or scattered by the kernel that computes them, by the value that it is named for.
-    absorbed: HashMap<Value, &'a Node<'a>>,
+    absorbed: HashMap<Value, Absorbed<'a>>,
+}
+
+/// A convolution that the kernel of a pool or a scatter computes.
+struct Absorbed<'a> {
+    convolution: &'a Node<'a>,
+    /// The places of a tile, where windows overlap.
+    patches: Option<Patches>,
 }
 
 impl<'a> Groups<'a> {
@@ -128,8 +135,8 @@ impl<'a> Groups<'a> {
                 readers.iter().map(|(reader, _)| reader.value).collect()
             };
             let kept = |value: Value| outputs.contains(&value);
-            if let Some(convolution) = groups.absorbs(node, readers, kept) {
-                groups.absorbed.insert(node.value, convolution);
+            if let Some(absorbed) = groups.absorbs(node, readers, kept) {
+                groups.absorbed.insert(node.value, absorbed);
             }
         }
         groups
@@ -169,8 +176,9 @@ impl<'a> Groups<'a> {
         node: &Node<'a>,
         readers: impl Fn(Value) -> Vec<Value>,
         kept: impl Fn(Value) -> bool,
-    ) -> Option<&'a Node<'a>> {
-        let of = self.root(node.operands.first()?);
+    ) -> Option<Absorbed<'a>> {
+        let pool = self.gather(node)?;
+        let of = self.root(pool.operands.first()?);
         let convolution = *self.nodes.get(&of)?;
         let blocks = plain(convolution.operands.first()?.shape()).and(plain(of.shape()));
         let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
@@ -180,26 +188,39 @@ impl<'a> Groups<'a> {
             return None;
         }
         let signs = self.seconds.get(&of).copied();
-        let fits = match stem(node.op) {
+        let second = self.seconds.get(&node.value).copied();
+        let (fits, simple, patches) = match stem(pool.op) {
             Op::PoolScatter(scatter) => {
-                let alone = signs.is_none() && !self.seconds.contains_key(&node.value);
-                alone && readers(of) == [node.value] && tiles(&scatter.window, node.value.shape())
+                let (window, shape) = (&scatter.window, node.value.shape());
+                let alone = signs.is_none() && second.is_none() && readers(of) == [node.value];
+                let one_class = op.role == Role::InputGradient && op.stride == [1; 3];
+                let patches = Patches::of_scatter(window, shape).filter(|_| one_class);
+                (alone, tiles(window, shape), patches)
             }
             Op::PoolGather(gather) => {
                 let winner = self.winner(node)?;
                 let largest =
                     matches!(winner.op, Op::PoolWinner(pool) if pool.winner == Winner::Max);
-                let known = [Some(node.value), Some(winner.value), signs];
+                let known = [Some(pool.value), second, signs];
                 let alone = readers(of)
                     .into_iter()
                     .all(|reader| known.contains(&Some(reader)));
-                let window = &gather.window;
-                let square = is_square(window) && tiles(window, of.shape());
-                op.role == Role::Forward && largest && alone && square
+                let (window, shape) = (&gather.window, of.shape());
+                let square = is_square(window) && tiles(window, shape);
+                let patches = Patches::of_pool(window, shape);
+                (
+                    op.role == Role::Forward && largest && alone,
+                    square,
+                    patches,
+                )
             }
-            _ => false,
+            _ => return None,
         };
-        fits.then_some(convolution)
+        let patches = if simple { None } else { Some(patches?) };
+        fits.then_some(Absorbed {
+            convolution,
+            patches,
+        })
     }
 
     /// Whether all that an operator reads is in memory, or moved there.
@@ -255,7 +276,7 @@ impl<'a> Groups<'a> {
             && !self
                 .absorbed
                 .values()
-                .any(|inner| inner.value == node.value)
+                .any(|absorbed| absorbed.convolution.value == node.value)
     }
 
     /// How a value is read.
@@ -291,7 +312,7 @@ impl<'a> Groups<'a> {
         let absorbed = self
             .absorbed
             .get(&node.value)
-            .map(|inner| inner.value.shape());
+            .map(|absorbed| absorbed.convolution.value.shape());
         let sizes = node.operands.iter().map(Value::shape);
         let sizes = sizes.chain([shape]).chain(absorbed);
         if sizes
@@ -302,8 +323,8 @@ impl<'a> Groups<'a> {
                 "a value has 2³¹ elements or more; use smaller batches",
             ));
         }
-        if let Some(convolution) = self.absorbed.get(&node.value) {
-            return self.absorbing(node, convolution, precision);
+        if let Some(absorbed) = self.absorbed.get(&node.value) {
+            return self.absorbing(node, absorbed, precision);
         }
         let (op, stages): (&Op, Vec<(Stage, usize)>) = match node.op {
             Op::Fused(fused) if !is_element(node.op) => (&fused.op, fused.numbered().collect()),
@@ -401,9 +422,13 @@ impl<'a> Groups<'a> {
     fn absorbing(
         &self,
         node: &'a Node<'a>,
-        convolution: &'a Node<'a>,
+        absorbed: &Absorbed<'a>,
         precision: Precision,
     ) -> Result<Work<Kernel>> {
+        let Absorbed {
+            convolution,
+            patches,
+        } = *absorbed;
         let numbered = |op: &Op| match op {
             Op::Fused(fused) => fused.numbered().collect(),
             _ => Vec::new(),
@@ -415,21 +440,25 @@ impl<'a> Groups<'a> {
         };
         let [x, w] = [0, 1].map(|at| convolution.operands[at].shape());
         let (op, volumes) = of_blocks(op, x, w, convolution.value.shape())?;
-        let outer = self.trees(node);
+        let pool = self.gather(node).unwrap_or(node);
+        let outer = self.trees(pool);
         let label = format!("{} → {}", self.label(convolution), self.label(node));
         let signs = self.seconds.get(&convolution.value);
         let winner = self.seconds.get(&node.value);
         let then = match stem(node.op) {
             Op::PoolScatter(scatter) => Then::Scatter {
+                patches,
                 window: &scatter.window,
                 shape: node.value.shape(),
                 operands: &outer,
                 stages: numbered(node.op),
             },
             _ => Then::Pool {
+                patches,
                 winners: winner.is_some(),
+                plain: matches!(node.op, Op::FromBlocks(_)).then(|| node.value.shape()),
                 operands: &outer,
-                stages: numbered(node.op),
+                stages: numbered(pool.op),
             },
         };
         let request = Request {

@@ -1,7 +1,8 @@
 //! Convolutions of values whose channels are in blocks, and their input gradients.
 
 use super::code::{Code, Tree};
-use super::element::{Windows, finish};
+use super::element::{Windows, finish, to_blocks};
+use super::patches::Patches;
 use super::product::name;
 use super::{Draft, Parts, Request, Shares};
 use crate::Precision;
@@ -13,7 +14,7 @@ use xdnn_ir::Shape;
 /// Threads of a block, as in `blocked.cuh`.
 const THREADS: u32 = 256;
 /// Places of a tile, the channels of a narrow and of a wide one, and the steps whose operands are in shared memory, as there.
-const ROWS: usize = 128;
+pub(super) const ROWS: usize = 128;
 const NARROW: usize = 64;
 const WIDE: usize = 128;
 const STAGES: usize = 4;
@@ -27,14 +28,19 @@ const SUMMANDS: usize = 8;
 pub(in super::super) enum Then<'a> {
     /// They are written.
     Nothing,
-    /// Of each 2×2 places the largest is written, as result 0, and which one it is, as result 1, where `winners` is set. Stages finish it.
+    /// Of each window the largest is written, as result 0, moved out of blocks to a value of the shape `plain`, if there is one; and which one
+    /// it is, as result 1, where `winners` is set. Stages finish it. Without patches, windows are 2×2 places that tile the plane.
     Pool {
+        patches: Option<Patches>,
         winners: bool,
+        plain: Option<Shape>,
         operands: &'a [Tree<'a>],
         stages: Vec<(Stage, usize)>,
     },
-    /// They are scattered to where the winners of windows that do not overlap came from. The operands are those of the scatter.
+    /// They are scattered to where the winners of windows came from. The operands are those of the scatter. Without patches, windows do not
+    /// overlap.
     Scatter {
+        patches: Option<Patches>,
         window: &'a PoolWindow,
         shape: Shape,
         operands: &'a [Tree<'a>],
@@ -85,25 +91,35 @@ pub(in super::super) fn blocked(
     };
     let backward = direction == Direction::Backward;
     let few = !to.channels.is_multiple_of(CHANNELS);
+    let patches = match then {
+        Then::Nothing => None,
+        Then::Pool { patches, .. } | Then::Scatter { patches, .. } => patches,
+    };
     let kind = match (&then, backward) {
+        (Then::Pool { .. }, _) if patches.is_some() => "WINDOWS",
         (Then::Pool { .. }, _) => "POOLED",
+        (Then::Scatter { .. }, _) if patches.is_some() => "SCATTERED",
         (_, true) if few => "FEW",
         (_, true) => "BACKWARD",
         (_, false) => "FORWARD",
     };
     let mut results = 1;
+    let mut windows = patches.map_or_else(String::new, |patches| format!(", Windows{patches}"));
     let write = match then {
         Then::Nothing => "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned(),
         Then::Pool {
             winners,
+            plain,
             operands,
             stages,
+            ..
         } => {
             results += usize::from(winners);
-            let stages = finish(&mut code, stages, operands, true);
+            let stages = finish(&mut code, stages, operands, plain.is_none());
             let winner = if winners { "y1[i] = (float)tap; " } else { "" };
+            let to = plain.map_or("i".to_owned(), to_blocks);
             format!(
-                "  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[i] = v; }};\n"
+                "  auto write = [=](float v, int tap, unsigned i) {{ {winner}{stages}y0[{to}] = v; }};\n"
             )
         }
         Then::Scatter {
@@ -111,18 +127,29 @@ pub(in super::super) fn blocked(
             shape,
             operands,
             stages,
+            ..
         } => {
             let winner = code.access(&operands[1], false).at("i");
             let stages = finish(&mut code, stages, operands, false);
-            let windows = Windows::new(window, shape);
-            format!(
-                "  auto put = [=](float v, unsigned i) {{ {stages}y0[i] = v; }};\n  \
-                 auto write = [=](float v, unsigned i) {{ const int winner = (int){winner}; {}\
-                 for (int t = 0; t < {}; ++t) put(t == winner ? v : 0.f, {}); }};\n",
-                windows.start(),
-                window.taps(),
-                windows.position("t"),
-            )
+            let put = format!("[=](float v, unsigned i) {{ {stages}y0[i] = v; }}");
+            let winner = format!("[=](unsigned i) -> int {{ return (int){winner}; }}");
+            match patches {
+                Some(_) => {
+                    windows += ", winner";
+                    format!("  auto write = {put};\n  auto winner = {winner};\n")
+                }
+                None => {
+                    let windows = Windows::new(window, shape);
+                    format!(
+                        "  auto put = {put};\n  auto winner = {winner};\n  \
+                         auto write = [=](float v, unsigned i) {{ const int won = winner(i); {}\
+                         for (int t = 0; t < {}; ++t) put(t == won ? v : 0.f, {}); }};\n",
+                        windows.start(),
+                        window.taps(),
+                        windows.position("t"),
+                    )
+                }
+            }
         }
     };
     // Places that read the same taps are a class.
@@ -133,7 +160,10 @@ pub(in super::super) fn blocked(
     };
     let classes = steps[0] * steps[1];
     let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
-    let down = (to.batch * places).div_ceil(ROWS);
+    let down = match patches {
+        Some(patches) => to.batch * patches.count(),
+        None => (to.batch * places).div_ceil(ROWS),
+    };
     let count = |columns: usize| down * to.channels.div_ceil(columns) * classes;
     // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
     let parts = precision == Precision::Strict;
@@ -171,9 +201,14 @@ pub(in super::super) fn blocked(
     };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}, {columns}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch});\n",
+         blocked<{}, {kind}, {columns}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
         name(precision),
     );
+    let operands = STAGES * (ROWS + columns) * CHANNELS;
+    let shared = match patches {
+        Some(_) => operands.max(ROWS * (columns + 8)),
+        None => operands,
+    };
     let draft = Parts {
         label,
         kind: "blocked",
@@ -186,7 +221,7 @@ pub(in super::super) fn blocked(
             (classes * splits) as u32,
         ],
         threads: THREADS,
-        shared: (STAGES * (ROWS + columns) * CHANNELS * size_of::<f32>()) as u32,
+        shared: (shared * size_of::<f32>()) as u32,
         shares: (splits > 1).then_some(Shares {
             scratch: count * splits * ROWS * columns,
             counters: count,

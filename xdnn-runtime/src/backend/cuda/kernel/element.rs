@@ -167,12 +167,7 @@ fn elsewhere(code: &mut Code, op: &Op, from: &[Access], shapes: &[Shape], shape:
             text + "return 0.f;"
         }
         Op::ToBlocks(_) => {
-            let plane = shapes[0].dim(2) * shapes[0].dim(3);
-            let block = plane * CHANNELS;
-            let at = format!(
-                "(i / {block}u * {CHANNELS}u + i % {CHANNELS}u) * {plane}u + i / {CHANNELS}u % {plane}u"
-            );
-            format!("return {};", from[0].at(&at))
+            format!("return {};", from[0].at(&to_blocks(shapes[0])))
         }
         Op::FromBlocks(_) => {
             format!("return {};", from[0].at(&from_blocks(shape)))
@@ -230,6 +225,15 @@ fn elsewhere(code: &mut Code, op: &Op, from: &[Access], shapes: &[Shape], shape:
         // Not of `is_element`.
         _ => "return __uint_as_float(0x7fc00000u);".to_owned(),
     }
+}
+
+/// Where element `i` of a value whose channels are in blocks is while they are not.
+pub(super) fn to_blocks(plain: Shape) -> String {
+    let plane = plain.dim(2) * plain.dim(3);
+    let block = plane * CHANNELS;
+    format!(
+        "(i / {block}u * {CHANNELS}u + i % {CHANNELS}u) * {plane}u + i / {CHANNELS}u % {plane}u"
+    )
 }
 
 /// Where element `i` of a value is while its channels are in blocks.

@@ -103,20 +103,54 @@ __device__ inline void multiply_rows(float (&acc)[I][J][4], const float* left, i
 
 // What happens to results.
 enum Kind {
-  FORWARD,   // of a convolution
-  POOLED,    // of a convolution, followed by the largest of each 2×2 places
-  BACKWARD,  // of an input gradient
-  FEW,       // of an input gradient, to channels that make no block
+  FORWARD,    // of a convolution
+  POOLED,     // of a convolution, followed by the largest of each 2×2 places
+  WINDOWS,    // of a convolution, followed by the largest of each window
+  BACKWARD,   // of an input gradient
+  FEW,        // of an input gradient, to channels that make no block
+  SCATTERED,  // of an input gradient without steps, scattered to where the winners of windows came from
 };
 
-__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == FEW; }
+__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == FEW || kind == SCATTERED; }
+
+// Whether a tile is a patch of the places of a sample, and not so many places that follow one another.
+__device__ constexpr bool in_patches(Kind kind) { return kind == WINDOWS || kind == SCATTERED; }
+
+// Windows along an axis, and the patches that hold them. Patches overlap: each window of WINDOWS lies in one, and so do all windows of
+// SCATTERED that hold an element.
+struct Axis {
+  int kernel, stride, padding;
+  int size;                // of what is written
+  int patch, step, count;  // places of a patch, from one to the next, and how many patches there are
+};
+
+struct Windows {
+  Axis down, across;
+};
+
+// The first place of a patch; it may be in the padding.
+template <Kind KIND>
+__device__ inline int patch_start(const Axis& axis, int patch) {
+  return patch * axis.step - (KIND == WINDOWS ? axis.padding : 0);
+}
+
+// The first element that a patch writes: the next one writes those from its own on.
+template <Kind KIND>
+__device__ inline int written_start(const Axis& axis, int patch) {
+  if (KIND == WINDOWS) return min(patch * axis.step / axis.stride, axis.size);
+  if (patch == 0) return 0;
+  if (patch == axis.count) return axis.size;
+  const int window = (patch - 1) * axis.step + axis.patch;  // the first that the patch before does not have
+  return max(0, min(window * axis.stride - axis.padding, axis.size));
+}
 
 // The places of `to` that read the same taps: with steps, an input gradient has as many such classes as a window has steps.
 template <Kind KIND>
 struct Places {
-  int top, left, step_height, step_width, height, width;
+  Windows windows;
+  int samples, top, left, step_height, step_width, height, width;
 
-  __device__ Places(const Convolution& c, int number) {
+  __device__ Places(const Convolution& c, int number, const Windows& windows) : windows(windows), samples(c.samples) {
     step_height = leads_back(KIND) ? c.stride_height : 1;
     step_width = leads_back(KIND) ? c.stride_width : 1;
     top = number / step_width;
@@ -125,8 +159,19 @@ struct Places {
     width = (c.to_width - left + step_width - 1) / step_width;
   }
 
-  // Where a place of the class is. Those of a window of 2×2 follow one another where it is pooled.
-  __device__ void find(int place, int& y, int& x) const {
+  // The place of a row, where rows are counted through all tiles; false where there is none. The places of a window of 2×2 follow one another
+  // where it is pooled.
+  __device__ bool find(int row, int& n, int& y, int& x) const {
+    if (in_patches(KIND)) {
+      const Axis &down = windows.down, &across = windows.across;
+      const int patch = row / ROWS, at = row % ROWS;
+      n = patch / (down.count * across.count);
+      y = patch_start<KIND>(down, patch / across.count % down.count) + at / across.patch;
+      x = patch_start<KIND>(across, patch % across.count) + at % across.patch;
+      return at < down.patch * across.patch && (unsigned)y < (unsigned)height && (unsigned)x < (unsigned)width;
+    }
+    n = row / (height * width);
+    const int place = row % (height * width);
     if (KIND == POOLED) {
       const int window = place / 4, tap = place % 4;
       y = window / (width / 2) * 2 + tap / 2;
@@ -135,6 +180,7 @@ struct Places {
       y = top + place / width * step_height;
       x = left + place % width * step_width;
     }
+    return n < samples;
   }
 };
 
@@ -215,14 +261,100 @@ __device__ inline bool gather(float (&acc)[I][J][4], int splits, float* scratch,
   return true;
 }
 
-// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` says; `signs` is null or where to put the signs
-// of what is finished.
-template <Precision PRECISION, Kind KIND, int COLUMNS, class Finish, class Write>
+// The results of a tile in shared memory, with a gap so that a warp writes to 32 banks.
+template <int COLUMNS>
+using Results = float (*)[COLUMNS + 8];
+
+// Puts finish(v, i) with i = index(row, channel) of what a warp has computed, from `row` and `column` of the tile on, where windows read it.
+template <int COLUMNS, int I, int J, Kind KIND, class Index, class Finish>
+__device__ inline void keep(const float (&acc)[I][J][4], Results<COLUMNS> results, int row, int column, int side, int columns,
+                            const Places<KIND>& places, Index index, Finish finish) {
+  const int lane = threadIdx.x % 32;
+#pragma unroll
+  for (int i = 0; i < I; ++i)
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int at = row + i * 16 + half * 8 + lane / 4, of_all = blockIdx.x * ROWS + at;
+      int n, y, x;
+      const bool there = places.find(of_all, n, y, x);
+#pragma unroll
+      for (int j = 0; j < J; ++j) {
+        const int to = column + j * 8 + lane % 4 * 2;
+        if (!there || side + to >= columns) continue;
+        const unsigned element = index(of_all, side + to);
+        const float* v = &acc[i][j][half * 2];
+        *reinterpret_cast<float2*>(&results[at][to]) = make_float2(finish(v[0], element), finish(v[1], element + 1));
+      }
+    }
+}
+
+// The signs of what `keep` has put there, each written by the last of the patches that have it.
+template <int COLUMNS, Kind KIND, class Index>
+__device__ inline void store_signs(Results<COLUMNS> results, int side, int columns, const Places<KIND>& places, Index index,
+                                   unsigned* signs) {
+  const Axis &down = places.windows.down, &across = places.windows.across;
+  const int height = blockIdx.x / across.count % down.count == down.count - 1 ? down.patch : down.step;
+  const int width = blockIdx.x % across.count == across.count - 1 ? across.patch : across.step;
+  const int lane = threadIdx.x % 32, column = threadIdx.x % COLUMNS;
+  for (int i = threadIdx.x / COLUMNS; i < height * width; i += BLOCKED_THREADS / COLUMNS) {
+    const int at = i / width * across.patch + i % width, row = blockIdx.x * ROWS + at;
+    const unsigned bits = __ballot_sync(0xffffffffu, results[at][column] > 0.f) >> lane;
+    int n, y, x;
+    if (lane % CHANNELS == 0 && side + column < columns && places.find(row, n, y, x))
+      reinterpret_cast<unsigned short*>(signs)[index(row, side + column) / CHANNELS] = (unsigned short)bits;
+  }
+}
+
+// What windows make of what `keep` has put there: of WINDOWS write(v, tap, i) for the largest v of each and its number, −1 where there is nothing
+// but padding; of SCATTERED write(v, i) for the sum v of those whose winner(window) is the element i.
+template <int COLUMNS, Kind KIND, class Write, class Winner>
+__device__ inline void store_windows(Results<COLUMNS> results, const Convolution& c, const Windows& windows, int side, Write write,
+                                     Winner winner) {
+  const Axis &down = windows.down, &across = windows.across;
+  const int patch_y = blockIdx.x / across.count % down.count, patch_x = blockIdx.x % across.count;
+  const int top = patch_start<KIND>(down, patch_y), left = patch_start<KIND>(across, patch_x);
+  const int start_y = written_start<KIND>(down, patch_y), height = written_start<KIND>(down, patch_y + 1) - start_y;
+  const int start_x = written_start<KIND>(across, patch_x), width = written_start<KIND>(across, patch_x + 1) - start_x;
+  const int column = threadIdx.x % COLUMNS, channel = side + column;
+  if (channel >= c.to_blocks * CHANNELS) return;
+  const unsigned plane = blockIdx.x / (down.count * across.count) * c.to_blocks + channel / CHANNELS;
+  for (int i = threadIdx.x / COLUMNS; i < height * width; i += BLOCKED_THREADS / COLUMNS) {
+    const int y = start_y + i / width, x = start_x + i % width;
+    const unsigned to = ((plane * down.size + y) * across.size + x) * CHANNELS + channel % CHANNELS;
+    if constexpr (KIND == WINDOWS) {
+      float best = 0.f;
+      int tap = -1;
+      for (int ty = 0; ty < down.kernel; ++ty)
+        for (int tx = 0; tx < across.kernel; ++tx) {
+          const int from_y = y * down.stride - down.padding + ty, from_x = x * across.stride - across.padding + tx;
+          if ((unsigned)from_y >= (unsigned)c.to_height || (unsigned)from_x >= (unsigned)c.to_width) continue;
+          const float v = results[(from_y - top) * across.patch + from_x - left][column];
+          if (tap < 0 || beats(v, best)) best = v, tap = ty * across.kernel + tx;
+        }
+      write(best, tap, to);
+    } else {
+      float sum = 0.f;
+      const int at_y = y + down.padding, at_x = x + across.padding;
+      auto first = [](int at, const Axis& axis) { return at < axis.kernel ? 0 : (at - axis.kernel) / axis.stride + 1; };
+      for (int from_y = first(at_y, down); from_y <= min(at_y / down.stride, c.to_height - 1); ++from_y)
+        for (int from_x = first(at_x, across); from_x <= min(at_x / across.stride, c.to_width - 1); ++from_x) {
+          const int tap = (at_y - from_y * down.stride) * across.kernel + at_x - from_x * across.stride;
+          const unsigned from = ((plane * c.to_height + from_y) * c.to_width + from_x) * CHANNELS + channel % CHANNELS;
+          if (winner(from) == tap) sum += results[(from_y - top) * across.patch + from_x - left][column];
+        }
+      write(sum, to);
+    }
+  }
+}
+
+// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` or `store_windows` say; `signs` is null or where to
+// put the signs of what is finished.
+template <Precision PRECISION, Kind KIND, int COLUMNS, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
-                               unsigned* counters) {
+                               unsigned* counters, const Windows& windows = {}, Winner winner = {}) {
   const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
-  DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers
-  const Places<KIND> places(c, blockIdx.z / c.splits);
+  DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers, or the results that windows read
+  const Places<KIND> places(c, blockIdx.z / c.splits, windows);
   const int plane = places.height * places.width, rows = c.samples * plane;
   if (plane == 0) return;  // a class without places
   const int columns = KIND == FEW ? c.channels : c.to_blocks * CHANNELS;
@@ -237,10 +369,9 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   int down[ROWS / EACH], across[ROWS / EACH];
 #pragma unroll
   for (int i = 0; i < ROWS / EACH; ++i) {
-    const int row = top + fetched + i * EACH, n = row / plane;
-    int to_y, to_x;
-    places.find(row % plane, to_y, to_x);
-    sample[i] = row < rows ? n * c.from_blocks * step + quad * 4 : OUTSIDE;
+    int n, to_y, to_x;
+    const bool there = places.find(top + fetched + i * EACH, n, to_y, to_x);
+    sample[i] = there ? n * c.from_blocks * step + quad * 4 : OUTSIDE;
     down[i] = first<KIND>(to_y, c.stride_height, c.padding_height);
     across[i] = first<KIND>(to_x, c.stride_width, c.padding_width);
   }
@@ -349,22 +480,27 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   }
 
   if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;
-  auto index = [&](int at, int channel) -> unsigned {
-    const int n = at / plane;
-    int to_y, to_x;
-    places.find(at % plane, to_y, to_x);
+  auto index = [&](int row, int channel) -> unsigned {
+    int n, to_y, to_x;
+    places.find(row, n, to_y, to_x);
     return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
   };
-  auto plain = [&](int at, int channel) -> unsigned {
-    const int n = at / plane;
-    int to_y, to_x;
-    places.find(at % plane, to_y, to_x);
+  auto plain = [&](int row, int channel) -> unsigned {
+    int n, to_y, to_x;
+    places.find(row, n, to_y, to_x);
     return ((unsigned)(n * c.channels + channel) * c.to_height + to_y) * c.to_width + to_x;
   };
   if constexpr (KIND == FEW)
     store<false>(acc, top + row, side + column, rows, columns, plain, finish, write, signs);
   else if constexpr (KIND == POOLED)
     store_pooled(acc, top + row, side + column, rows, columns, plane, index, finish, write, signs);
-  else
+  else if constexpr (in_patches(KIND)) {
+    auto results = reinterpret_cast<Results<COLUMNS>>(shared);
+    __syncthreads();  // the operands have been read
+    keep<COLUMNS>(acc, results, row, column, side, columns, places, index, finish);
+    __syncthreads();
+    if (signs) store_signs<COLUMNS>(results, side, columns, places, index, signs);
+    store_windows<COLUMNS, KIND>(results, c, windows, side, write, winner);
+  } else
     store<true>(acc, top + row, side + column, rows, columns, index, finish, write, signs);
 }

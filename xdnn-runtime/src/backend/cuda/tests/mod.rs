@@ -3,6 +3,9 @@
 
 use std::sync::OnceLock;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use xdnn_ir::Shape;
 
 use super::{CudaProgram, Weights};
@@ -13,6 +16,7 @@ use crate::ops::{Leaf, Op};
 
 mod networks;
 mod operators;
+mod pools;
 
 /// Lets the driver and NVRTC be found.
 fn ready() {
@@ -22,6 +26,13 @@ fn ready() {
             xdnn_cuda_mock::install().unwrap();
         }
     });
+}
+
+/// So many values of a strategy, the same in every run.
+fn draw<S: Strategy>(strategy: S, count: usize) -> Vec<(S::Value, u64)> {
+    let mut runner = TestRunner::deterministic();
+    let mut value = || strategy.new_tree(&mut runner).unwrap().current();
+    (0..count).map(|_| value()).zip(1..).collect()
 }
 
 /// A program whose leaves are those of the graph.

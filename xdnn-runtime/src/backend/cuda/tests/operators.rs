@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
 use xdnn_ir::Shape;
 
-use super::Many;
+use super::{Many, draw};
 use crate::backend::testing::strategies::{
     coarse, convolution, map, pooled, random, shape, window, winner,
 };
@@ -17,13 +15,6 @@ use crate::ops::{
     Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum,
     ToBlocks,
 };
-
-/// So many values of a strategy, the same in every run.
-fn draw<S: Strategy>(strategy: S, count: usize) -> Vec<(S::Value, u64)> {
-    let mut runner = TestRunner::deterministic();
-    let mut value = || strategy.new_tree(&mut runner).unwrap().current();
-    (0..count).map(|_| value()).zip(1..).collect()
-}
 
 #[test]
 fn elementwise() {
