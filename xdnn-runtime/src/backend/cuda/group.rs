@@ -123,6 +123,17 @@ impl<'a> Groups<'a> {
             groups.find_seconds(node);
         }
         for node in nodes {
+            let reader = match readers.get(&node.value).map(Vec::as_slice) {
+                Some([(reader, 0)]) if !outputs.contains(&node.value) => *reader,
+                _ => continue,
+            };
+            if groups.reads_head(reader, node) {
+                let operands = node.operands.iter();
+                let size = operands.map(|operand| groups.size(operand)).sum();
+                groups.inlined.insert(node.value, size);
+            }
+        }
+        for node in nodes {
             let readers = |value: Value| -> Vec<Value> {
                 let readers = readers.get(&value).map_or(&[][..], Vec::as_slice);
                 readers.iter().map(|(reader, _)| reader.value).collect()
@@ -161,6 +172,26 @@ impl<'a> Groups<'a> {
             self.seconds.insert(first, value);
             self.written.insert(value, first);
         }
+    }
+
+    /// Whether a product of few rows can read its left operand as the rows of a matrix that targets choose.
+    fn reads_head(&self, reader: &Node<'_>, head: &Node<'_>) -> bool {
+        // A matrix of both is laid out for one of them.
+        let [theirs, own] = [reader, head].map(|node| node.operands.get(1).map(|w| self.root(w)));
+        let same_rows = reader.operands[0].shape() == head.value.shape();
+        let few = self.is_few(reader) && self.is_few(head);
+        self.chosen(head).is_some() && few && same_rows && theirs != own
+    }
+
+    /// Whether the rows of a product are few, and its matrix in memory.
+    fn is_few(&self, node: &Node<'_>) -> bool {
+        let (Op::MatMul(op), [a, b, ..]) = (stem(node.op), node.operands.as_slice()) else {
+            return false;
+        };
+        let signs = self.seconds.contains_key(&node.value);
+        let sizes = op.sizes(a.shape(), b.shape());
+        sizes.is_some_and(|sizes| is_few(op, sizes, signs))
+            && !self.inlined.contains_key(&self.root(b))
     }
 
     /// The convolution whose results the kernel that computes them can pool or scatter, so that they are never in memory.
@@ -330,9 +361,7 @@ impl<'a> Groups<'a> {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes =
                     sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
-                let in_memory = !matches!(request.operands[0].source, Source::Constant(_))
-                    && matches!(request.operands[1].source, Source::Memory(_));
-                if is_few(op, sizes, signs) && in_memory {
+                if self.is_few(node) {
                     let constant = self.constants.contains(&node.operands[1]);
                     let (draft, laid_out) = few_rows(*op, sizes, constant, request);
                     return Ok(self.finished(node, draft, laid_out));
@@ -387,6 +416,7 @@ impl<'a> Groups<'a> {
     fn finished(&self, node: &Node<'_>, draft: Draft, layout: Option<Layout>) -> Work<Kernel> {
         let seconds = self.seconds.get(&node.value);
         let scratch = draft.kernel.scratch();
+        let layout = layout.map(|layout| (self.root(&node.operands[1]), layout));
         Work {
             kernel: draft.kernel,
             operands: draft.operands,
@@ -445,7 +475,7 @@ impl<'a> Groups<'a> {
         Ok(Work {
             kernel: draft.kernel,
             operands: draft.operands,
-            layout: Some(layout),
+            layout: Some((self.root(&convolution.operands[1]), layout)),
             results: [node.value].into_iter().chain(seconds).collect(),
             over: draft.over,
             scratch,

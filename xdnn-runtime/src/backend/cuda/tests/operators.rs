@@ -13,9 +13,9 @@ use crate::backend::testing::strategies::{
 };
 use crate::backend::testing::{exact, numbers, single};
 use crate::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Largest, Map, MatMul, Mul, OneHot, Permute,
-    Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum,
-    ToBlocks,
+    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Fused, Largest, Map, MatMul, Mul, OneHot,
+    Permute, Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes,
+    SparseMap, Stage, Sum, ToBlocks,
 };
 
 /// So many values of a strategy, the same in every run.
@@ -283,4 +283,60 @@ fn few_rows() {
         many.add(op, &shapes, data, false);
     }
     many.assert_agrees();
+}
+
+/// Rows of a matrix that targets choose, in a kernel of their own or where few of them are multiplied.
+#[test]
+fn heads() {
+    let mut many = Many::default();
+    let choice = proptest::collection::vec(-1_i32..8, 5);
+    let sizes = [1_usize..6, 1_usize..6, 1_usize..70, 1_usize..40];
+    for ((([samples, classes, k, n], choice), transpose_b), seed) in
+        draw(((sizes, choice), any::<bool>()), 24)
+    {
+        let last = if transpose_b { [n, k] } else { [k, n] };
+        let shapes = [
+            Shape::new([samples, classes]),
+            Shape::new([classes, k]),
+            Shape::new([samples, k]),
+            Shape::new(last),
+        ];
+        let mut data: Vec<Vec<f32>> = (0..4).map(|i| coarse(shapes[i], seed + i as u64)).collect();
+        if seed.is_multiple_of(3) {
+            data[0][seed as usize % (samples * classes)] = f32::NAN;
+        }
+        let target = choice[..samples].iter().map(|class| *class as f32);
+        let [target] = many.leaves([Shape::new([samples])], vec![target.collect()]);
+        let [scores, w, mask, matrix] = many.leaves(shapes, data);
+        let chosen = many.graph.apply(OneHot, &[scores, target]).unwrap();
+        let signs = many.graph.apply(Signs, &[mask]).unwrap();
+        let select = Select {
+            positive: 1.0,
+            other: 0.0,
+        };
+        let product = |transpose_b| MatMul {
+            transpose_a: false,
+            transpose_b,
+        };
+        let head = Fused {
+            op: Box::new(product(false).into()),
+            reads: 2,
+            stages: vec![Stage::Select(select)],
+        };
+        let head = many.graph.apply(head, &[chosen, w, signs]).unwrap();
+        let product = many
+            .graph
+            .apply(product(transpose_b), &[head, matrix])
+            .unwrap();
+        // Sums of small integers.
+        many.output(product, true);
+    }
+    let listing = many.assert_agrees();
+    for kernel in [
+        "A·B of [A·B",
+        "A·Bᵀ of [A·B",
+        "= A·B → select 1 or 0 of [OneHot](",
+    ] {
+        assert!(listing.contains(kernel), "no {kernel} in\n{listing}");
+    }
 }
