@@ -24,11 +24,7 @@ pub(super) fn works(
     precision: Precision,
 ) -> Result<Vec<Work<Kernel>>> {
     let nodes = ordered(graph)?;
-    let mut groups = Groups::of(graph, &nodes);
-    if weights == Weights::Constant {
-        let values = nodes.iter().map(|node| node.value);
-        groups.constants = values.filter(|value| graph.is_weight(*value)).collect();
-    }
+    let groups = Groups::of(graph, &nodes, weights);
     let steps = nodes.iter().filter(|node| groups.is_step(node));
     steps.map(|node| groups.work(node, precision)).collect()
 }
@@ -67,14 +63,17 @@ struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn of(graph: &Graph, nodes: &'a [Node<'a>]) -> Self {
+    fn of(graph: &Graph, nodes: &'a [Node<'a>], weights: Weights) -> Self {
+        let constants = nodes.iter().map(|node| node.value);
+        let constants = constants.filter(|value| graph.is_weight(*value));
+        let constants = constants.filter(|_| weights == Weights::Constant);
         let mut groups = Self {
             nodes: nodes.iter().map(|node| (node.value, node)).collect(),
             roots: HashMap::new(),
             inlined: HashMap::new(),
             seconds: HashMap::new(),
             written: HashMap::new(),
-            constants: HashSet::new(),
+            constants: constants.collect(),
             absorbed: HashMap::new(),
         };
         let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
@@ -203,11 +202,11 @@ impl<'a> Groups<'a> {
     ) -> Option<&'a Node<'a>> {
         let of = self.root(node.operands.first()?);
         let convolution = *self.nodes.get(&of)?;
-        let blocks = plain(convolution.operands.first()?.shape()).and(plain(of.shape()));
         let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
             return None;
         };
-        if blocks.is_none() || kept(of) || self.inlined.contains_key(&node.value) {
+        let in_blocks = self.is_blocked(convolution) && plain(of.shape()).is_some();
+        if !in_blocks || kept(of) || self.inlined.contains_key(&node.value) {
             return None;
         }
         let signs = self.seconds.get(&of).copied();
@@ -231,6 +230,24 @@ impl<'a> Groups<'a> {
             _ => false,
         };
         fits.then_some(convolution)
+    }
+
+    /// Whether the kernel of a convolution is [`blocked`].
+    fn is_blocked(&self, node: &Node<'_>) -> bool {
+        let (Op::Blocked(Blocked::Convolution(op)), [x, w, ..]) =
+            (stem(node.op), node.operands.as_slice())
+        else {
+            return false;
+        };
+        let [read, written] = [x.shape(), node.value.shape()].map(|shape| plain(shape).is_some());
+        let signs = self.seconds.contains_key(&node.value);
+        let few = node.value.shape().dim(1) < CHANNELS && !signs;
+        let fits = match op.role {
+            Role::Forward => written,
+            Role::InputGradient => read && (written || few),
+            Role::WeightGradient => false,
+        };
+        fits && self.constants.contains(w) && !self.inlined.contains_key(&self.root(x))
     }
 
     /// Whether all that an operator reads is in memory, or moved there.
@@ -379,9 +396,7 @@ impl<'a> Groups<'a> {
                     [shapes[0], shape].map(|shape| plain(shape).is_some());
                 let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
                 let op = &op;
-                let few = op.role == Role::InputGradient && volumes.x.channels < CHANNELS;
-                let constant = self.constants.contains(&node.operands[1]);
-                if read_blocks && (written_blocks || few && constant && !signs) {
+                if self.is_blocked(node) {
                     let then = Then::Nothing;
                     let (draft, laid_out) = blocked(op, volumes, then, request);
                     layout = Some(laid_out);

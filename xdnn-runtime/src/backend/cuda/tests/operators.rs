@@ -8,14 +8,18 @@ use proptest::test_runner::TestRunner;
 use xdnn_ir::Shape;
 
 use super::Many;
+use super::networks::assert_computes;
+use crate::Precision;
+use crate::backend::Weights;
 use crate::backend::testing::strategies::{
-    coarse, convolution, map, pooled, random, shape, window, winner,
+    axis, coarse, convolution, map, pooled, random, shape, window, winner,
 };
 use crate::backend::testing::{exact, numbers, single};
+use crate::graph::Graph;
 use crate::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Fused, Largest, Map, MatMul, Mul, OneHot,
-    Permute, Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes,
-    SparseMap, Stage, Sum, ToBlocks,
+    Add, Axes, AxisMap, Broadcast, Concat, Convolution, FromBlocks, Fused, Largest, Leaf, Map,
+    MatMul, Mul, OneHot, Permute, Place, PoolGather, PoolScatter, PoolWinner, Rank, Role, Select,
+    Signs, Slice, Slopes, SparseMap, Stage, Sum, ToBlocks,
 };
 
 /// So many values of a strategy, the same in every run.
@@ -180,6 +184,47 @@ fn convolutions() {
         many.add(op, &shapes, random(&shapes, seed), false);
     }
     many.assert_agrees();
+}
+
+/// Convolutions from channels that make no blocks to channels in blocks.
+#[test]
+fn stems() {
+    let mut graph = Graph::new();
+    let mut outputs = Vec::new();
+    let sizes = ([axis(12), axis(12)], [1_usize..4, 1_usize..24, 1_usize..6]);
+    for (i, ((axes, [samples, channels, blocks]), _)) in draw(sizes, 24).into_iter().enumerate() {
+        let [input, output, kernel, stride, padding, dilation] =
+            [0, 1, 2, 3, 4, 5].map(|i| axes.map(|axis| axis[i]));
+        // Few places of several samples stay as they are.
+        let samples = if output[0] * output[1] < 16 {
+            1
+        } else {
+            samples
+        };
+        let volume = |a, b, [h, w]: [usize; 2]| Shape::new([a, b, h, w]);
+        let x = volume(samples, channels, input);
+        let w = volume(16 * blocks, channels, kernel);
+        let x = graph.leaf(Leaf::Input(i), x).unwrap();
+        let w = graph.leaf(Leaf::Weight(i), w).unwrap();
+        let op = Convolution {
+            role: Role::Forward,
+            shape: volume(samples, 16 * blocks, output),
+            stride: [1, stride[0], stride[1]],
+            padding: [0, padding[0], padding[1]],
+            dilation: [1, dilation[0], dilation[1]],
+            groups: 1,
+        };
+        let y = graph.apply(op, &[x, w]).unwrap();
+        outputs.push(graph.map(Map::PiecewiseLinear(Slopes::RELU), y).unwrap());
+    }
+    graph.set_outputs(outputs);
+    let listing = assert_computes(graph, Weights::Constant, Precision::Strict, 1e-5);
+    assert_eq!(listing.matches("= blocked convolution").count(), 24);
+    assert!(
+        !listing.contains("blocks of 128"),
+        "a general product\n{listing}"
+    );
+    assert!(listing.contains(" with @"), "no shared sums\n{listing}");
 }
 
 #[test]
