@@ -24,8 +24,8 @@ pub enum Weights {
 pub(crate) struct Work<K> {
     pub kernel: K,
     pub operands: Vec<Value>,
-    /// The layout in which operand 1, a constant weight, is read, where that is not its own.
-    pub layout: Option<Layout>,
+    /// The operand that is a constant weight in a layout that is not its own, and the layout.
+    pub layout: Option<(Value, Layout)>,
     pub results: Vec<Value>,
     /// The operands over which the first result may be written.
     pub over: Vec<usize>,
@@ -256,19 +256,23 @@ impl<K> Planner<K> {
             .map(|operand| Ok((self.home(operand)?, operand.shape().elements())))
             .collect();
         let mut operands = operands?;
-        if let Some(layout) = work.layout {
-            let weight = match (self.weights, operands.get(1)) {
+        if let Some((laid_out, layout)) = work.layout {
+            let at = work
+                .operands
+                .iter()
+                .position(|operand| *operand == laid_out);
+            let (at, weight) = match (self.weights, at.map(|at| (at, operands[at].0))) {
                 (
                     Weights::Constant,
-                    Some((Home::Leaf(Leaf::Weight(weight) | Leaf::LaidOut(weight, _)), _)),
-                ) => *weight,
+                    Some((at, Home::Leaf(Leaf::Weight(weight) | Leaf::LaidOut(weight, _)))),
+                ) => (at, weight),
                 _ => return Err(invalid("a kernel lays out what is no constant weight")),
             };
             let (leaf, shape) = (Leaf::LaidOut(weight, layout), layout.shape());
             if !self.laid_out.contains(&(leaf, shape)) {
                 self.laid_out.push((leaf, shape));
             }
-            operands[1] = (Home::Leaf(leaf), shape.elements());
+            operands[at] = (Home::Leaf(leaf), shape.elements());
         }
         let step = self.drafts.len();
         let mut results = Vec::with_capacity(work.results.len());

@@ -113,7 +113,10 @@ fn work(node: &Node<'_>, constant: bool) -> Result<Work<Job>> {
     };
     Ok(Work {
         operands: node.operands.clone(),
-        layout: kernel.layout().filter(|_| constant),
+        layout: kernel
+            .layout()
+            .filter(|_| constant)
+            .map(|layout| (node.operands[1], layout)),
         results: vec![node.value],
         over,
         scratch: kernel.needs().shared,

@@ -24,11 +24,7 @@ pub(super) fn works(
     precision: Precision,
 ) -> Result<Vec<Work<Kernel>>> {
     let nodes = ordered(graph)?;
-    let mut groups = Groups::of(graph, &nodes);
-    if weights == Weights::Constant {
-        let values = nodes.iter().map(|node| node.value);
-        groups.constants = values.filter(|value| graph.is_weight(*value)).collect();
-    }
+    let groups = Groups::of(graph, &nodes, weights);
     let steps = nodes.iter().filter(|node| groups.is_step(node));
     steps.map(|node| groups.work(node, precision)).collect()
 }
@@ -74,14 +70,17 @@ struct Absorbed<'a> {
 }
 
 impl<'a> Groups<'a> {
-    fn of(graph: &Graph, nodes: &'a [Node<'a>]) -> Self {
+    fn of(graph: &Graph, nodes: &'a [Node<'a>], weights: Weights) -> Self {
+        let constants = nodes.iter().map(|node| node.value);
+        let constants = constants.filter(|value| graph.is_weight(*value));
+        let constants = constants.filter(|_| weights == Weights::Constant);
         let mut groups = Self {
             nodes: nodes.iter().map(|node| (node.value, node)).collect(),
             roots: HashMap::new(),
             inlined: HashMap::new(),
             seconds: HashMap::new(),
             written: HashMap::new(),
-            constants: HashSet::new(),
+            constants: constants.collect(),
             absorbed: HashMap::new(),
         };
         let mut readers: HashMap<Value, Vec<(&Node<'_>, usize)>> = HashMap::new();
@@ -130,6 +129,17 @@ impl<'a> Groups<'a> {
             groups.find_seconds(node);
         }
         for node in nodes {
+            let reader = match readers.get(&node.value).map(Vec::as_slice) {
+                Some([(reader, 0)]) if !outputs.contains(&node.value) => *reader,
+                _ => continue,
+            };
+            if groups.reads_head(reader, node) {
+                let operands = node.operands.iter();
+                let size = operands.map(|operand| groups.size(operand)).sum();
+                groups.inlined.insert(node.value, size);
+            }
+        }
+        for node in nodes {
             let readers = |value: Value| -> Vec<Value> {
                 let readers = readers.get(&value).map_or(&[][..], Vec::as_slice);
                 readers.iter().map(|(reader, _)| reader.value).collect()
@@ -170,6 +180,26 @@ impl<'a> Groups<'a> {
         }
     }
 
+    /// Whether a product of few rows can read its left operand as the rows of a matrix that targets choose.
+    fn reads_head(&self, reader: &Node<'_>, head: &Node<'_>) -> bool {
+        // A matrix of both is laid out for one of them.
+        let [theirs, own] = [reader, head].map(|node| node.operands.get(1).map(|w| self.root(w)));
+        let same_rows = reader.operands[0].shape() == head.value.shape();
+        let few = self.is_few(reader) && self.is_few(head);
+        self.chosen(head).is_some() && few && same_rows && theirs != own
+    }
+
+    /// Whether the rows of a product are few, and its matrix in memory.
+    fn is_few(&self, node: &Node<'_>) -> bool {
+        let (Op::MatMul(op), [a, b, ..]) = (stem(node.op), node.operands.as_slice()) else {
+            return false;
+        };
+        let signs = self.seconds.contains_key(&node.value);
+        let sizes = op.sizes(a.shape(), b.shape());
+        sizes.is_some_and(|sizes| is_few(op, sizes, signs))
+            && !self.inlined.contains_key(&self.root(b))
+    }
+
     /// The convolution whose results the kernel that computes them can pool or scatter, so that they are never in memory.
     fn absorbs(
         &self,
@@ -180,11 +210,11 @@ impl<'a> Groups<'a> {
         let pool = self.gather(node)?;
         let of = self.root(pool.operands.first()?);
         let convolution = *self.nodes.get(&of)?;
-        let blocks = plain(convolution.operands.first()?.shape()).and(plain(of.shape()));
         let Op::Blocked(Blocked::Convolution(op)) = stem(convolution.op) else {
             return None;
         };
-        if blocks.is_none() || kept(of) || self.inlined.contains_key(&node.value) {
+        let in_blocks = self.is_blocked(convolution) && plain(of.shape()).is_some();
+        if !in_blocks || kept(of) || self.inlined.contains_key(&node.value) {
             return None;
         }
         let signs = self.seconds.get(&of).copied();
@@ -221,6 +251,24 @@ impl<'a> Groups<'a> {
             convolution,
             patches,
         })
+    }
+
+    /// Whether the kernel of a convolution is [`blocked`].
+    fn is_blocked(&self, node: &Node<'_>) -> bool {
+        let (Op::Blocked(Blocked::Convolution(op)), [x, w, ..]) =
+            (stem(node.op), node.operands.as_slice())
+        else {
+            return false;
+        };
+        let [read, written] = [x.shape(), node.value.shape()].map(|shape| plain(shape).is_some());
+        let signs = self.seconds.contains_key(&node.value);
+        let few = node.value.shape().dim(1) < CHANNELS && !signs;
+        let fits = match op.role {
+            Role::Forward => written,
+            Role::InputGradient => read && (written || few),
+            Role::WeightGradient => false,
+        };
+        fits && self.constants.contains(w) && !self.inlined.contains_key(&self.root(x))
     }
 
     /// Whether all that an operator reads is in memory, or moved there.
@@ -351,9 +399,7 @@ impl<'a> Groups<'a> {
                 let sizes = op.sizes(shapes[0], shapes[1]);
                 let sizes =
                     sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
-                let in_memory = !matches!(request.operands[0].source, Source::Constant(_))
-                    && matches!(request.operands[1].source, Source::Memory(_));
-                if is_few(op, sizes, signs) && in_memory {
+                if self.is_few(node) {
                     let constant = self.constants.contains(&node.operands[1]);
                     let (draft, laid_out) = few_rows(*op, sizes, constant, request);
                     return Ok(self.finished(node, draft, laid_out));
@@ -371,9 +417,7 @@ impl<'a> Groups<'a> {
                     [shapes[0], shape].map(|shape| plain(shape).is_some());
                 let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
                 let op = &op;
-                let few = op.role == Role::InputGradient && volumes.x.channels < CHANNELS;
-                let constant = self.constants.contains(&node.operands[1]);
-                if read_blocks && (written_blocks || few && constant && !signs) {
+                if self.is_blocked(node) {
                     let then = Then::Nothing;
                     let (draft, laid_out) = blocked(op, volumes, then, request);
                     layout = Some(laid_out);
@@ -408,6 +452,7 @@ impl<'a> Groups<'a> {
     fn finished(&self, node: &Node<'_>, draft: Draft, layout: Option<Layout>) -> Work<Kernel> {
         let seconds = self.seconds.get(&node.value);
         let scratch = draft.kernel.scratch();
+        let layout = layout.map(|layout| (self.root(&node.operands[1]), layout));
         Work {
             kernel: draft.kernel,
             operands: draft.operands,
@@ -474,7 +519,7 @@ impl<'a> Groups<'a> {
         Ok(Work {
             kernel: draft.kernel,
             operands: draft.operands,
-            layout: Some(layout),
+            layout: Some((self.root(&convolution.operands[1]), layout)),
             results: [node.value].into_iter().chain(seconds).collect(),
             over: draft.over,
             scratch,

@@ -1,4 +1,4 @@
-//! Convolutions of values whose channels are in blocks, and their input gradients.
+//! Convolutions to and from values whose channels are in blocks, and their input gradients.
 
 use super::code::{Code, Tree};
 use super::element::{Windows, finish, to_blocks};
@@ -62,7 +62,8 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
-/// layout in which it reads the weight. An input gradient may lead to channels that make no block, which are as they are. Stages finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
+/// layout in which it reads the weight. Input channels may make no blocks; then they are as they are. Stages finish it; with `signs`, it writes
+/// the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
     op: &Convolution,
     volumes: Volumes,
@@ -90,7 +91,7 @@ pub(in super::super) fn blocked(
         _ => (input, output, Direction::Forward),
     };
     let backward = direction == Direction::Backward;
-    let few = !to.channels.is_multiple_of(CHANNELS);
+    let [stem, few] = [from, to].map(|side| !side.channels.is_multiple_of(CHANNELS));
     let patches = match then {
         Then::Nothing => None,
         Then::Pool { patches, .. } | Then::Scatter { patches, .. } => patches,
@@ -170,8 +171,14 @@ pub(in super::super) fn blocked(
     let wide = to.channels.is_multiple_of(WIDE) && count(WIDE) >= BLOCKS && !parts;
     let columns = if wide { WIDE } else { NARROW };
     let count = count(columns);
-    let summands = kernel.plane() / classes * from.channels / CHANNELS;
+    let summands = (kernel.plane() / classes * from.channels).div_ceil(CHANNELS);
     let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
+    let fetched = if stem { "Plain" } else { "Blocks" };
+    let plain = match (stem, few) {
+        (true, _) => from.channels,
+        (_, true) => to.channels,
+        _ => 0,
+    };
     let sizes = [
         to.batch,
         from.channels / CHANNELS,
@@ -189,7 +196,7 @@ pub(in super::super) fn blocked(
         op.dilation[1],
         op.dilation[2],
         splits,
-        if few { to.channels } else { 0 },
+        plain,
     ];
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),
@@ -201,7 +208,7 @@ pub(in super::super) fn blocked(
     };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}, {columns}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
+         blocked<{}, {kind}, {columns}, {fetched}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
         name(precision),
     );
     let operands = STAGES * (ROWS + columns) * CHANNELS;

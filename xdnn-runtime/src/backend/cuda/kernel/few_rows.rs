@@ -2,11 +2,14 @@
 
 use super::code::Code;
 use super::element::finish;
+use super::head::head_element;
 use super::{Draft, Parts, Request};
 use crate::ops::{Layout, MatMul, Select, Sizes, Stage, WORD};
 
 /// Warps of a block, as in `few_rows.cuh`.
 const WARPS: usize = 16;
+/// Threads of a block.
+const THREADS: usize = 32 * WARPS;
 /// The most rows.
 const ROWS: usize = 4;
 
@@ -35,9 +38,13 @@ pub(in super::super) fn few_rows(
     } = request;
     let mut code = Code::default();
     let Sizes { m, k, n, .. } = sizes;
-    let a = code
-        .access(&operands[0], false)
-        .at(&format!("r * {k}u + k"));
+    let a = match head_element(&mut code, &operands[0], THREADS) {
+        Some(element) => element,
+        None => {
+            let a = code.access(&operands[0], false);
+            format!("return {};", a.at(&format!("r * {k}u + c")))
+        }
+    };
     let b = code.access(&operands[1], false).at("0");
     let needed = match stages.first() {
         Some((Stage::Select(Select { other: 0.0, .. }), operand)) => {
@@ -71,7 +78,7 @@ pub(in super::super) fn few_rows(
         false => String::new(),
     };
     let body = format!(
-        "  auto a = [=](unsigned r, unsigned k) -> float {{ return {a}; }};\n{needed}  \
+        "  auto a = [=](unsigned r, unsigned c) -> float {{ {a} }};\n{needed}  \
          auto put = [=](unsigned r, unsigned c, float v) -> float {{ const unsigned i = r * {n}u + c; {finish}y0[i] = v; return v; }};\n  \
          {call}\n"
     );
@@ -83,7 +90,7 @@ pub(in super::super) fn few_rows(
         code,
         body,
         grid: [n.div_ceil(columns) as u32, 1, 1],
-        threads: (32 * WARPS) as u32,
+        threads: THREADS as u32,
         shared: 0,
         sizes: None,
         shares: None,

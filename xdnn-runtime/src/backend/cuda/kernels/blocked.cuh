@@ -1,13 +1,13 @@
-// Convolutions of values whose channels are in blocks of 16, and their input gradients.
+// Convolutions to and from values whose channels are in blocks of 16, and their input gradients.
 
-// What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16). Kernels are
-// (taps and blocks of `from`, channels of `to`, 16 channels of `from`).
+// What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16), but one of them may be
+// (samples, channels, height, width). Kernels are (⌈taps · channels of `from` / 16⌉, channels of `to`, 16 taps and channels of `from`).
 struct Convolution {
   int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
   int dilation_height, dilation_width;
   int splits;    // blocks that share the sums of a tile
-  int channels;  // of `to`, where it is (samples, channels, height, width), fewer than make a block; otherwise 0
+  int channels;  // of the one that is not in blocks; otherwise 0
 };
 
 const int CHANNELS = 16;
@@ -15,6 +15,8 @@ const int ROWS = 128;      // places of a tile
 const int STAGES = 4;      // steps whose operands are in shared memory or on the way
 const int BLOCKED_THREADS = 256;
 const int QUADS = CHANNELS / 4;
+const int EACH = BLOCKED_THREADS / QUADS;  // rows of which threads fetch a quad each
+const unsigned OUTSIDE = ~0u;              // where what is not there is
 
 // Where the four numbers of a quad are in the part of a tile that is multiplied in a step: rows of 16 numbers, whose quads change places so
 // that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes.
@@ -184,11 +186,156 @@ struct Places {
   }
 };
 
-// Where along an axis a place reads through the first tap, and which way further taps lead.
+// Fetches the left operand, one step after the other, where the channels of `from` are in blocks: a step reads a block through a tap.
 template <Kind KIND>
-__device__ inline int first(int place, int stride, int padding) {
-  return leads_back(KIND) ? place + padding : place * stride - padding;
-}
+struct Blocks {
+  static const int COUNT = ROWS / EACH;
+  const Convolution& c;
+  const Places<KIND>& places;
+  const float* x;
+  const unsigned size;  // of a block of a sample
+  // Where the samples of the places are that this thread fetches for, and the windows in them.
+  unsigned sample[COUNT];
+  int down[COUNT], across[COUNT];
+  // The next step, and what this thread reads through its tap, in the first block.
+  int tap_y = 0, tap_x = 0, block = 0;
+  unsigned from[COUNT];
+
+  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int top)
+      : c(c), places(places), x(x), size(c.from_height * c.from_width * CHANNELS) {
+    auto first = [](int place, int stride, int padding) { return leads_back(KIND) ? place + padding : place * stride - padding; };
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      int n, to_y, to_x;
+      const bool there = places.find(top + row() + i * EACH, n, to_y, to_x);
+      sample[i] = there ? n * c.from_blocks * size + quad() * 4 : OUTSIDE;
+      down[i] = first(to_y, c.stride_height, c.padding_height);
+      across[i] = first(to_x, c.stride_width, c.padding_width);
+    }
+  }
+
+  static __device__ int row() { return threadIdx.x / QUADS; }
+  static __device__ int quad() { return threadIdx.x % QUADS; }
+
+  // Whether these places read through a tap.
+  __device__ bool reads(int y, int x) const {
+    auto reads = [](int tap, int dilation, int from, int stride, int padding) {
+      return !leads_back(KIND) || (from + padding - tap * dilation) % stride == 0;
+    };
+    return reads(y, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
+           reads(x, c.dilation_width, places.left, c.stride_width, c.padding_width);
+  }
+
+  __device__ int steps() const {
+    int taps = 0;
+    for (int y = 0; y < c.kernel_height; ++y)
+      for (int x = 0; x < c.kernel_width; ++x) taps += reads(y, x);
+    return taps * c.from_blocks;
+  }
+
+  // Passes taps that none of these places reads.
+  __device__ void skip() {
+    while (tap_y < c.kernel_height && !reads(tap_y, tap_x)) next_tap();
+  }
+
+  __device__ void next_tap() {
+    if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+  }
+
+  __device__ void find() {
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      const int y = tap_y * c.dilation_height, x = tap_x * c.dilation_width;
+      int from_y = leads_back(KIND) ? (down[i] - y) / c.stride_height : down[i] + y;
+      int from_x = leads_back(KIND) ? (across[i] - x) / c.stride_width : across[i] + x;
+      // A quotient of what is negative may be 0.
+      const bool before = leads_back(KIND) && (down[i] < y || across[i] < x);
+      const bool inside = sample[i] != OUTSIDE && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+      from[i] = inside ? sample[i] + (from_y * c.from_width + from_x) * CHANNELS : OUTSIDE;
+    }
+  }
+
+  // Makes this step the next one.
+  __device__ void start(int step) {
+    skip();
+    for (int tap = 0; tap < step / c.from_blocks; ++tap) {
+      next_tap();
+      skip();
+    }
+    block = step % c.from_blocks;
+    find();
+  }
+
+  // Fetches the operand of the next step. Returns which part of the kernel belongs to it.
+  __device__ int fetch(float* left) {
+    const int part = (tap_y * c.kernel_width + tap_x) * c.from_blocks + block;
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      const bool inside = from[i] != OUTSIDE;
+      copy_async_16(left + quad_at(row() + i * EACH, quad()), x + (inside ? from[i] + block * size : 0u), inside);
+    }
+    if (++block == c.from_blocks) {
+      block = 0;
+      next_tap();
+      skip();
+      find();
+    }
+    return part;
+  }
+};
+
+// The same where `from` is not in blocks: a step reads 16 numbers of a window, counted channel by channel and then tap by tap. Lanes fetch four
+// of them for each of eight places beside one another, so that much of what they read lies side by side, and they write 32 banks.
+template <Kind KIND>
+struct Plain {
+  static_assert(!leads_back(KIND), "only convolutions read values that are not in blocks");
+  static const int COUNT = ROWS / EACH;
+  const Convolution& c;
+  const float* x;
+  unsigned sample[COUNT];
+  int down[COUNT], across[COUNT];
+  // The next step, and which tap and channel this thread reads first.
+  int step = 0, tap_y = 0, tap_x = 0, channel = 0;
+
+  __device__ Plain(const float* x, const Convolution& c, const Places<KIND>& places, int top) : c(c), x(x) {
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      int n, to_y, to_x;
+      const bool there = places.find(top + row() + i * EACH, n, to_y, to_x);
+      sample[i] = there ? n * c.channels * c.from_height * c.from_width : OUTSIDE;
+      down[i] = to_y * c.stride_height - c.padding_height;
+      across[i] = to_x * c.stride_width - c.padding_width;
+    }
+  }
+
+  static __device__ int row() { return threadIdx.x / 32 * 8 + threadIdx.x % 8; }
+  static __device__ int member() { return threadIdx.x / 8 % 4; }
+
+  __device__ int steps() const { return (c.kernel_height * c.kernel_width * c.channels + CHANNELS - 1) / CHANNELS; }
+
+  __device__ void start(int first) {
+    step = first;
+    const int at = step * CHANNELS + member(), tap = at / c.channels;
+    tap_y = tap / c.kernel_width, tap_x = tap % c.kernel_width, channel = at % c.channels;
+  }
+
+  __device__ int fetch(float* left) {
+#pragma unroll
+    for (int quad = 0; quad < QUADS; ++quad) {
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) {
+        const int y = down[i] + tap_y * c.dilation_height, x = across[i] + tap_x * c.dilation_width;
+        // The last step may have fewer numbers.
+        const bool inside = sample[i] != OUTSIDE && tap_y < c.kernel_height && (unsigned)y < (unsigned)c.from_height && (unsigned)x < (unsigned)c.from_width;
+        const unsigned at = inside ? sample[i] + (channel * c.from_height + y) * c.from_width + x : 0u;
+        copy_async_4(left + quad_at(row() + i * EACH, quad) + member(), this->x + at, inside);
+      }
+      for (channel += 4; channel >= c.channels; channel -= c.channels)
+        if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+    }
+    return step++;
+  }
+};
 
 // write(v, tap, i) for the largest v of each 2×2 places and its number among them, where `i` is the element of what is pooled; otherwise as
 // `store`. Rows are places in the order of windows, so that those of a window are in lanes of one warp.
@@ -348,8 +495,8 @@ __device__ inline void store_windows(Results<COLUMNS> results, const Convolution
 }
 
 // finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` or `store_windows` say; `signs` is null or where to
-// put the signs of what is finished.
-template <Precision PRECISION, Kind KIND, int COLUMNS, class Finish, class Write, class Winner = int>
+// put the signs of what is finished. `From` fetches what is read.
+template <Precision PRECISION, Kind KIND, int COLUMNS, template <Kind> class From, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
                                unsigned* counters, const Windows& windows = {}, Winner winner = {}) {
   const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
@@ -359,92 +506,29 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   if (plane == 0) return;  // a class without places
   const int columns = KIND == FEW ? c.channels : c.to_blocks * CHANNELS;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
-  // A thread fetches one quad of every 64th row of both operands.
-  const int fetched = threadIdx.x / QUADS, quad = threadIdx.x % QUADS;
-  const int EACH = BLOCKED_THREADS / QUADS;
 
-  // Where the samples of the places are that this thread fetches for, and the windows in them; OUTSIDE is a place that is not there.
-  const unsigned OUTSIDE = ~0u, step = c.from_height * c.from_width * CHANNELS;  // from block to block
-  unsigned sample[ROWS / EACH];
-  int down[ROWS / EACH], across[ROWS / EACH];
-#pragma unroll
-  for (int i = 0; i < ROWS / EACH; ++i) {
-    int n, to_y, to_x;
-    const bool there = places.find(top + fetched + i * EACH, n, to_y, to_x);
-    sample[i] = there ? n * c.from_blocks * step + quad * 4 : OUTSIDE;
-    down[i] = first<KIND>(to_y, c.stride_height, c.padding_height);
-    across[i] = first<KIND>(to_x, c.stride_width, c.padding_width);
-  }
+  From<KIND> from(x, c, places, top);
+  // The part of this block.
+  int steps = from.steps();
+  const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
+  steps = max(0, min(steps - start, share));
+  from.start(start);
 
-  // The next step: a tap, and a block of channels of `from`.
-  int tap_y = 0, tap_x = 0, block = 0;
-  auto reads = [&](int tap, int dilation, int from, int stride, int padding) {
-    return !leads_back(KIND) || (from + padding - tap * dilation) % stride == 0;
-  };
-  auto skip = [&] {  // taps that none of these places reads
-    while (tap_y < c.kernel_height &&
-           !(reads(tap_y, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
-             reads(tap_x, c.dilation_width, places.left, c.stride_width, c.padding_width)))
-      if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
-  };
-  // What this thread reads through a tap, in the first block.
-  unsigned from[ROWS / EACH];
-  auto find = [&] {
-#pragma unroll
-    for (int i = 0; i < ROWS / EACH; ++i) {
-      const int y = tap_y * c.dilation_height, x = tap_x * c.dilation_width;
-      int from_y = leads_back(KIND) ? (down[i] - y) / c.stride_height : down[i] + y;
-      int from_x = leads_back(KIND) ? (across[i] - x) / c.stride_width : across[i] + x;
-      // A quotient of what is negative may be 0.
-      const bool before = leads_back(KIND) && (down[i] < y || across[i] < x);
-      const bool inside = sample[i] != OUTSIDE && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
-      from[i] = inside ? sample[i] + (from_y * c.from_width + from_x) * CHANNELS : OUTSIDE;
-    }
-  };
-  int left_over = 0;  // steps that are still to be fetched
+  int left_over = steps;  // steps that are still to be fetched
   auto fetch = [&](int stage) {
     if (left_over > 0) {
       --left_over;
       float* left = shared + stage * (LEFT + RIGHT);
-#pragma unroll
-      for (int i = 0; i < ROWS / EACH; ++i) {
-        const bool inside = from[i] != OUTSIDE;
-        copy_async_16(left + quad_at(fetched + i * EACH, quad), x + (inside ? from[i] + block * step : 0u), inside);
-      }
-      const unsigned kernel = ((tap_y * c.kernel_width + tap_x) * c.from_blocks + block) * columns + side;
+      const unsigned kernel = from.fetch(left) * columns + side, quad = threadIdx.x % QUADS;
 #pragma unroll
       for (int i = 0; i < COLUMNS / EACH; ++i) {
-        const int column = fetched + i * EACH;
+        const int column = threadIdx.x / QUADS + i * EACH;
         const bool inside = side + column < columns;
         copy_async_16(left + LEFT + quad_at(column, quad), w + (inside ? (kernel + column) * CHANNELS + quad * 4 : 0u), inside);
-      }
-      if (++block == c.from_blocks) {
-        block = 0;
-        if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
-        skip();
-        find();
       }
     }
     copy_async_commit();
   };
-
-  skip();
-  int steps = 0;  // how many there are
-  for (int ty = 0; ty < c.kernel_height; ++ty)
-    for (int tx = 0; tx < c.kernel_width; ++tx)
-      steps += reads(ty, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
-               reads(tx, c.dilation_width, places.left, c.stride_width, c.padding_width);
-  steps *= c.from_blocks;
-  // The part of this block.
-  const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
-  steps = max(0, min(steps - start, share));
-  left_over = steps;
-  for (int tap = 0; steps > 0 && tap < start / c.from_blocks; ++tap) {
-    if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
-    skip();
-  }
-  block = start % c.from_blocks;
-  find();
 
   const bool GROUPED = WARPGROUPS && PRECISION == TF32;
   typedef Warps<GROUPED, COLUMNS> Own;

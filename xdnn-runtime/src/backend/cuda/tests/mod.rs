@@ -79,8 +79,8 @@ impl Many {
     }
 
     /// Asserts that the device computes what the reference does. Errors are measured against what the operator makes of the absolute
-    /// values of its operands: for sums of products, the sum of the products' magnitudes.
-    fn assert_agrees(mut self) {
+    /// values of its operands: for sums of products, the sum of the products' magnitudes. Returns what the device does.
+    fn assert_agrees(mut self) -> String {
         self.graph.set_outputs(self.outputs.clone());
         let program = compile(&self.graph);
         let listing = program.to_string();
@@ -103,5 +103,6 @@ impl Many {
                 }
             }
         }
+        listing
     }
 }

@@ -1,6 +1,6 @@
 //! Whole networks in every task.
 
-use xdnn_ir::layer::Sign;
+use xdnn_ir::layer::{Relu, Sign};
 use xdnn_ir::{NetworkSpec, Operand, Shape};
 
 use super::{Weights, ready};
@@ -28,7 +28,7 @@ fn assert_agrees(
 }
 
 /// The same of a graph.
-fn assert_computes(
+pub(super) fn assert_computes(
     mut graph: Graph,
     weights: Weights,
     precision: Precision,
@@ -93,6 +93,25 @@ fn pools_beside_convolutions() {
                 "{listing}"
             );
         }
+    }
+}
+
+/// A pool right behind the first layer.
+#[test]
+fn pooled_stems() {
+    let mut net = Sketch::new(&[("x", &[3, 8, 12])]);
+    let x = net.layer("a", conv2d(32, 5, 1, 1), Operand::Input(0));
+    let x = net.layer("", Relu {}, x);
+    let x = net.layer("", max_pool(2), x);
+    let x = net.layer("b", conv2d(16, 3, 1, 1), x);
+    let x = net.layer("", Relu {}, x);
+    let net = net.finish(x);
+    for task in [Task::Forward, Task::Gradient] {
+        let listing = assert_agrees(&net, task, 2, Precision::Strict, 2e-5);
+        let mut lines = listing.lines();
+        let pooled =
+            |line: &str| line.contains("convolution padding 0×2×2") && line.contains("→ gather");
+        assert!(lines.any(pooled), "{listing}");
     }
 }
 

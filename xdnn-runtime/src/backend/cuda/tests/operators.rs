@@ -5,15 +5,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use xdnn_ir::Shape;
 
+use super::networks::assert_computes;
 use super::{Many, draw};
+use crate::Precision;
+use crate::backend::Weights;
 use crate::backend::testing::strategies::{
-    coarse, convolution, map, pooled, random, shape, window, winner,
+    axis, coarse, convolution, map, pooled, random, shape, window, winner,
 };
 use crate::backend::testing::{exact, numbers, single};
+use crate::graph::Graph;
 use crate::ops::{
-    Add, Axes, AxisMap, Broadcast, Concat, FromBlocks, Largest, Map, MatMul, Mul, OneHot, Permute,
-    Place, PoolGather, PoolScatter, PoolWinner, Rank, Select, Signs, Slice, Slopes, SparseMap, Sum,
-    ToBlocks,
+    Add, Axes, AxisMap, Broadcast, Concat, Convolution, FromBlocks, Fused, Largest, Leaf, Map,
+    MatMul, Mul, OneHot, Permute, Place, PoolGather, PoolScatter, PoolWinner, Rank, Role, Select,
+    Signs, Slice, Slopes, SparseMap, Stage, Sum, ToBlocks,
 };
 
 #[test]
@@ -173,6 +177,47 @@ fn convolutions() {
     many.assert_agrees();
 }
 
+/// Convolutions from channels that make no blocks to channels in blocks.
+#[test]
+fn stems() {
+    let mut graph = Graph::new();
+    let mut outputs = Vec::new();
+    let sizes = ([axis(12), axis(12)], [1_usize..4, 1_usize..24, 1_usize..6]);
+    for (i, ((axes, [samples, channels, blocks]), _)) in draw(sizes, 24).into_iter().enumerate() {
+        let [input, output, kernel, stride, padding, dilation] =
+            [0, 1, 2, 3, 4, 5].map(|i| axes.map(|axis| axis[i]));
+        // Few places of several samples stay as they are.
+        let samples = if output[0] * output[1] < 16 {
+            1
+        } else {
+            samples
+        };
+        let volume = |a, b, [h, w]: [usize; 2]| Shape::new([a, b, h, w]);
+        let x = volume(samples, channels, input);
+        let w = volume(16 * blocks, channels, kernel);
+        let x = graph.leaf(Leaf::Input(i), x).unwrap();
+        let w = graph.leaf(Leaf::Weight(i), w).unwrap();
+        let op = Convolution {
+            role: Role::Forward,
+            shape: volume(samples, 16 * blocks, output),
+            stride: [1, stride[0], stride[1]],
+            padding: [0, padding[0], padding[1]],
+            dilation: [1, dilation[0], dilation[1]],
+            groups: 1,
+        };
+        let y = graph.apply(op, &[x, w]).unwrap();
+        outputs.push(graph.map(Map::PiecewiseLinear(Slopes::RELU), y).unwrap());
+    }
+    graph.set_outputs(outputs);
+    let listing = assert_computes(graph, Weights::Constant, Precision::Strict, 1e-5);
+    assert_eq!(listing.matches("= blocked convolution").count(), 24);
+    assert!(
+        !listing.contains("blocks of 128"),
+        "a general product\n{listing}"
+    );
+    assert!(listing.contains(" with @"), "no shared sums\n{listing}");
+}
+
 #[test]
 fn pools() {
     let mut many = Many::default();
@@ -274,4 +319,60 @@ fn few_rows() {
         many.add(op, &shapes, data, false);
     }
     many.assert_agrees();
+}
+
+/// Rows of a matrix that targets choose, in a kernel of their own or where few of them are multiplied.
+#[test]
+fn heads() {
+    let mut many = Many::default();
+    let choice = proptest::collection::vec(-1_i32..8, 5);
+    let sizes = [1_usize..6, 1_usize..6, 1_usize..70, 1_usize..40];
+    for ((([samples, classes, k, n], choice), transpose_b), seed) in
+        draw(((sizes, choice), any::<bool>()), 24)
+    {
+        let last = if transpose_b { [n, k] } else { [k, n] };
+        let shapes = [
+            Shape::new([samples, classes]),
+            Shape::new([classes, k]),
+            Shape::new([samples, k]),
+            Shape::new(last),
+        ];
+        let mut data: Vec<Vec<f32>> = (0..4).map(|i| coarse(shapes[i], seed + i as u64)).collect();
+        if seed.is_multiple_of(3) {
+            data[0][seed as usize % (samples * classes)] = f32::NAN;
+        }
+        let target = choice[..samples].iter().map(|class| *class as f32);
+        let [target] = many.leaves([Shape::new([samples])], vec![target.collect()]);
+        let [scores, w, mask, matrix] = many.leaves(shapes, data);
+        let chosen = many.graph.apply(OneHot, &[scores, target]).unwrap();
+        let signs = many.graph.apply(Signs, &[mask]).unwrap();
+        let select = Select {
+            positive: 1.0,
+            other: 0.0,
+        };
+        let product = |transpose_b| MatMul {
+            transpose_a: false,
+            transpose_b,
+        };
+        let head = Fused {
+            op: Box::new(product(false).into()),
+            reads: 2,
+            stages: vec![Stage::Select(select)],
+        };
+        let head = many.graph.apply(head, &[chosen, w, signs]).unwrap();
+        let product = many
+            .graph
+            .apply(product(transpose_b), &[head, matrix])
+            .unwrap();
+        // Sums of small integers.
+        many.output(product, true);
+    }
+    let listing = many.assert_agrees();
+    for kernel in [
+        "A·B of [A·B",
+        "A·Bᵀ of [A·B",
+        "= A·B → select 1 or 0 of [OneHot](",
+    ] {
+        assert!(listing.contains(kernel), "no {kernel} in\n{listing}");
+    }
 }
