@@ -261,14 +261,29 @@ impl<'a> Groups<'a> {
             return false;
         };
         let [read, written] = [x.shape(), node.value.shape()].map(|shape| plain(shape).is_some());
-        let signs = self.seconds.contains_key(&node.value);
-        let few = node.value.shape().dim(1) < CHANNELS && !signs;
         let fits = match op.role {
             Role::Forward => written,
-            Role::InputGradient => read && (written || few),
+            Role::InputGradient => read && (written || self.folds(node).is_some()),
             Role::WeightGradient => false,
         };
         fits && self.constants.contains(w) && !self.inlined.contains_key(&self.root(x))
+    }
+
+    /// The patches of places whose products with all taps of windows are added up to an input gradient of few channels.
+    fn folds(&self, node: &Node<'_>) -> Option<Patches> {
+        let (Op::Blocked(Blocked::Convolution(op)), [x, w, ..]) =
+            (stem(node.op), node.operands.as_slice())
+        else {
+            return None;
+        };
+        let (x, w, shape) = (x.shape(), w.shape(), node.value.shape());
+        let few =
+            op.role == Role::InputGradient && plain(shape).is_none() && shape.dim(1) < CHANNELS;
+        if !few || self.seconds.contains_key(&node.value) {
+            return None;
+        }
+        let (op, volumes) = of_blocks(op, x, w, shape).ok()?;
+        Patches::of_gradient(&op, volumes)
     }
 
     /// Whether all that an operator reads is in memory, or moved there.
@@ -418,7 +433,8 @@ impl<'a> Groups<'a> {
                 let (op, volumes) = of_blocks(op, shapes[0], shapes[1], shape)?;
                 let op = &op;
                 if self.is_blocked(node) {
-                    let then = Then::Nothing;
+                    let patches = self.folds(node);
+                    let then = patches.map_or(Then::Nothing, |patches| Then::Fold { patches });
                     let (draft, laid_out) = blocked(op, volumes, then, request);
                     layout = Some(laid_out);
                     draft

@@ -7,7 +7,7 @@ use super::product::name;
 use super::{Draft, Parts, Request, Shares};
 use crate::Precision;
 use crate::ops::{
-    CHANNELS, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
+    CHANNELS, Channels, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
 };
 use xdnn_ir::Shape;
 
@@ -16,7 +16,7 @@ const THREADS: u32 = 256;
 /// Places of a tile, the channels of a narrow and of a wide one, and the steps whose operands are in shared memory, as there.
 pub(super) const ROWS: usize = 128;
 const NARROW: usize = 64;
-const WIDE: usize = 128;
+pub(super) const WIDE: usize = 128;
 const STAGES: usize = 4;
 /// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
 const BLOCKS: usize = 264;
@@ -28,6 +28,8 @@ const SUMMANDS: usize = 8;
 pub(in super::super) enum Then<'a> {
     /// They are written.
     Nothing,
+    /// Each of them is what a place adds to the input through one tap, and those that meet in an element are added up.
+    Fold { patches: Patches },
     /// Of each window the largest is written, as result 0, moved out of blocks to a value of the shape `plain`, if there is one; and which one
     /// it is, as result 1, where `winners` is set. Stages finish it. Without patches, windows are 2×2 places that tile the plane.
     Pool {
@@ -62,8 +64,8 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
-/// layout in which it reads the weight. Input channels may make no blocks; then they are as they are. Stages finish it; with `signs`, it writes
-/// the signs of what it finishes, behind all other results.
+/// layout in which it reads the weight. Input channels may make no blocks; then they are as they are, and an input gradient is folded. Stages
+/// finish it; with `signs`, it writes the signs of what it finishes, behind all other results.
 pub(in super::super) fn blocked(
     op: &Convolution,
     volumes: Volumes,
@@ -79,7 +81,7 @@ pub(in super::super) fn blocked(
     } = request;
     let mut code = Code::default();
     let [x, w] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false).at("0"));
-    let own = matches!(then, Then::Nothing);
+    let own = matches!(then, Then::Nothing | Then::Fold { .. });
     let stages = finish(&mut code, stages, &operands, own);
     let Volumes {
         x: input,
@@ -91,23 +93,27 @@ pub(in super::super) fn blocked(
         _ => (input, output, Direction::Forward),
     };
     let backward = direction == Direction::Backward;
-    let [stem, few] = [from, to].map(|side| !side.channels.is_multiple_of(CHANNELS));
+    let stem = !from.channels.is_multiple_of(CHANNELS);
+    let folds = matches!(then, Then::Fold { .. });
     let patches = match then {
         Then::Nothing => None,
+        Then::Fold { patches } => Some(patches),
         Then::Pool { patches, .. } | Then::Scatter { patches, .. } => patches,
     };
     let kind = match (&then, backward) {
         (Then::Pool { .. }, _) if patches.is_some() => "WINDOWS",
         (Then::Pool { .. }, _) => "POOLED",
         (Then::Scatter { .. }, _) if patches.is_some() => "SCATTERED",
-        (_, true) if few => "FEW",
+        (Then::Fold { .. }, _) => "FOLDED",
         (_, true) => "BACKWARD",
         (_, false) => "FORWARD",
     };
     let mut results = 1;
     let mut windows = patches.map_or_else(String::new, |patches| format!(", Windows{patches}"));
     let write = match then {
-        Then::Nothing => "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned(),
+        Then::Nothing | Then::Fold { .. } => {
+            "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned()
+        }
         Then::Pool {
             winners,
             plain,
@@ -153,6 +159,36 @@ pub(in super::super) fn blocked(
             }
         }
     };
+    let kernels = volumes.kernels();
+    let plain = match (stem, folds) {
+        (true, _) => from.channels,
+        (_, true) => to.channels,
+        _ => 0,
+    };
+    // What is folded is a product of each place with all taps that lead to each channel: a convolution of kernels of one tap.
+    let taps = if folds { kernel.plane() } else { 1 };
+    let flat = Convolution {
+        stride: [1; 3],
+        padding: [0; 3],
+        dilation: [1; 3],
+        ..*op
+    };
+    let (op, to, window, kernels) = match folds {
+        true => (
+            &flat,
+            Spatial {
+                channels: to.channels * taps,
+                ..from
+            },
+            [1; 3],
+            Channels {
+                inputs: kernels.inputs * taps,
+                taps: 1,
+                ..kernels
+            },
+        ),
+        false => (op, to, kernel.size, kernels),
+    };
     // Places that read the same taps are a class.
     let steps = if backward {
         [op.stride[1], op.stride[2]]
@@ -165,20 +201,17 @@ pub(in super::super) fn blocked(
         Some(patches) => to.batch * patches.count(),
         None => (to.batch * places).div_ceil(ROWS),
     };
-    let count = |columns: usize| down * to.channels.div_ceil(columns) * classes;
+    // Tiles beside one another: a tile has all taps of a channel.
+    let across = |columns: usize| to.channels.div_ceil(columns / taps * taps);
     // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
-    let parts = precision == Precision::Strict;
-    let wide = to.channels.is_multiple_of(WIDE) && count(WIDE) >= BLOCKS && !parts;
+    let many = to.channels.is_multiple_of(WIDE) && down * across(WIDE) * classes >= BLOCKS;
+    let wide = taps > NARROW || many && precision != Precision::Strict;
     let columns = if wide { WIDE } else { NARROW };
-    let count = count(columns);
-    let summands = (kernel.plane() / classes * from.channels).div_ceil(CHANNELS);
+    let across = across(columns);
+    let count = down * across * classes;
+    let summands = (kernels.taps / classes * from.channels).div_ceil(CHANNELS);
     let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
     let fetched = if stem { "Plain" } else { "Blocks" };
-    let plain = match (stem, few) {
-        (true, _) => from.channels,
-        (_, true) => to.channels,
-        _ => 0,
-    };
     let sizes = [
         to.batch,
         from.channels / CHANNELS,
@@ -187,8 +220,8 @@ pub(in super::super) fn blocked(
         to.channels.div_ceil(CHANNELS),
         to.size[1],
         to.size[2],
-        kernel.size[1],
-        kernel.size[2],
+        window[1],
+        window[2],
         op.stride[1],
         op.stride[2],
         op.padding[1],
@@ -222,11 +255,7 @@ pub(in super::super) fn blocked(
         results: results + usize::from(signs),
         code,
         body,
-        grid: [
-            down as u32,
-            to.channels.div_ceil(columns) as u32,
-            (classes * splits) as u32,
-        ],
+        grid: [down as u32, across as u32, (classes * splits) as u32],
         threads: THREADS,
         shared: (shared * size_of::<f32>()) as u32,
         shares: (splits > 1).then_some(Shares {
@@ -240,5 +269,5 @@ pub(in super::super) fn blocked(
         Precision::Tf32 => Layout::Tf32Taps,
         Precision::Strict | Precision::Bf16 => Layout::Taps,
     };
-    (draft.draft(), layout(volumes.kernels(), direction))
+    (draft.draft(), layout(kernels, direction))
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
-use super::blocked::ROWS;
-use crate::ops::{PoolWindow, Spatial};
+use super::blocked::{ROWS, WIDE};
+use crate::ops::{Convolution, PoolWindow, Spatial, Volumes};
 
 /// How the places that a convolution computes are divided among tiles, so that each window of a pool, or all windows of a scatter that
 /// hold an element, lie in one: as patches that overlap.
@@ -64,6 +64,21 @@ impl Patches {
             overlap: window.kernel[axis].div_ceil(window.stride[axis]) - 1,
             stride: 1,
         })
+    }
+
+    /// The same of what the windows of a convolution add to its input, where the taps that lead to one of its channels fit a tile.
+    pub(in super::super) fn of_gradient(op: &Convolution, volumes: Volumes) -> Option<Self> {
+        let plane = |[depth, height, width]: [usize; 3]| (depth == 1).then_some([height, width, 1]);
+        let [height, width, _] = plane(volumes.x.size)?;
+        let window = PoolWindow {
+            kernel: plane(volumes.w.size)?,
+            stride: plane(op.stride)?,
+            padding: [op.padding[1], op.padding[2], 0],
+            dilation: plane(op.dilation)?,
+            output: plane(volumes.y.size)?,
+        };
+        let shape = Shape::new([volumes.x.batch, volumes.x.channels, height, width, 1]);
+        Self::of_scatter(&window, shape).filter(|_| window.taps() <= WIDE)
     }
 
     fn fewest(

@@ -109,17 +109,17 @@ enum Kind {
   POOLED,     // of a convolution, followed by the largest of each 2×2 places
   WINDOWS,    // of a convolution, followed by the largest of each window
   BACKWARD,   // of an input gradient
-  FEW,        // of an input gradient, to channels that make no block
+  FOLDED,     // of a product of each place with all taps of windows that lead to few channels, added up where windows overlap
   SCATTERED,  // of an input gradient without steps, scattered to where the winners of windows came from
 };
 
-__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == FEW || kind == SCATTERED; }
+__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == SCATTERED; }
 
 // Whether a tile is a patch of the places of a sample, and not so many places that follow one another.
-__device__ constexpr bool in_patches(Kind kind) { return kind == WINDOWS || kind == SCATTERED; }
+__device__ constexpr bool in_patches(Kind kind) { return kind == WINDOWS || kind == SCATTERED || kind == FOLDED; }
 
 // Windows along an axis, and the patches that hold them. Patches overlap: each window of WINDOWS lies in one, and so do all windows of
-// SCATTERED that hold an element.
+// SCATTERED or FOLDED that hold an element.
 struct Axis {
   int kernel, stride, padding;
   int size;                // of what is written
@@ -452,6 +452,19 @@ __device__ inline void store_signs(Results<COLUMNS> results, int side, int colum
   }
 }
 
+// visit(y, x, at, tap) for each window that holds an element, the one at (y, x), number `at` of the patch from (top, left) on. The element is
+// counted from the padding on.
+template <class Visit>
+__device__ inline void each_window(int y, int x, const Windows& windows, int height, int width, int top, int left, Visit visit) {
+  const Axis &down = windows.down, &across = windows.across;
+  auto first = [](int at, const Axis& axis) { return at < axis.kernel ? 0 : (at - axis.kernel) / axis.stride + 1; };
+  for (int from_y = first(y, down); from_y <= min(y / down.stride, height - 1); ++from_y)
+    for (int from_x = first(x, across); from_x <= min(x / across.stride, width - 1); ++from_x) {
+      const int tap = (y - from_y * down.stride) * across.kernel + x - from_x * across.stride;
+      visit(from_y, from_x, (from_y - top) * across.patch + from_x - left, tap);
+    }
+}
+
 // What windows make of what `keep` has put there: of WINDOWS write(v, tap, i) for the largest v of each and its number, −1 where there is nothing
 // but padding; of SCATTERED write(v, i) for the sum v of those whose winner(window) is the element i.
 template <int COLUMNS, Kind KIND, class Write, class Winner>
@@ -481,20 +494,36 @@ __device__ inline void store_windows(Results<COLUMNS> results, const Convolution
       write(best, tap, to);
     } else {
       float sum = 0.f;
-      const int at_y = y + down.padding, at_x = x + across.padding;
-      auto first = [](int at, const Axis& axis) { return at < axis.kernel ? 0 : (at - axis.kernel) / axis.stride + 1; };
-      for (int from_y = first(at_y, down); from_y <= min(at_y / down.stride, c.to_height - 1); ++from_y)
-        for (int from_x = first(at_x, across); from_x <= min(at_x / across.stride, c.to_width - 1); ++from_x) {
-          const int tap = (at_y - from_y * down.stride) * across.kernel + at_x - from_x * across.stride;
-          const unsigned from = ((plane * c.to_height + from_y) * c.to_width + from_x) * CHANNELS + channel % CHANNELS;
-          if (winner(from) == tap) sum += results[(from_y - top) * across.patch + from_x - left][column];
-        }
+      each_window(y + down.padding, x + across.padding, windows, c.to_height, c.to_width, top, left, [&](int from_y, int from_x, int at, int tap) {
+        const unsigned from = ((plane * c.to_height + from_y) * c.to_width + from_x) * CHANNELS + channel % CHANNELS;
+        if (winner(from) == tap) sum += results[at][column];
+      });
       write(sum, to);
     }
   }
 }
 
-// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled` or `store_windows` say; `signs` is null or where to
+// Of FOLDED, write(finish(v, i), i) for the sum v of what the windows that hold the element i add to it.
+template <int COLUMNS, class Finish, class Write>
+__device__ inline void store_folded(Results<COLUMNS> results, const Convolution& c, const Windows& windows, Finish finish, Write write) {
+  const Axis &down = windows.down, &across = windows.across;
+  const int patch_y = blockIdx.x / across.count % down.count, patch_x = blockIdx.x % across.count;
+  const int top = patch_start<FOLDED>(down, patch_y), left = patch_start<FOLDED>(across, patch_x);
+  const int start_y = written_start<FOLDED>(down, patch_y), height = written_start<FOLDED>(down, patch_y + 1) - start_y;
+  const int start_x = written_start<FOLDED>(across, patch_x), width = written_start<FOLDED>(across, patch_x + 1) - start_x;
+  const int n = blockIdx.x / (down.count * across.count), taps = down.kernel * across.kernel;
+  const int first = blockIdx.y * (COLUMNS / taps), channels = min(COLUMNS / taps, c.channels - first);
+  for (int i = threadIdx.x; i < channels * height * width; i += BLOCKED_THREADS) {
+    const int channel = i / (height * width), y = start_y + i / width % height, x = start_x + i % width;
+    const unsigned to = ((unsigned)(n * c.channels + first + channel) * down.size + y) * across.size + x;
+    float sum = 0.f;
+    each_window(y + down.padding, x + across.padding, windows, c.to_height, c.to_width, top, left,
+                [&](int, int, int at, int tap) { sum += results[at][channel * taps + tap]; });
+    write(finish(sum, to), to);
+  }
+}
+
+// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled`, `store_windows` or `store_folded` say; `signs` is null or where to
 // put the signs of what is finished. `From` fetches what is read.
 template <Precision PRECISION, Kind KIND, int COLUMNS, template <Kind> class From, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
@@ -504,8 +533,10 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   const Places<KIND> places(c, blockIdx.z / c.splits, windows);
   const int plane = places.height * places.width, rows = c.samples * plane;
   if (plane == 0) return;  // a class without places
-  const int columns = KIND == FEW ? c.channels : c.to_blocks * CHANNELS;
-  const int top = blockIdx.x * ROWS, side = blockIdx.y * COLUMNS;
+  // A tile of FOLDED has all taps of so many channels.
+  const int taps = windows.down.kernel * windows.across.kernel, whole = KIND == FOLDED ? COLUMNS / taps * taps : COLUMNS;
+  const int columns = KIND == FOLDED ? c.channels * taps : c.to_blocks * CHANNELS;
+  const int top = blockIdx.x * ROWS, side = blockIdx.y * whole;
 
   From<KIND> from(x, c, places, top);
   // The part of this block.
@@ -569,22 +600,22 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     places.find(row, n, to_y, to_x);
     return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
   };
-  auto plain = [&](int row, int channel) -> unsigned {
-    int n, to_y, to_x;
-    places.find(row, n, to_y, to_x);
-    return ((unsigned)(n * c.channels + channel) * c.to_height + to_y) * c.to_width + to_x;
-  };
-  if constexpr (KIND == FEW)
-    store<false>(acc, top + row, side + column, rows, columns, plain, finish, write, signs);
-  else if constexpr (KIND == POOLED)
+  if constexpr (KIND == POOLED)
     store_pooled(acc, top + row, side + column, rows, columns, plane, index, finish, write, signs);
   else if constexpr (in_patches(KIND)) {
     auto results = reinterpret_cast<Results<COLUMNS>>(shared);
     __syncthreads();  // the operands have been read
-    keep<COLUMNS>(acc, results, row, column, side, columns, places, index, finish);
-    __syncthreads();
-    if (signs) store_signs<COLUMNS>(results, side, columns, places, index, signs);
-    store_windows<COLUMNS, KIND>(results, c, windows, side, write, winner);
+    if constexpr (KIND == FOLDED) {
+      auto as_it_is = [](float v, unsigned) { return v; };
+      keep<COLUMNS>(acc, results, row, column, side, columns, places, index, as_it_is);
+      __syncthreads();
+      store_folded<COLUMNS>(results, c, windows, finish, write);
+    } else {
+      keep<COLUMNS>(acc, results, row, column, side, columns, places, index, finish);
+      __syncthreads();
+      if (signs) store_signs<COLUMNS>(results, side, columns, places, index, signs);
+      store_windows<COLUMNS, KIND>(results, c, windows, side, write, winner);
+    }
   } else
     store<true>(acc, top + row, side + column, rows, columns, index, finish, write, signs);
 }

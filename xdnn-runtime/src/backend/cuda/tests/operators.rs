@@ -177,6 +177,53 @@ fn convolutions() {
     many.assert_agrees();
 }
 
+/// Input gradients to few channels, whose windows overlap or leave gaps.
+#[test]
+fn images() {
+    for (precision, tolerance) in [(Precision::Strict, 1e-5), (Precision::Tf32, 5e-3)] {
+        let listing = assert_computes(image_gradients(), Weights::Constant, precision, tolerance);
+        let folded = listing.matches("taps: 1 }, Backward").count();
+        assert!(folded > 12, "{listing}");
+    }
+}
+
+fn image_gradients() -> Graph {
+    let mut graph = Graph::new();
+    let mut outputs = Vec::new();
+    let sizes = ([axis(14), axis(14)], [1_usize..4, 1_usize..16, 1_usize..4]);
+    for (i, ((axes, [samples, channels, blocks]), _)) in draw(sizes, 24).into_iter().enumerate() {
+        let axes = axes.map(|[input, output, kernel, stride, padding, dilation]| {
+            // Kernels with gaps are not folded.
+            match i % 4 {
+                0 => [input, output, kernel, stride, padding, dilation],
+                _ => {
+                    let output = (input + 2 * padding - kernel) / stride + 1;
+                    [input, output, kernel, stride, padding, 1]
+                }
+            }
+        });
+        let [input, output, kernel, stride, padding, dilation] =
+            [0, 1, 2, 3, 4, 5].map(|i| axes.map(|axis| axis[i]));
+        let volume = |a, b, [h, w]: [usize; 2]| Shape::new([a, b, h, w]);
+        let image = volume(samples, channels, input);
+        let y = graph.leaf(Leaf::Input(2 * i), volume(samples, 16 * blocks, output));
+        let w = graph.leaf(Leaf::Weight(i), volume(16 * blocks, channels, kernel));
+        let x = graph.leaf(Leaf::Input(2 * i + 1), image);
+        let op = Convolution {
+            role: Role::InputGradient,
+            shape: image,
+            stride: [1, stride[0], stride[1]],
+            padding: [0, padding[0], padding[1]],
+            dilation: [1, dilation[0], dilation[1]],
+            groups: 1,
+        };
+        let gradient = graph.apply(op, &[y.unwrap(), w.unwrap()]).unwrap();
+        outputs.push(graph.apply(Mul, &[gradient, x.unwrap()]).unwrap());
+    }
+    graph.set_outputs(outputs);
+    graph
+}
+
 /// Convolutions from channels that make no blocks to channels in blocks.
 #[test]
 fn stems() {
