@@ -13,7 +13,7 @@ enum Along { FIRST, SECOND };
 const int TILE = 64;        // rows and columns of a tile of results
 const int DEPTH = 16;       // what is summed up at a time
 const int PITCH = DEPTH + 4;  // so that the lanes of a warp read 32 banks
-const int PRODUCT_THREADS = 128;
+const int PRODUCT_THREADS = 256;  // of which each warp has 32×16 results: index arithmetic takes many registers, too
 const int PIECE = TILE * DEPTH / PRODUCT_THREADS;
 
 // The element of a tile that a thread fetches as number i: neighbouring threads fetch what lies side by side.
@@ -34,13 +34,13 @@ __device__ inline void split(float x, unsigned& high, unsigned& low) {
 }
 
 // acc += a·b for a step of 8 of what is summed up. Tensor cores cut sums off, so that long ones drift: STRICT adds each step itself.
-template <Precision PRECISION>
-__device__ inline void multiply_parts(float (&acc)[2][4][4], const unsigned (&a)[2][4], const unsigned (&a_low)[2][4],
-                                      const unsigned (&b)[4][2], const unsigned (&b_low)[4][2]) {
+template <Precision PRECISION, int I, int J>
+__device__ inline void multiply_parts(float (&acc)[I][J][4], const unsigned (&a)[I][4], const unsigned (&a_low)[I][4],
+                                      const unsigned (&b)[J][2], const unsigned (&b_low)[J][2]) {
 #pragma unroll
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < I; ++i)
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < J; ++j) {
       if (PRECISION == STRICT) {
         float part[4] = {};
         mma_tf32(part, a_low[i], b[j]);
@@ -54,54 +54,54 @@ __device__ inline void multiply_parts(float (&acc)[2][4][4], const unsigned (&a)
     }
 }
 
-// acc += a·b for the tile of 32×32 results of a warp.
-template <Precision PRECISION>
-__device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
+// acc += a·b for the I·16 × J·8 results of a warp.
+template <Precision PRECISION, int I, int J>
+__device__ inline void multiply(float (&acc)[I][J][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
   const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
   if (PRECISION == BF16) {
-    unsigned a[2][4], b[4][2];
-    for (int i = 0; i < 2; ++i)
+    unsigned a[I][4], b[J][2];
+    for (int i = 0; i < I; ++i)
       for (int r = 0; r < 4; ++r) {
         const float* at = &left[i * 16 + r % 2 * 8 + group][r / 2 * 8 + member * 2];
         a[i][r] = pack_bf16(at[0], at[1]);
       }
-    for (int j = 0; j < 4; ++j)
+    for (int j = 0; j < J; ++j)
       for (int r = 0; r < 2; ++r) {
         const float* at = &right[j * 8 + group][r * 8 + member * 2];
         b[j][r] = pack_bf16(at[0], at[1]);
       }
-    for (int i = 0; i < 2; ++i)
-      for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
+    for (int i = 0; i < I; ++i)
+      for (int j = 0; j < J; ++j) mma_bf16(acc[i][j], a[i], b[j]);
     return;
   }
 #pragma unroll 1  // what is read by functions takes many registers
   for (int step = 0; step < DEPTH; step += 8) {
-    unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
-    for (int i = 0; i < 2; ++i)
+    unsigned a[I][4], b[J][2], a_low[I][4], b_low[J][2];
+    for (int i = 0; i < I; ++i)
       for (int r = 0; r < 4; ++r) split<PRECISION>(left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member], a[i][r], a_low[i][r]);
-    for (int j = 0; j < 4; ++j)
+    for (int j = 0; j < J; ++j)
       for (int r = 0; r < 2; ++r) split<PRECISION>(right[j * 8 + group][step + r * 4 + member], b[j][r], b_low[j][r]);
     multiply_parts<PRECISION>(acc, a, a_low, b, b_low);
   }
 }
 
-// write(finish(acc, i), i) with i = index(row, column) for the tile of 32×32 results of a warp, of which those below `rows` and `columns` are
+// write(finish(acc, i), i) with i = index(row, column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
 // there. Where 16 columns, from a multiple of 16 on, lie SIDE_BY_SIDE in what is indexed, the index is found once for them; `signs`, which
 // is null or where to put the signs of the results, wants that, too, from a multiple of 16 on.
-template <bool SIDE_BY_SIDE, class Index, class Finish, class Write>
-__device__ inline void store(const float (&acc)[2][4][4], int top, int side, int rows, int columns, Index index, Finish finish,
+template <bool SIDE_BY_SIDE, int I, int J, class Index, class Finish, class Write>
+__device__ inline void store(const float (&acc)[I][J][4], int top, int side, int rows, int columns, Index index, Finish finish,
                              Write write, unsigned* signs) {
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < I; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = top + i * 16 + half * 8 + lane / 4;
-      unsigned at[2][4];
-      float v[2][4];
-      bool inside[2][4];
+      unsigned at[J / 2][4];
+      float v[J / 2][4];
+      bool inside[J / 2][4];
 #pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {  // 16 columns are two fragments
+      for (int pair = 0; pair < J / 2; ++pair) {  // 16 columns are two fragments
         const int start = side + pair * 16;
         const unsigned first = SIDE_BY_SIDE && row < rows && start < columns ? index(row, start) : 0u;
 #pragma unroll
@@ -114,7 +114,7 @@ __device__ inline void store(const float (&acc)[2][4][4], int top, int side, int
       }
       // What is read may lie where results go: all of it has been read now.
 #pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {
+      for (int pair = 0; pair < J / 2; ++pair) {
         unsigned bits = 0;
 #pragma unroll
         for (int e = 0; e < 4; ++e) {
@@ -137,9 +137,9 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
   __shared__ float right[2][TILE][PITCH];
   const unsigned top = blockIdx.x * TILE;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int row = warp / 2 * 32, column = warp % 2 * 32;
+  const int row = warp / 4 * 32, column = warp % 4 * 16;
   for (unsigned side = blockIdx.y * TILE; side < n; side += gridDim.y * TILE) {
-  float acc[2][4][4] = {};
+  float acc[2][2][4] = {};
   float x[PIECE], w[PIECE];
   auto fetch = [&](unsigned from) {
 #pragma unroll
