@@ -81,6 +81,21 @@ pub enum Error {
         value: f64,
     },
 
+    /// A slice of a GPU's memory is not as long as what it stands for.
+    #[error(
+        "{what} must have the shape `{}`, which is {}, found {found}",
+        Tuple(expected),
+        count(expected.iter().fold(1, |all, dim| all.saturating_mul(*dim)), "number")
+    )]
+    SliceLength {
+        /// What the slice stands for, such as an input.
+        what: String,
+        /// The shape that it needs, the batch dimension included.
+        expected: Vec<usize>,
+        /// How many numbers it has.
+        found: usize,
+    },
+
     /// A weight is NaN or infinite.
     #[error(
         "weight `{name}` is {value} at index `{}`; weights must be finite",

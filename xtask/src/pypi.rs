@@ -15,10 +15,24 @@ pub struct Wheel {
     pub platform: &'static str,
 }
 
+/// The folder of the wheels.
+pub fn cache() -> PathBuf {
+    crate::target_directory().join("pypi")
+}
+
 impl Wheel {
     /// The path of the wheel below the target directory, after a download where it is not there yet.
     pub fn fetch(&self) -> Result<PathBuf> {
-        self.fetch_into(&crate::target_directory().join("pypi"))
+        self.fetch_into(&cache())
+    }
+
+    /// The path of the wheel where it has been downloaded.
+    pub fn cached(&self) -> Result<Option<PathBuf>> {
+        let cache = cache();
+        match cache.is_dir() {
+            true => self.find(&cache),
+            false => Ok(None),
+        }
     }
 
     fn fetch_into(&self, cache: &Path) -> Result<PathBuf> {

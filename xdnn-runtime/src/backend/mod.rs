@@ -36,6 +36,16 @@ pub trait Program<T: Real>: Send + Sync {
     /// Computes the outputs from the leaves, all of them row-major, in the order and of the shapes stated.
     fn run(&self, leaves: &[&[T]], outputs: &mut [&mut [T]]) -> Result<()>;
 
+    /// Computes the outputs from the leaves as [`Program::run`] does, where outputs and some of the leaves are in the memory of the device.
+    #[cfg(feature = "cuda")]
+    fn run_within(
+        &self,
+        _leaves: &[Given<'_, T>],
+        _outputs: &mut [cuda::SliceMut<'_>],
+    ) -> Result<()> {
+        Err(invalid("this device has no memory of its own"))
+    }
+
     /// The bytes that runs take in the memory of the device, where it has its own: leaves, with those that are kept, what is computed,
     /// outputs.
     fn memory(&self) -> Option<usize> {
@@ -60,6 +70,16 @@ pub trait Program<T: Real>: Send + Sync {
             "this device reads weights from the caller's memory",
         ))
     }
+}
+
+/// What [`Program::run_within`] is given for a leaf.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'a, T> {
+    /// Numbers of the host.
+    Host(&'a [T]),
+    /// Numbers in the memory of the device.
+    Device(cuda::Slice<'a>),
 }
 
 /// Numbers in the memory of a device.
@@ -102,29 +122,24 @@ impl Interface {
 
     /// Checks what [`Program::run`] is given.
     pub(crate) fn check<T>(&self, leaves: &[&[T]], outputs: &[&mut [T]]) -> Result<()> {
+        let leaves = leaves.iter().map(|data| data.len());
+        let outputs = outputs.iter().map(|data| data.len());
         self.check_but(|_| false, leaves, outputs)
     }
 
-    /// The same where some leaves are not given.
-    pub(crate) fn check_but<T>(
+    /// The same by sizes, where some leaves are not given.
+    pub(crate) fn check_but(
         &self,
         kept: impl Fn(usize) -> bool,
-        leaves: &[&[T]],
-        outputs: &[&mut [T]],
+        leaves: impl Iterator<Item = usize>,
+        outputs: impl Iterator<Item = usize>,
     ) -> Result<()> {
         let expected = self.leaves.iter().enumerate();
         let expected = expected.map(|(leaf, (_, shape))| match kept(leaf) {
             true => 0,
             false => shape.elements(),
         });
-        let leaves_fit =
-            leaves.len() == self.leaves.len() && leaves.iter().map(|data| data.len()).eq(expected);
-        let outputs_fit = outputs.len() == self.outputs.len()
-            && outputs
-                .iter()
-                .zip(&self.outputs)
-                .all(|(data, shape)| data.len() == shape.elements());
-        if leaves_fit && outputs_fit {
+        if leaves.eq(expected) && outputs.eq(self.outputs.iter().map(Shape::elements)) {
             Ok(())
         } else {
             Err(invalid(

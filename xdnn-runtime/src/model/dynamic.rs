@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use rayon::prelude::*;
+use tracing::span::EnteredSpan;
 use xdnn_ir::{NetworkSpec, Shape};
 
 use crate::backend::{Element, Kept, Program, allocate};
@@ -171,23 +172,8 @@ impl<T: Element> DynamicModel<T> {
     ) -> Result<Vec<Vec<T>>> {
         let ready = self.ready(task, batch)?;
         let program = &ready.program;
-        let _span = tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered();
-        let bound = |(leaf, _): &(Leaf, Shape)| {
-            let data = match leaf {
-                leaf if matches!(ready.held(*leaf), Some(Held::Kept(_))) => Some(&[][..]),
-                Leaf::Input(i) => bindings.inputs.get(*i).copied(),
-                Leaf::Weight(i) => self.weights.get(*i).map(numbers),
-                Leaf::Target => Some(bindings.targets),
-                Leaf::DropoutMask(i) => bindings.masks.get(*i).map(Vec::as_slice),
-                Leaf::PriorStrength => Some(bindings.strength),
-                Leaf::LaidOut(..) => match ready.held(*leaf) {
-                    Some(Held::Laid(values)) => Some(values.as_slice()),
-                    _ => None,
-                },
-                Leaf::Seed(_) => None,
-            };
-            data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
-        };
+        let _span = self.span(task, batch);
+        let bound = |(leaf, _): &(Leaf, Shape)| self.bound(&ready, *leaf, bindings);
         let leaves: Result<Vec<&[T]>> = program.leaves().iter().map(bound).collect();
         let results = program
             .outputs()
@@ -197,6 +183,33 @@ impl<T: Element> DynamicModel<T> {
         let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
         program.run(&leaves?, &mut outputs)?;
         Ok(results)
+    }
+
+    /// What a leaf of a program is given.
+    pub(super) fn bound<'a>(
+        &'a self,
+        ready: &'a Ready<T>,
+        leaf: Leaf,
+        bindings: &Bindings<'a, T>,
+    ) -> Result<&'a [T]> {
+        let data = match leaf {
+            leaf if matches!(ready.held(leaf), Some(Held::Kept(_))) => Some(&[][..]),
+            Leaf::Input(i) => bindings.inputs.get(i).copied(),
+            Leaf::Weight(i) => self.weights.get(i).map(numbers),
+            Leaf::Target => Some(bindings.targets),
+            Leaf::DropoutMask(i) => bindings.masks.get(i).map(Vec::as_slice),
+            Leaf::PriorStrength => Some(bindings.strength),
+            Leaf::LaidOut(..) => match ready.held(leaf) {
+                Some(Held::Laid(values)) => Some(values.as_slice()),
+                _ => None,
+            },
+            Leaf::Seed(_) => None,
+        };
+        data.ok_or_else(|| invalid(format!("nothing is bound to leaf `{leaf:?}`")))
+    }
+
+    pub(super) fn span(&self, task: Task, batch: usize) -> EnteredSpan {
+        tracing::debug_span!("run", ?task, batch, network = %self.spec.name).entered()
     }
 
     /// The weights, in the order of the description.
@@ -215,7 +228,7 @@ impl<T: Element> DynamicModel<T> {
             .collect()
     }
 
-    fn ready(&self, task: Task, batch: usize) -> Result<Arc<Ready<T>>> {
+    pub(super) fn ready(&self, task: Task, batch: usize) -> Result<Arc<Ready<T>>> {
         let key = (task, batch);
         if let Some(ready) = self.programs().recall(key) {
             return Ok(ready);
@@ -265,8 +278,8 @@ impl<T: Element> DynamicModel<T> {
 }
 
 /// A program, and what has been made of the weights that it reads.
-struct Ready<T> {
-    program: Arc<dyn Program<T>>,
+pub(super) struct Ready<T> {
+    pub program: Arc<dyn Program<T>>,
     weights: Vec<(Leaf, Held<T>)>,
 }
 

@@ -1,6 +1,8 @@
 //! Networks on devices, ready to run.
 
 mod dynamic;
+#[cfg(feature = "cuda")]
+mod resident;
 
 use std::fmt;
 use std::marker::PhantomData;

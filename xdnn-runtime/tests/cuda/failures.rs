@@ -6,13 +6,13 @@ use xdnn_cuda_mock::{Live, Mock};
 use xdnn_runtime::{DynamicModel, Error};
 
 use crate::children;
-use crate::networks::{BATCH, GPU, alone, attribute, image, numbers};
+use crate::networks::{BATCH, GPU, alone, attribute, attribute_within, image, numbers};
 
 /// `CUDA_ERROR_UNKNOWN`, and `NVRTC_ERROR_INTERNAL_ERROR`.
 const UNKNOWN: [i32; 2] = [999, 11];
 
 /// What makes something or does something: where it fails, so does the run.
-const DOES: [&str; 25] = [
+const DOES: [&str; 27] = [
     "cuDriverGetVersion",
     "cuInit",
     "cuDeviceGet",
@@ -23,7 +23,9 @@ const DOES: [&str; 25] = [
     "cuModuleGetFunction",
     "cuMemAlloc",
     "cuMemHostAlloc",
+    "cuMemsetD8Async",
     "cuMemcpyHtoDAsync",
+    "cuMemcpyDtoDAsync",
     "cuMemcpyDtoHAsync",
     "cuStreamSynchronize",
     "cuStreamBeginCapture",
@@ -56,7 +58,9 @@ const GIVES_BACK: [&str; 9] = [
 
 fn runs(model: &DynamicModel) -> Result<Vec<f32>, Error> {
     attribute(model, BATCH)?;
-    Ok(numbers(&attribute(model, BATCH)?))
+    let mut found = numbers(&attribute(model, BATCH)?);
+    found.extend(attribute_within(model, BATCH)?);
+    Ok(found)
 }
 
 /// How many things live, of whatever kind.
@@ -77,7 +81,7 @@ fn things(mock: &Mock) -> u64 {
     driver + mock.programs()
 }
 
-/// What two runs result in; and how often they, and they and the model's end, call each function.
+/// What runs result in; and how often they, and they and the model's end, call each function.
 fn undisturbed(
     mock: &Mock,
     functions: &[&'static str],

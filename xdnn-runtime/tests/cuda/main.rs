@@ -10,6 +10,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod buffers;
 mod cache;
 mod children;
 mod failures;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{ArrayD, IxDyn};
 use xdnn_cuda_mock::{Exclusive, install};
+use xdnn_runtime::backend::cuda::Buffer;
 use xdnn_runtime::ir::layer::{Conv2d, Flatten, LeakyRelu, Linear, MaxPool2d, Relu};
 use xdnn_runtime::ir::{
     Combine, Degree, Input, Layer, NetworkSpec, Node, Operand, Operation, Shape, Weight,
@@ -206,6 +207,30 @@ pub fn numbers(attribution: &Attribution) -> Vec<f32> {
     values
         .chain(attribution.outputs().iter().copied())
         .collect()
+}
+
+/// The numbers of an attribution from and to the memory of the GPU, as [`numbers`] gives those of one from and to the host.
+pub fn attribute_within(model: &DynamicModel, batch: usize) -> Result<Vec<f32>, Error> {
+    let inputs = inputs(model.spec(), batch);
+    let inputs = inputs.iter().filter_map(|input| input.as_slice());
+    let inputs = inputs.map(|input| Buffer::upload(0, input));
+    let inputs: Vec<Buffer> = inputs.collect::<Result<_, _>>()?;
+    let mut output = Buffer::zeros(0, batch * model.spec().output_shape().elements())?;
+    let values = inputs.iter().map(|input| Buffer::zeros(0, input.len()));
+    let mut values: Vec<Buffer> = values.collect::<Result<_, _>>()?;
+    let slices: Vec<_> = inputs.iter().map(Buffer::slice).collect();
+    let mut attributions: Vec<_> = values.iter_mut().map(Buffer::slice_mut).collect();
+    let output_slice = output.slice_mut();
+    model.attribute_into(
+        batch,
+        &slices,
+        Target::Predicted,
+        output_slice,
+        &mut attributions,
+    )?;
+    let all = values.iter().chain([&output]);
+    let all: Vec<Vec<f32>> = all.map(Buffer::download).collect::<Result<_, _>>()?;
+    Ok(all.concat())
 }
 
 /// Asserts that numbers are near others, measured by the largest of them.

@@ -306,6 +306,33 @@ impl Stream {
         unsafe { result::memcpy_dtoh_async(to, from, self.handle.0) }
     }
 
+    /// Copies numbers within the device.
+    ///
+    /// # Safety
+    ///
+    /// As many must be there, with room for them, and until the stream has done it, nothing else may use either place.
+    pub(super) unsafe fn copy_within(
+        &self,
+        to: CUdeviceptr,
+        from: CUdeviceptr,
+        size: usize,
+    ) -> Done {
+        self.context.bind()?;
+        // SAFETY: by the contract of this function.
+        unsafe { result::memcpy_dtod_async(to, from, size * size_of::<f32>(), self.handle.0) }
+    }
+
+    /// Fills memory of the device with zeros.
+    ///
+    /// # Safety
+    ///
+    /// There must be room for them, and until the stream has done it, nothing else may use the place.
+    pub(super) unsafe fn fill_zeros(&self, to: CUdeviceptr, size: usize) -> Done {
+        self.context.bind()?;
+        // SAFETY: by the contract of this function.
+        unsafe { result::memset_d8_async(to, 0, bytes(size), self.handle.0) }
+    }
+
     /// Launches a kernel whose blocks have `threads` threads and `shared` bytes of shared memory beside what the text declares.
     ///
     /// # Safety

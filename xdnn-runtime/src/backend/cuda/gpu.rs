@@ -13,6 +13,7 @@ use super::driver::{self, Context, Done, Function, Memory, Module, Pinned, Strea
 use super::kernel::Kernel;
 use super::lock;
 use super::module::{Compiler, modules};
+use crate::backend::allocate;
 use crate::error::{Error, Result};
 
 /// The oldest architecture whose GPUs have what kernels need: copies that do not wait, and products of matrices in TF32.
@@ -22,7 +23,7 @@ const OLDEST_DRIVER: i32 = 12_000;
 
 /// A GPU, opened. Whoever drops it last has it closed.
 pub(super) struct Gpu {
-    ordinal: usize,
+    pub ordinal: usize,
     /// The version of CUDA that its driver is for.
     driver: String,
     /// Where everything runs that is in no session.
@@ -199,14 +200,34 @@ impl Gpu {
     }
 
     /// Numbers in the GPU's memory.
-    pub(super) fn upload(&self, values: &[f32]) -> Result<Arc<Memory>> {
-        let memory = self.allocate("a weight", values.len())?;
+    pub(super) fn upload(&self, what: &'static str, values: &[f32]) -> Result<Memory> {
+        let memory = self.allocate(what, values.len())?;
         // SAFETY: there is room for as many, and both live until the stream has copied them.
         let copied = unsafe { self.stream.copy_to(memory.address(), values) };
         // Whatever has happened: what the stream copies must not go before.
         let copied = copied.and(self.stream.synchronize());
-        copied.map_err(|error| self.error("copying a weight", error))?;
-        Ok(Arc::new(memory))
+        copied.map_err(|error| self.error(&format!("copying {what}"), error))?;
+        Ok(memory)
+    }
+
+    /// So many zeros in the GPU's memory.
+    pub(super) fn zeros(&self, what: &'static str, size: usize) -> Result<Memory> {
+        let memory = self.allocate(what, size)?;
+        // SAFETY: there is room for as many, and it lives until the stream has filled it.
+        let filled = unsafe { self.stream.fill_zeros(memory.address(), size) };
+        let filled = filled.and(self.stream.synchronize());
+        filled.map_err(|error| self.error(&format!("filling {what}"), error))?;
+        Ok(memory)
+    }
+
+    /// The numbers in a piece of the GPU's memory.
+    pub(super) fn download(&self, memory: &Memory) -> Result<Vec<f32>> {
+        let mut values = allocate(memory.len(), 0.0, "numbers of a GPU")?;
+        // SAFETY: as many are there, and both live until the stream has copied them.
+        let copied = unsafe { self.stream.copy_from(&mut values, memory.address()) };
+        let copied = copied.and(self.stream.synchronize());
+        copied.map_err(|error| self.error("copying numbers", error))?;
+        Ok(values)
     }
 
     /// The error of something that the driver did not do.
@@ -225,7 +246,7 @@ impl Gpu {
         })
     }
 
-    fn refused(&self, cause: String) -> Error {
+    pub(super) fn refused(&self, cause: String) -> Error {
         refused(self.ordinal, cause)
     }
 }

@@ -17,11 +17,11 @@ use xdnn_ir::{NetworkSpec, Shape};
 
 use super::compile::{optimise, weights};
 use super::plan::{Place, Plan, Weights, list};
-use super::{Interface, Kept, Program};
-use crate::Precision;
+use super::{Given, Interface, Kept, Program};
 use crate::error::{Result, invalid};
 use crate::graph::{Graph, Task};
 use crate::ops::Leaf;
+use crate::{Device, Precision};
 
 mod ahead;
 mod driver;
@@ -30,6 +30,7 @@ mod group;
 mod kernel;
 mod module;
 mod session;
+mod slice;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ use driver::{Function, Memory};
 use gpu::Gpu;
 use kernel::Kernel;
 use session::Session;
+pub use slice::{Buffer, Slice, SliceMut};
 
 /// A graph compiled for a GPU. Its [`Display`](fmt::Display) lists its kernels, and what each reads and writes.
 pub struct CudaProgram {
@@ -161,6 +163,42 @@ fn plan(
     Plan::of(graph, weights, works, group::copy, leaves)
 }
 
+/// A session that a run has taken, and the version of what was kept then.
+struct Run {
+    session: Session,
+    version: usize,
+}
+
+impl CudaProgram {
+    /// Checks the sizes of what a run is given, and takes a session for it. One that is not returned by [`CudaProgram::end`] goes.
+    fn begin(
+        &self,
+        leaves: impl Iterator<Item = usize>,
+        outputs: impl Iterator<Item = usize>,
+    ) -> Result<Run> {
+        let (session, version) = {
+            let mut state = lock(&self.state);
+            let kept = |leaf: usize| state.kept[leaf].is_some();
+            self.interface.check_but(kept, leaves, outputs)?;
+            let session = state.sessions.pop();
+            (session.ok_or_else(|| state.kept.clone()), state.version)
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(kept) => Session::new(self, kept)?,
+        };
+        Ok(Run { session, version })
+    }
+
+    /// Lets another run have the session, unless it reads what is no longer kept.
+    fn end(&self, run: Run) {
+        let mut state = lock(&self.state);
+        if state.version == run.version {
+            state.sessions.push(run.session);
+        }
+    }
+}
+
 impl Program<f32> for CudaProgram {
     fn leaves(&self) -> &[(Leaf, Shape)] {
         &self.interface.leaves
@@ -172,22 +210,35 @@ impl Program<f32> for CudaProgram {
 
     fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
         let _span = tracing::trace_span!("run", backend = "cuda").entered();
-        let (session, version) = {
-            let mut state = lock(&self.state);
-            let kept = |leaf: usize| state.kept[leaf].is_some();
-            self.interface.check_but(kept, leaves, outputs)?;
-            let session = state.sessions.pop();
-            (session.ok_or_else(|| state.kept.clone()), state.version)
-        };
-        let mut session = match session {
-            Ok(session) => session,
-            Err(kept) => Session::new(self, kept)?,
-        };
-        session.run(leaves, outputs)?;
-        let mut state = lock(&self.state);
-        if state.version == version {
-            state.sessions.push(session);
+        let mut run = self.begin(
+            leaves.iter().map(|data| data.len()),
+            outputs.iter().map(|data| data.len()),
+        )?;
+        run.session.run(leaves, outputs)?;
+        self.end(run);
+        Ok(())
+    }
+
+    fn run_within(&self, leaves: &[Given<'_, f32>], outputs: &mut [SliceMut<'_>]) -> Result<()> {
+        let inputs = leaves.iter().filter_map(|leaf| match leaf {
+            Given::Host(_) => None,
+            Given::Device(slice) => Some(slice.ordinal),
+        });
+        let mut places = inputs.chain(outputs.iter().map(|output| output.ordinal));
+        if let Some(other) = places.find(|ordinal| *ordinal != self.gpu.ordinal) {
+            return Err(self.gpu.refused(format!(
+                "it does not read or write the memory of `{}`; give it numbers on the device of the model",
+                Device::Cuda(other)
+            )));
         }
+        let _span = tracing::trace_span!("run", backend = "cuda").entered();
+        let sizes = leaves.iter().map(|leaf| match leaf {
+            Given::Host(data) => data.len(),
+            Given::Device(slice) => slice.len(),
+        });
+        let mut run = self.begin(sizes, outputs.iter().map(SliceMut::len))?;
+        run.session.run_within(self, leaves, outputs)?;
+        self.end(run);
         Ok(())
     }
 
@@ -204,19 +255,18 @@ impl Program<f32> for CudaProgram {
             let mut state = lock(&self.state);
             (state.sessions.pop(), state.version)
         };
-        let Some(mut session) = session else {
+        let Some(session) = session else {
             return Ok(None);
         };
-        let seconds = session.time(self, runs)?;
-        let mut state = lock(&self.state);
-        if state.version == version {
-            state.sessions.push(session);
-        }
+        let mut run = Run { session, version };
+        let seconds = run.session.time(self, runs)?;
+        self.end(run);
         Ok(Some(seconds))
     }
 
     fn upload(&self, values: &[f32]) -> Result<Option<Kept>> {
-        Ok(Some(self.gpu.upload(values)?))
+        let memory = self.gpu.upload("a weight", values)?;
+        Ok(Some(Arc::new(memory)))
     }
 
     fn keep(&self, leaf: usize, kept: &Kept) -> Result<()> {

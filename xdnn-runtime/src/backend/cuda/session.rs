@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::driver::{Memory, Pinned, Recording, Stream};
 use super::gpu::Gpu;
 use super::kernel::Kernel;
-use super::{CudaProgram, Place};
+use super::{CudaProgram, Given, Place, SliceMut};
 use crate::error::{Result, invalid};
 
 /// Offsets in the memory of a device are multiples of this many numbers: 256 bytes, as the driver's own allocations.
@@ -24,7 +24,7 @@ const ALIGNMENT: usize = 64;
 pub(super) struct Session {
     gpu: Arc<Gpu>,
     recording: Recording,
-    /// The same without copies, once somebody has asked how long it takes.
+    /// The same without copies, once somebody asks how long it takes, or for other copies.
     kernels: Option<Recording>,
     stream: Stream,
     layout: Layout,
@@ -148,6 +148,23 @@ fn launch(
     Ok(())
 }
 
+/// The kernels of a program alone, recorded where they are not yet.
+fn kernels<'a>(
+    known: &'a mut Option<Recording>,
+    program: &CudaProgram,
+    stream: &Stream,
+    layout: &Layout,
+    kept: &[Option<Arc<Memory>>],
+) -> Result<&'a mut Recording> {
+    let kernels = match known.take() {
+        Some(kernels) => kernels,
+        None => record(&program.gpu, stream, || {
+            launch(program, stream, layout, kept)
+        })?,
+    };
+    Ok(known.insert(kernels))
+}
+
 impl Session {
     pub(super) fn new(program: &CudaProgram, kept: Vec<Option<Arc<Memory>>>) -> Result<Self> {
         let gpu = &program.gpu;
@@ -223,13 +240,7 @@ impl Session {
     /// Seconds of the kernels of a run, the mean of so many, on what the last run was given.
     pub(super) fn time(&mut self, program: &CudaProgram, runs: usize) -> Result<f64> {
         let (gpu, stream) = (&self.gpu, &self.stream);
-        let kernels = match self.kernels.take() {
-            Some(kernels) => kernels,
-            None => record(gpu, stream, || {
-                launch(program, stream, &self.layout, &self.kept)
-            })?,
-        };
-        let kernels = self.kernels.insert(kernels);
+        let kernels = kernels(&mut self.kernels, program, stream, &self.layout, &self.kept)?;
         let start = Instant::now();
         for _ in 0..runs {
             // SAFETY: the session has everything that it reads and writes.
@@ -238,6 +249,45 @@ impl Session {
             done.map_err(|error| gpu.error("a run", error))?;
         }
         Ok(start.elapsed().as_secs_f64() / runs.max(1) as f64)
+    }
+
+    /// Runs the program once on what is in the memory of the device. Where this fails, the stream may still be copying: the session must go.
+    pub(super) fn run_within(
+        &mut self,
+        program: &CudaProgram,
+        leaves: &[Given<'_, f32>],
+        outputs: &mut [SliceMut<'_>],
+    ) -> Result<()> {
+        let (gpu, stream, layout) = (&self.gpu, &self.stream, &self.layout);
+        let error = |doing: &'static str| move |error| gpu.error(doing, error);
+        let kernels = kernels(&mut self.kernels, program, stream, layout, &self.kept)?;
+        let given = self.given.numbers();
+        for (leaf, offset) in leaves.iter().zip(&layout.leaves) {
+            let Some(offset) = *offset else {
+                continue;
+            };
+            let to = layout.at(offset);
+            let copied = match leaf {
+                Given::Host(values) => {
+                    let from = &mut given[offset..][..values.len()];
+                    copy(values, from);
+                    // SAFETY: both places have this size and live as long as the session.
+                    unsafe { stream.copy_to(to, from) }
+                }
+                // SAFETY: the place has this size, and by the contract of slices, nothing writes to theirs.
+                Given::Device(slice) => unsafe { stream.copy_within(to, slice.address, slice.len) },
+            };
+            copied.map_err(error("copying what a run is given"))?;
+        }
+        // SAFETY: the session has everything that it reads and writes.
+        unsafe { kernels.launch(stream) }.map_err(error("a run"))?;
+        for (output, offset) in outputs.iter_mut().zip(&layout.outputs) {
+            let from = layout.at(layout.results + offset);
+            // SAFETY: as many numbers are there, and by the contract of slices, nothing else uses theirs.
+            unsafe { stream.copy_within(output.address, from, output.len) }
+                .map_err(error("copying what a run results in"))?;
+        }
+        stream.synchronize().map_err(error("a run"))
     }
 
     /// Runs the program once.

@@ -269,5 +269,5 @@ pub(in super::super) fn blocked(
         Precision::Tf32 => Layout::Tf32Taps,
         Precision::Strict | Precision::Bf16 => Layout::Taps,
     };
-    (draft.draft(), layout(kernels, direction))
+    (draft.draft_with_registers(), layout(kernels, direction))
 }

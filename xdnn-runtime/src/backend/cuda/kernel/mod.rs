@@ -121,6 +121,18 @@ struct Parts {
 
 impl Parts {
     fn draft(self) -> Draft {
+        let bounds = format!("__launch_bounds__({})", self.threads);
+        self.bounded(&bounds)
+    }
+
+    /// The same for a kernel whose threads may take as many registers as there are for one block. By itself ptxas aims at several blocks for each
+    /// multiprocessor, and spills what is in the way.
+    fn draft_with_registers(self) -> Draft {
+        let bounds = format!("__launch_bounds__({}, 1)", self.threads);
+        self.bounded(&bounds)
+    }
+
+    fn bounded(self, bounds: &str) -> Draft {
         let results = (0..self.results).map(|i| format!("float* y{i}"));
         let operands = (0..self.code.operands.len()).map(|i| format!("const float* a{i}"));
         let shares = self
@@ -131,9 +143,7 @@ impl Parts {
         let parameters = parameters.collect::<Vec<_>>().join(", ");
         let (declared, body, threads) = (&self.code.text, &self.body, self.threads);
         let function = format!("({parameters}) {{\n{declared}{body}}}\n");
-        // Without a least number of blocks, ptxas may spill registers to fit another block on a multiprocessor.
-        let bounds = format!("__launch_bounds__({threads}, 1)");
-        let name = format!("{}_{}", self.kind, code::digest(&[&bounds, &function]));
+        let name = format!("{}_{}", self.kind, code::digest(&[bounds, &function]));
         Draft {
             over: self.code.over(),
             kernel: Kernel {

@@ -8,7 +8,7 @@ use crate::Precision;
 use crate::ops::{CHANNELS, Convolution, MatMul, Role, Sizes, Spatial, Volumes};
 
 /// Threads of a block, as in `product.cuh`.
-const THREADS: u32 = 128;
+const THREADS: u32 = 256;
 /// Rows and columns of a tile, as there.
 const TILE: usize = 64;
 /// The most blocks along the axes that are not the first.
@@ -274,7 +274,7 @@ impl Product {
             sizes: None,
             shares: None,
         }
-        .draft()
+        .draft_with_registers()
     }
 }
 

@@ -13,7 +13,7 @@ enum Along { FIRST, SECOND };
 const int TILE = 64;        // rows and columns of a tile of results
 const int DEPTH = 16;       // what is summed up at a time
 const int PITCH = DEPTH + 4;  // so that the lanes of a warp read 32 banks
-const int PRODUCT_THREADS = 128;
+const int PRODUCT_THREADS = 256;  // of which each warp has 32×16 results: index arithmetic takes many registers, too
 const int PIECE = TILE * DEPTH / PRODUCT_THREADS;
 
 // The element of a tile that a thread fetches as number i: neighbouring threads fetch what lies side by side.
@@ -54,32 +54,32 @@ __device__ inline void multiply_parts(float (&acc)[I][J][4], const unsigned (&a)
     }
 }
 
-// acc += a·b for the tile of 32×32 results of a warp.
-template <Precision PRECISION>
-__device__ inline void multiply(float (&acc)[2][4][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
+// acc += a·b for the I·16 × J·8 results of a warp.
+template <Precision PRECISION, int I, int J>
+__device__ inline void multiply(float (&acc)[I][J][4], const float (*left)[PITCH], const float (*right)[PITCH]) {
   const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
   if (PRECISION == BF16) {
-    unsigned a[2][4], b[4][2];
-    for (int i = 0; i < 2; ++i)
+    unsigned a[I][4], b[J][2];
+    for (int i = 0; i < I; ++i)
       for (int r = 0; r < 4; ++r) {
         const float* at = &left[i * 16 + r % 2 * 8 + group][r / 2 * 8 + member * 2];
         a[i][r] = pack_bf16(at[0], at[1]);
       }
-    for (int j = 0; j < 4; ++j)
+    for (int j = 0; j < J; ++j)
       for (int r = 0; r < 2; ++r) {
         const float* at = &right[j * 8 + group][r * 8 + member * 2];
         b[j][r] = pack_bf16(at[0], at[1]);
       }
-    for (int i = 0; i < 2; ++i)
-      for (int j = 0; j < 4; ++j) mma_bf16(acc[i][j], a[i], b[j]);
+    for (int i = 0; i < I; ++i)
+      for (int j = 0; j < J; ++j) mma_bf16(acc[i][j], a[i], b[j]);
     return;
   }
 #pragma unroll 1  // what is read by functions takes many registers
   for (int step = 0; step < DEPTH; step += 8) {
-    unsigned a[2][4], b[4][2], a_low[2][4], b_low[4][2];
-    for (int i = 0; i < 2; ++i)
+    unsigned a[I][4], b[J][2], a_low[I][4], b_low[J][2];
+    for (int i = 0; i < I; ++i)
       for (int r = 0; r < 4; ++r) split<PRECISION>(left[i * 16 + r % 2 * 8 + group][step + r / 2 * 4 + member], a[i][r], a_low[i][r]);
-    for (int j = 0; j < 4; ++j)
+    for (int j = 0; j < J; ++j)
       for (int r = 0; r < 2; ++r) split<PRECISION>(right[j * 8 + group][step + r * 4 + member], b[j][r], b_low[j][r]);
     multiply_parts<PRECISION>(acc, a, a_low, b, b_low);
   }
@@ -137,9 +137,9 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
   __shared__ float right[2][TILE][PITCH];
   const unsigned top = blockIdx.x * TILE;
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int row = warp / 2 * 32, column = warp % 2 * 32;
+  const int row = warp / 4 * 32, column = warp % 4 * 16;
   for (unsigned side = blockIdx.y * TILE; side < n; side += gridDim.y * TILE) {
-  float acc[2][4][4] = {};
+  float acc[2][2][4] = {};
   float x[PIECE], w[PIECE];
   auto fetch = [&](unsigned from) {
 #pragma unroll
