@@ -24,7 +24,7 @@ use compilers::{Compilers, Kernels, Usage};
 network! {
     /// A network whose kernels are of every kind.
     struct Sample(image: [3, 32, 32]) -> [10] {
-        conv1: Conv2d(32, kernel = 3, padding = 1) -> Relu -> MaxPool2d(2);
+        conv1: Conv2d(32, kernel = 3, padding = 1) -> Relu -> MaxPool2d(3, stride = 2);
         conv2: Conv2d(64, kernel = 3, padding = 1) -> Relu -> MaxPool2d(2);
         conv3: Conv2d(64, kernel = 3, stride = 2, padding = 1) -> Relu;
         GlobalAvgPool -> Flatten -> head: Linear(10);
@@ -147,8 +147,9 @@ fn zoo() -> Result<Vec<String>> {
     let attribute = [XAlexNet::SPEC, XVgg16::SPEC, XResNet50::SPEC, llama, unet];
     let mut texts = Vec::new();
     for spec in attribute {
-        texts.extend(of(spec, Task::Attribute, 1, Precision::Tf32)?);
-        texts.extend(of(spec, Task::Attribute, 32, Precision::Tf32)?);
+        for batch in [1, 32, 256] {
+            texts.extend(of(spec, Task::Attribute, batch, Precision::Tf32)?);
+        }
     }
     for precision in [Precision::Strict, Precision::Bf16] {
         texts.extend(of(XAlexNet::SPEC, Task::Attribute, 32, precision)?);
@@ -163,6 +164,7 @@ fn sample() -> Result<Vec<String>> {
         (Task::Attribute, 1, Precision::Tf32),
         (Task::Attribute, 32, Precision::Tf32),
         (Task::Attribute, 32, Precision::Bf16),
+        (Task::Attribute, 32, Precision::Strict),
         (Task::Train(Loss::CrossEntropy), 8, Precision::Strict),
     ];
     let texts = programs.map(|(task, batch, precision)| of(Sample::SPEC, task, batch, precision));

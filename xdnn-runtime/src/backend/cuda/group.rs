@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Draft, Kernel, Patches, Pointwise, Request, Source, Then, Tree, blocked, convolution, few_rows,
-    from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum, tiles,
+    Draft, Kernel, Patches, Pointwise, Request, Source, Then, Tree, blocked, convolution, dense,
+    few_rows, from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum,
+    tiles,
 };
 use crate::Precision;
 use crate::backend::plan::{Weights, Work, is_step, ordered};
@@ -117,8 +118,10 @@ impl<'a> Groups<'a> {
                 .iter()
                 .map(|operand| groups.size(operand))
                 .sum();
-            let moves =
-                is_movement(node.op) && groups.in_memory(node) && moves_into(reader.op, *at);
+            let moves = is_movement(node.op)
+                && groups.in_memory(node)
+                && moves_into(reader.op, *at)
+                && groups.dense(reader).is_none();
             let maps = maps_into(node.op, reader.op, *at);
             let chooses = chooses(node.op, reader.op, *at);
             if size <= MOST && (takes(reader.op, *at) || moves || maps || chooses) {
@@ -267,6 +270,17 @@ impl<'a> Groups<'a> {
             Role::WeightGradient => false,
         };
         fits && self.constants.contains(w) && !self.inlined.contains_key(&self.root(x))
+    }
+
+    /// A product of more than a few rows, which are in memory, with a constant matrix: the convolution that its kernel computes.
+    fn dense(&self, node: &Node<'_>) -> Option<(Convolution, Volumes)> {
+        let (Op::MatMul(op), [a, b, ..]) = (stem(node.op), node.operands.as_slice()) else {
+            return None;
+        };
+        let in_memory = !self.inlined.contains_key(&self.root(a));
+        let constant = self.constants.contains(b);
+        let convolution = dense(*op, op.sizes(a.shape(), b.shape())?)?;
+        (in_memory && constant && !self.is_few(node)).then_some(convolution)
     }
 
     /// The patches of places whose products with all taps of windows are added up to an input gradient of few channels.
@@ -418,6 +432,10 @@ impl<'a> Groups<'a> {
                     let constant = self.constants.contains(&node.operands[1]);
                     let (draft, laid_out) = few_rows(*op, sizes, constant, request);
                     return Ok(self.finished(node, draft, laid_out));
+                }
+                if let Some((op, volumes)) = self.dense(node) {
+                    let (draft, laid_out) = blocked(&op, volumes, Then::Nothing, request);
+                    return Ok(self.finished(node, draft, Some(laid_out)));
                 }
                 matmul(*op, sizes, request)
             }

@@ -7,7 +7,8 @@ use super::product::name;
 use super::{Draft, Parts, Request, Shares};
 use crate::Precision;
 use crate::ops::{
-    CHANNELS, Channels, Convolution, Direction, Layout, PoolWindow, Role, Spatial, Stage, Volumes,
+    CHANNELS, Channels, Convolution, Direction, Layout, MatMul, PoolWindow, Role, Sizes, Spatial,
+    Stage, Volumes,
 };
 use xdnn_ir::Shape;
 
@@ -61,6 +62,31 @@ pub(in super::super) fn tiles(window: &PoolWindow, operand: Shape) -> bool {
 /// Whether windows are of 2×2 places of values whose channels are in blocks.
 pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
     window.kernel == [2, 2, 1]
+}
+
+/// A product of rows with a matrix as a convolution of images of one place, or the input gradient of one: a row is the channels of a sample. They
+/// must make whole blocks.
+pub(in super::super) fn dense(op: MatMul, sizes: Sizes) -> Option<(Convolution, Volumes)> {
+    let Sizes { batch, m, k, n } = sizes;
+    let rows = |batch: usize, channels: usize| Spatial {
+        batch,
+        channels,
+        size: [1; 3],
+    };
+    let (role, [x, w, y]) = match op.transpose_b {
+        true => (Role::Forward, [rows(m, k), rows(n, k), rows(m, n)]),
+        false => (Role::InputGradient, [rows(m, n), rows(k, n), rows(m, k)]),
+    };
+    let convolution = Convolution {
+        role,
+        shape: Shape::new([m, n, 1, 1]),
+        stride: [1; 3],
+        padding: [0; 3],
+        dilation: [1; 3],
+        groups: 1,
+    };
+    let whole = batch == 1 && m * n > 0 && k > 0 && k.is_multiple_of(CHANNELS);
+    (whole && !op.transpose_a).then_some((convolution, Volumes { x, w, y }))
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
@@ -217,7 +243,7 @@ pub(in super::super) fn blocked(
         from.channels / CHANNELS,
         from.size[1],
         from.size[2],
-        to.channels.div_ceil(CHANNELS),
+        to.channels,
         to.size[1],
         to.size[2],
         window[1],

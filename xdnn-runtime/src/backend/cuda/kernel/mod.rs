@@ -18,7 +18,7 @@ mod pointwise;
 mod product;
 mod sum;
 
-pub(super) use blocked::{Then, blocked, is_square, tiles};
+pub(super) use blocked::{Then, blocked, dense, is_square, tiles};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};

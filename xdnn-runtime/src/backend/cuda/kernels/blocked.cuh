@@ -1,9 +1,9 @@
 // Convolutions to and from values whose channels are in blocks of 16, and their input gradients.
 
 // What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16), but one of them may be
-// (samples, channels, height, width). Kernels are (⌈taps · channels of `from` / 16⌉, channels of `to`, 16 taps and channels of `from`).
+// (samples, channels, height, width); a `to` of one place has any number of channels. Kernels are (⌈taps · channels of `from` / 16⌉, channels of `to`, 16 taps and channels of `from`).
 struct Convolution {
-  int samples, from_blocks, from_height, from_width, to_blocks, to_height, to_width;
+  int samples, from_blocks, from_height, from_width, to_channels, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
   int dilation_height, dilation_width;
   int splits;    // blocks that share the sums of a tile
@@ -476,8 +476,8 @@ __device__ inline void store_windows(Results<COLUMNS> results, const Convolution
   const int start_y = written_start<KIND>(down, patch_y), height = written_start<KIND>(down, patch_y + 1) - start_y;
   const int start_x = written_start<KIND>(across, patch_x), width = written_start<KIND>(across, patch_x + 1) - start_x;
   const int column = threadIdx.x % COLUMNS, channel = side + column;
-  if (channel >= c.to_blocks * CHANNELS) return;
-  const unsigned plane = blockIdx.x / (down.count * across.count) * c.to_blocks + channel / CHANNELS;
+  if (channel >= c.to_channels) return;
+  const unsigned plane = blockIdx.x / (down.count * across.count) * (c.to_channels / CHANNELS) + channel / CHANNELS;
   for (int i = threadIdx.x / COLUMNS; i < height * width; i += BLOCKED_THREADS / COLUMNS) {
     const int y = start_y + i / width, x = start_x + i % width;
     const unsigned to = ((plane * down.size + y) * across.size + x) * CHANNELS + channel % CHANNELS;
@@ -535,7 +535,7 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   if (plane == 0) return;  // a class without places
   // A tile of FOLDED has all taps of so many channels.
   const int taps = windows.down.kernel * windows.across.kernel, whole = KIND == FOLDED ? COLUMNS / taps * taps : COLUMNS;
-  const int columns = KIND == FOLDED ? c.channels * taps : c.to_blocks * CHANNELS;
+  const int columns = KIND == FOLDED ? c.channels * taps : c.to_channels;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * whole;
 
   From<KIND> from(x, c, places, top);
@@ -598,7 +598,8 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   auto index = [&](int row, int channel) -> unsigned {
     int n, to_y, to_x;
     places.find(row, n, to_y, to_x);
-    return (((unsigned)(n * c.to_blocks + channel / CHANNELS) * c.to_height + to_y) * c.to_width + to_x) * CHANNELS + channel % CHANNELS;
+    const unsigned size = c.to_height * c.to_width, at = to_y * c.to_width + to_x;
+    return n * c.to_channels * size + (channel / CHANNELS * size + at) * CHANNELS + channel % CHANNELS;
   };
   if constexpr (KIND == POOLED)
     store_pooled(acc, top + row, side + column, rows, columns, plane, index, finish, write, signs);

@@ -165,6 +165,32 @@ fn products_of_matrices() {
     many.assert_agrees();
 }
 
+/// Many rows times constant matrices.
+#[test]
+fn dense_layers() {
+    for (precision, tolerance) in [(Precision::Strict, 1e-5), (Precision::Tf32, 5e-3)] {
+        let mut graph = Graph::new();
+        let mut outputs = Vec::new();
+        let sizes = ([5_usize..150, 1_usize..20, 1_usize..100], any::<bool>());
+        for (i, (([m, blocks, n], transpose_b), _)) in draw(sizes, 12).into_iter().enumerate() {
+            let k = 16 * blocks;
+            let [rows, columns] = if transpose_b { [n, k] } else { [k, n] };
+            let a = graph.leaf(Leaf::Input(i), Shape::new([m, k])).unwrap();
+            let b = graph.leaf(Leaf::Weight(i), Shape::new([rows, columns]));
+            let op = MatMul {
+                transpose_a: false,
+                transpose_b,
+            };
+            let y = graph.apply(op, &[a, b.unwrap()]).unwrap();
+            outputs.push(graph.map(Map::PiecewiseLinear(Slopes::RELU), y).unwrap());
+        }
+        graph.set_outputs(outputs);
+        let listing = assert_computes(graph, Weights::Constant, precision, tolerance);
+        assert_eq!(listing.matches("Taps(").count(), 12, "{listing}");
+        assert!(listing.contains(" with @"), "no shared sums\n{listing}");
+    }
+}
+
 #[test]
 fn convolutions() {
     let mut many = Many::default();
