@@ -37,7 +37,7 @@ pub struct Usage {
     pub spilled: usize,
     /// Instructions of tensor cores.
     pub tensor: usize,
-    /// Why products of warp groups wait for each other.
+    /// Why products of warpgroups wait for each other.
     pub serialized: Vec<String>,
 }
 

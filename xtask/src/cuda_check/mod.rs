@@ -2,7 +2,7 @@
 //!
 //! Every kernel of the zoo's image networks, of a transformer and of a training step is compiled for each architecture; the table
 //! tells the registers of a thread, the shared memory of a block, what is spilled to memory, and the instructions of tensor cores.
-//! Nothing may be spilled, no product of a warp group may have to wait for the one before it, and all products use tensor cores.
+//! Nothing may be spilled, no product of a warpgroup may have to wait for the one before it, and all products use tensor cores.
 
 mod compilers;
 
