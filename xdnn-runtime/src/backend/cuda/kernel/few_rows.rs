@@ -12,6 +12,8 @@ const WARPS: usize = 16;
 const THREADS: usize = 32 * WARPS;
 /// The most rows.
 const ROWS: usize = 4;
+/// Blocks that ask for as much at a time as the memory of a GPU gives: about two for each of the multiprocessors of an H100.
+const BLOCKS: usize = 256;
 
 /// Whether a product has so few rows.
 pub(in super::super) fn is_few(op: &MatMul, sizes: Sizes, signs: bool) -> bool {
@@ -67,9 +69,14 @@ pub(in super::super) fn few_rows(
     } else {
         "nullptr"
     };
+    let fits = |columns: &usize| n / columns >= BLOCKS;
+    let columns = match dots {
+        true => WARPS,
+        false => [32, 16].into_iter().find(fits).unwrap_or(8),
+    };
     let call = match dots {
         true => format!("few_dots<{m}>({n}u, {k}u, a, &{b}, needed, put, {words});"),
-        false => format!("few_rows<{m}>({n}u, {k}u, a, &{b}, put, {words});"),
+        false => format!("few_rows<{m}, {columns}>({n}u, {k}u, a, &{b}, put, {words});"),
     };
     let needed = match dots {
         true => {
@@ -82,7 +89,6 @@ pub(in super::super) fn few_rows(
          auto put = [=](unsigned r, unsigned c, float v) -> float {{ const unsigned i = r * {n}u + c; {finish}y0[i] = v; return v; }};\n  \
          {call}\n"
     );
-    let columns = if dots { WARPS } else { WORD };
     let draft = Parts {
         label,
         kind: "rows",

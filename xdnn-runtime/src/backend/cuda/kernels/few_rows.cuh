@@ -3,25 +3,27 @@
 const int FEW_WARPS = 16;
 const int FEW_AT_ONCE = 8;  // numbers of the matrix that a thread asks for before it uses the first
 
-// put(r, c, Σ_k a(r, k)·b[k][c]) for 32 columns by a block; warps share the rows of b. `signs` is null or where to put the signs of what
-// `put` returns, a word for every 32 columns of a row.
-template <int ROWS, class A, class Put>
+// put(r, c, Σ_k a(r, k)·b[k][c]) for so many columns by a block, 8, 16 or 32; its warps share the rows of b, and so do the parts of a warp that
+// have the same columns. `signs` is null or where to put the signs of what `put` returns, as many bits for as many columns of a row.
+template <int ROWS, int COLUMNS, class A, class Put>
 __device__ inline void few_rows(unsigned n, unsigned k, A a, const float* b, Put put, unsigned* signs) {
-  __shared__ float sums[FEW_WARPS][ROWS][32];
-  const unsigned warp = threadIdx.x / 32, lane = threadIdx.x % 32, c = blockIdx.x * 32 + lane;
+  __shared__ float sums[FEW_WARPS][ROWS][COLUMNS];
+  const unsigned PARTS = 32 / COLUMNS, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const unsigned part = warp * PARTS + lane / COLUMNS, column = lane % COLUMNS, c = blockIdx.x * COLUMNS + column;
   float sum[ROWS] = {};
-  for (unsigned from = warp * FEW_AT_ONCE; from < k; from += FEW_WARPS * FEW_AT_ONCE) {
+  for (unsigned from = part; from < k; from += FEW_WARPS * PARTS * FEW_AT_ONCE) {
     float x[ROWS][FEW_AT_ONCE], w[FEW_AT_ONCE];
+    auto row = [&](int i) { return from + i * (FEW_WARPS * PARTS); };
 #pragma unroll
     for (int i = 0; i < FEW_AT_ONCE; ++i)
 #pragma unroll
-      for (int r = 0; r < ROWS; ++r) x[r][i] = from + i < k ? a(r, from + i) : 0.f;
+      for (int r = 0; r < ROWS; ++r) x[r][i] = row(i) < k ? a(r, row(i)) : 0.f;
 #pragma unroll
     for (int i = 0; i < FEW_AT_ONCE; ++i) {
       bool any = false;
 #pragma unroll
       for (int r = 0; r < ROWS; ++r) any |= x[r][i] != 0.f;
-      w[i] = any && c < n ? b[(size_t)(from + i) * n + c] : 0.f;
+      w[i] = any && c < n ? b[(size_t)row(i) * n + c] : 0.f;
     }
 #pragma unroll
     for (int i = 0; i < FEW_AT_ONCE; ++i)
@@ -29,14 +31,22 @@ __device__ inline void few_rows(unsigned n, unsigned k, A a, const float* b, Put
       for (int r = 0; r < ROWS; ++r) sum[r] += x[r][i] * w[i];
   }
 #pragma unroll
-  for (int r = 0; r < ROWS; ++r) sums[warp][r][lane] = sum[r];
+  for (int r = 0; r < ROWS; ++r) {
+#pragma unroll
+    for (int step = COLUMNS; step < 32; step *= 2) sum[r] += __shfl_xor_sync(0xffffffffu, sum[r], step);
+    if (lane < COLUMNS) sums[warp][r][lane] = sum[r];
+  }
   __syncthreads();
   if (warp < ROWS) {
     float v = 0.f;
-    for (int i = 0; i < FEW_WARPS; ++i) v += sums[i][warp][lane];
-    v = c < n ? put(warp, c, v) : 0.f;
-    const unsigned word = __ballot_sync(0xffffffffu, v > 0.f);
-    if (signs && lane == 0) signs[(warp * n + c) / 32] = word;
+    for (int i = 0; i < FEW_WARPS; ++i) v += sums[i][warp][column];
+    v = lane < COLUMNS && c < n ? put(warp, c, v) : 0.f;
+    const unsigned bits = __ballot_sync(0xffffffffu, v > 0.f), at = (warp * n + c) / COLUMNS;
+    if (signs && lane == 0) {
+      if (COLUMNS == 8) reinterpret_cast<unsigned char*>(signs)[at] = (unsigned char)bits;
+      if (COLUMNS == 16) reinterpret_cast<unsigned short*>(signs)[at] = (unsigned short)bits;
+      if (COLUMNS == 32) signs[at] = bits;
+    }
   }
 }
 

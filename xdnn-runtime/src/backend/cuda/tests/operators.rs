@@ -389,6 +389,28 @@ fn few_rows() {
         data[0].iter_mut().step_by(2).for_each(|a| *a = 0.0);
         many.add(op, &shapes, data, false);
     }
+    // A block has 8, 16 or 32 columns, and their signs.
+    for (n, seed) in [(96, 1), (4128, 2), (8224, 3)] {
+        let shapes = [Shape::new([2, 5]), Shape::new([5, n]), Shape::new([2, n])];
+        let data = shapes
+            .iter()
+            .zip(seed..)
+            .map(|(shape, seed)| coarse(*shape, seed));
+        let [a, b, g] = many.leaves(shapes, data.collect());
+        let op = MatMul {
+            transpose_a: false,
+            transpose_b: false,
+        };
+        let y = many.graph.apply(op, &[a, b]).unwrap();
+        let signs = many.graph.apply(Signs, &[y]).unwrap();
+        let select = Select {
+            positive: 0.5,
+            other: 0.0,
+        };
+        let selected = many.graph.apply(select, &[g, signs]).unwrap();
+        many.output(selected, true);
+        many.output(y, true);
+    }
     many.assert_agrees();
 }
 
