@@ -29,6 +29,7 @@ struct Launch {
   Index thread, block, block_dim, grid_dim;
   unsigned lane;
   char* dynamic_shared;
+  unsigned long long number;  // of the block, among those of all launches
   const Scheduler* scheduler;
 };
 
@@ -53,6 +54,6 @@ struct Module {
   unsigned kernel_count;
 };
 
-constexpr unsigned MODULE_VERSION = 1;
+constexpr unsigned MODULE_VERSION = 2;
 
 }  // namespace xdnn

@@ -4,6 +4,7 @@
 // a missing `__syncthreads` shows as one warp that reads what another has not written. A thread that meets no barrier
 // costs a function call: fibers are taken only by threads that wait.
 #pragma once
+#include <atomic>
 #include <csetjmp>
 #include <csignal>
 #include <cstdarg>
@@ -377,6 +378,8 @@ inline bool Machine::next_block() {
   else
     block_ = {unsigned(b % grid.x), unsigned(b / grid.x % grid.y), unsigned(b / grid.x / grid.y)};
   request_.seen->block = block_;
+  static std::atomic<uint64_t> number{0};
+  request_.seen->number = ++number;
   for (const Range& range : *request_.shared) memset(range.start, 0xff, range.bytes);
   if (request_.dynamic_bytes) memset(request_.seen->dynamic_shared, 0xff, (request_.dynamic_bytes + 127) / 128 * 128);
   for (unsigned w = 0; w < warps_; w++) {

@@ -152,6 +152,37 @@ fn a_missing_wait_for_an_asynchronous_copy() {
     poisoned(&staged("copy_async_wait<0>();", ""), 64, config);
 }
 
+/// A product of a warpgroup whose right operand comes by asynchronous copies.
+#[test]
+fn a_product_of_a_warpgroup_without_what_it_needs() {
+    let text = r#"extern "C" __global__ void f(float* y, const float* x, int n) {
+        DYNAMIC_SHARED(float, tile);
+        for (int i = threadIdx.x; i < 256; i += 128) copy_async_16(tile + 4 * i, x + 4 * i, true);
+        copy_async_commit();
+        copy_async_wait<0>();
+        SHOW
+        __syncthreads();
+        unsigned a[1][4] = {{tf32(1), tf32(2), tf32(3), tf32(4)}};
+        float d[8][4] = {};
+        OPEN
+        start_product(d, a[0], describe(tile));
+        close_products();
+        finish_products<LEFT>(d);
+        y[threadIdx.x] = d[0][0];
+    }"#;
+    let text = |show: &str, open: &str, left: &str| {
+        let text = text.replace("SHOW", show).replace("OPEN", open);
+        text.replace("LEFT", left)
+    };
+    let (show, open) = ("show_copies();", "open_products(a);");
+    let config = with_shared(shape(1, 128), 4096);
+    sound(&text(show, open, "0"), 1024, config);
+    poisoned(&text(show, open, "1"), 1024, config);
+    let failed = CUDA_ERROR_LAUNCH_FAILED;
+    refused(&text("", open, "0"), 1024, config, failed, "not shown");
+    refused(&text(show, "", "0"), 1024, config, failed, "in no group");
+}
+
 #[test]
 fn a_read_of_shared_memory_that_was_never_written() {
     let text = r#"extern "C" __global__ void f(float* y, const float* x, int n) {

@@ -128,13 +128,13 @@ const WARPGROUP: &str = r#"
         float z[J][4];
         for (int j = 0; j < J; j++)
             for (int i = 0; i < 4; i++) z[j][i] = 1;
+        open_products(x);
         for (int half = 0; half < 2; half++) {
-            open_products();
-            start_product(z, x[half], describe(tile + half * 8));
-            close_products();
+            start_product(z, x[half], describe(tile) + half * 2);
             BETWEEN
         }
-        finish_products<LEFT_OVER>(z);
+        close_products();
+        finish_products<0>(z);
         for (int j = 0; j < J; j++)
             for (int i = 0; i < 4; i++) d[(row + g + i / 2 * 8) * (J * 8) + j * 8 + 2 * t + i % 2] = z[j][i];
     }
@@ -146,9 +146,8 @@ const WARPGROUP: &str = r#"
 fn products_of_a_warpgroup_are_products() {
     let mock = exclusive();
     let stream = stream();
-    let run = |name: &str, columns: usize, between: &str, left_over: &str| {
-        let text = WARPGROUP.replace("BETWEEN", between);
-        let text = with_primitives(&text.replace("LEFT_OVER", left_over));
+    let run = |name: &str, columns: usize, between: &str| {
+        let text = with_primitives(&WARPGROUP.replace("BETWEEN", between));
         let f = kernel(&stream, &text, name);
         let (a, b) = (numbers(64 * 16), numbers(columns * 16 + 5)[5..].to_vec());
         let (x, w) = (
@@ -182,18 +181,18 @@ fn products_of_a_warpgroup_are_products() {
     for order in 0..4 {
         mock.set_order(order);
         for (name, columns) in [("narrow", 64), ("wide", 128)] {
-            let (found, expected) = run(name, columns, "", "0");
+            let (found, expected) = run(name, columns, "");
             close(&found, &expected);
         }
-        let wrong = |between: &str, left_over: &str| {
-            let (found, expected) = run("narrow", 64, between, left_over);
+        // Factors that change too early.
+        for between in [
+            "x[half][0] = 0;",
+            "if (threadIdx.x == 0 && half == 1) tile[0] = 100;",
+        ] {
+            let (found, expected) = run("narrow", 64, between);
             let near = |(x, y): (&f32, &f32)| (x - y).abs() < 1e-5;
             assert!(!found.iter().zip(&expected).all(near), "{between}");
-        };
-        // Results that are read too early, factors that change too early.
-        wrong("", "1");
-        wrong("x[half][0] = 0;", "0");
-        wrong("if (threadIdx.x == 0 && half == 1) tile[0] = 100;", "0");
+        }
     }
 }
 

@@ -145,20 +145,17 @@ impl Module {
 }
 
 impl Function {
-    /// Lets blocks have so many bytes of shared memory beside what the text declares, and as many blocks on a multiprocessor as that allows.
+    /// Lets blocks have so many bytes of shared memory beside what the text declares.
     pub(super) fn reserve(&self, shared: u32) -> Done {
-        use sys::CUfunction_attribute_enum as Attribute;
         if shared == 0 {
             return Ok(());
         }
-        let most = Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        let percent = Attribute::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+        let most = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         self.module.context.bind()?;
-        for (attribute, value) in [(most, shared.cast_signed()), (percent, 100)] {
-            // SAFETY: the module is loaded.
-            unsafe { result::function::set_function_attribute(self.handle.0, attribute, value) }?;
+        // SAFETY: the module is loaded.
+        unsafe {
+            result::function::set_function_attribute(self.handle.0, most, shared.cast_signed())
         }
-        Ok(())
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Draft, Kernel, Patches, Pointwise, Request, Source, Then, Tree, blocked, convolution, dense,
-    few_rows, from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, sum,
+    Draft, Kernel, Patches, Pointwise, Request, Source, Then, Tree, blocked, convolution, few_rows,
+    from_blocks, head, is_element, is_few, is_movement, is_square, label, matmul, of_places, sum,
     tiles,
 };
 use crate::Precision;
@@ -256,9 +256,27 @@ impl<'a> Groups<'a> {
         })
     }
 
+    /// Whether operand number 1 is a constant that nothing else in the kernel reads, so that it can be laid out for the operator.
+    fn can_lay_out(&self, node: &Node<'_>) -> bool {
+        let weight = &node.operands[1];
+        let read = self.read(node);
+        let times = read.iter().filter(|value| **value == self.root(weight));
+        self.constants.contains(weight) && times.count() == 1
+    }
+
+    /// What the kernel of an operator reads from memory.
+    fn read(&self, node: &Node<'_>) -> Vec<Value> {
+        let roots = node.operands.iter().map(|operand| self.root(operand));
+        let read = roots.map(|root| match self.nodes.get(&root) {
+            Some(inner) if self.inlined.contains_key(&root) => self.read(inner),
+            _ => vec![root],
+        });
+        read.flatten().collect()
+    }
+
     /// Whether the kernel of a convolution is [`blocked`].
     fn is_blocked(&self, node: &Node<'_>) -> bool {
-        let (Op::Blocked(Blocked::Convolution(op)), [x, w, ..]) =
+        let (Op::Blocked(Blocked::Convolution(op)), [x, ..]) =
             (stem(node.op), node.operands.as_slice())
         else {
             return false;
@@ -269,7 +287,7 @@ impl<'a> Groups<'a> {
             Role::InputGradient => read && (written || self.folds(node).is_some()),
             Role::WeightGradient => false,
         };
-        fits && self.constants.contains(w) && !self.inlined.contains_key(&self.root(x))
+        fits && self.can_lay_out(node) && !self.inlined.contains_key(&self.root(x))
     }
 
     /// A product of more than a few rows, which are in memory, with a constant matrix: the convolution that its kernel computes.
@@ -278,9 +296,8 @@ impl<'a> Groups<'a> {
             return None;
         };
         let in_memory = !self.inlined.contains_key(&self.root(a));
-        let constant = self.constants.contains(b);
-        let convolution = dense(*op, op.sizes(a.shape(), b.shape())?)?;
-        (in_memory && constant && !self.is_few(node)).then_some(convolution)
+        let convolution = of_places(*op, op.sizes(a.shape(), b.shape())?)?;
+        (in_memory && self.can_lay_out(node) && !self.is_few(node)).then_some(convolution)
     }
 
     /// The patches of places whose products with all taps of windows are added up to an input gradient of few channels.
@@ -429,7 +446,7 @@ impl<'a> Groups<'a> {
                 let sizes =
                     sizes.ok_or_else(|| invalid("a product has operands that do not fit"))?;
                 if self.is_few(node) {
-                    let constant = self.constants.contains(&node.operands[1]);
+                    let constant = self.can_lay_out(node);
                     let (draft, laid_out) = few_rows(*op, sizes, constant, request);
                     return Ok(self.finished(node, draft, laid_out));
                 }

@@ -19,6 +19,8 @@ pub(super) const ROWS: usize = 128;
 const NARROW: usize = 64;
 pub(super) const WIDE: usize = 128;
 const STAGES: usize = 4;
+/// The most blocks along the axes that are not the first.
+const MOST: usize = 65_535;
 /// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
 const BLOCKS: usize = 264;
 /// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
@@ -65,8 +67,8 @@ pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
 }
 
 /// A product of rows with a matrix as a convolution of images of one place, or the input gradient of one: a row is the channels of a sample. They
-/// must make whole blocks.
-pub(in super::super) fn dense(op: MatMul, sizes: Sizes) -> Option<(Convolution, Volumes)> {
+/// must make whole blocks, and a grid have room for the results.
+pub(in super::super) fn of_places(op: MatMul, sizes: Sizes) -> Option<(Convolution, Volumes)> {
     let Sizes { batch, m, k, n } = sizes;
     let rows = |batch: usize, channels: usize| Spatial {
         batch,
@@ -86,7 +88,7 @@ pub(in super::super) fn dense(op: MatMul, sizes: Sizes) -> Option<(Convolution, 
         groups: 1,
     };
     let whole = batch == 1 && m * n > 0 && k > 0 && k.is_multiple_of(CHANNELS);
-    (whole && !op.transpose_a).then_some((convolution, Volumes { x, w, y }))
+    (whole && !op.transpose_a && n <= MOST * NARROW).then_some((convolution, Volumes { x, w, y }))
 }
 
 /// The kernel of a convolution of one group and two axes, or of its input gradient, between values whose channels are in blocks, and the
@@ -295,5 +297,7 @@ pub(in super::super) fn blocked(
         Precision::Tf32 => Layout::Tf32Taps,
         Precision::Strict | Precision::Bf16 => Layout::Taps,
     };
-    (draft.draft_with_registers(), layout(kernels, direction))
+    // Parts of numbers take many registers.
+    let blocks = if precision == Precision::Strict { 1 } else { 2 };
+    (draft.draft_for(blocks), layout(kernels, direction))
 }

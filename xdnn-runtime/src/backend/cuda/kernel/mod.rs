@@ -18,7 +18,7 @@ mod pointwise;
 mod product;
 mod sum;
 
-pub(super) use blocked::{Then, blocked, dense, is_square, tiles};
+pub(super) use blocked::{Then, blocked, is_square, of_places, tiles};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};
@@ -125,10 +125,10 @@ impl Parts {
         self.bounded(&bounds)
     }
 
-    /// The same for a kernel whose threads may take as many registers as there are for one block. By itself ptxas aims at several blocks for each
-    /// multiprocessor, and spills what is in the way.
-    fn draft_with_registers(self) -> Draft {
-        let bounds = format!("__launch_bounds__({}, 1)", self.threads);
+    /// The same for a kernel of many registers, of which so many blocks are to fit a multiprocessor. By itself ptxas may aim at more, and spills what
+    /// is in the way.
+    fn draft_for(self, blocks: u32) -> Draft {
+        let bounds = format!("__launch_bounds__({}, {blocks})", self.threads);
         self.bounded(&bounds)
     }
 

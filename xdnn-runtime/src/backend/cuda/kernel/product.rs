@@ -34,8 +34,8 @@ struct Product {
     index: (String, String),
 }
 
-/// The kernel of a product of matrices, which stages finish. With `signs`, it writes the signs of its results, too: [`has_signs`] tells where
-/// it can.
+/// The kernel of a product of matrices, which stages finish. With `signs`, it writes the signs of its results, too, whose rows must be multiples
+/// of 16.
 pub(in super::super) fn matmul(op: MatMul, sizes: Sizes, request: Request<'_>) -> Draft {
     let mut code = Code::default();
     let [a, b] =
@@ -274,7 +274,7 @@ impl Product {
             sizes: None,
             shares: None,
         }
-        .draft_with_registers()
+        .draft_for(1)
     }
 }
 

@@ -1,13 +1,14 @@
 // Convolutions to and from values whose channels are in blocks of 16, and their input gradients.
 
 // What such a convolution reads, `from`, and writes, `to`: (samples, blocks, height, width, 16), but one of them may be
-// (samples, channels, height, width); a `to` of one place has any number of channels. Kernels are (⌈taps · channels of `from` / 16⌉, channels of `to`, 16 taps and channels of `from`).
+// (samples, channels, height, width); a `to` of one place has any number of channels. Kernels are
+// (⌈taps · channels of `from` / 16⌉, channels of `to`, 16 taps and channels of `from`).
 struct Convolution {
   int samples, from_blocks, from_height, from_width, to_channels, to_height, to_width;
   int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
   int dilation_height, dilation_width;
   int splits;    // blocks that share the sums of a tile
-  int channels;  // of the one that is not in blocks; otherwise 0
+  int channels;  // of an image that is read or folded, whose channels are not in blocks; otherwise 0
 };
 
 const int CHANNELS = 16;
@@ -31,22 +32,18 @@ struct Warps {
   static __device__ int column() { return threadIdx.x / 32 % ACROSS * (J * 8); }
 };
 
-// The numbers that a lane brings to products of its warpgroup with 16 numbers of each row, rounded.
-struct Rounded {
-  unsigned half[2][4];
-};
-
-// Starts acc += a·bᵀ as a group of products.
+// Starts acc += a·bᵀ as a group of products, where a lane reads quad q of its first row of a at at[q], and `right` describes b. The numbers of
+// a, rounded, stay in registers until the products are finished.
 template <int J>
-__device__ inline void start_rows(float (&acc)[1][J][4], Rounded& a, const float* left, int row, const float* right) {
-  const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
+__device__ inline void start_rows(float (&acc)[1][J][4], unsigned (&a)[2][4], const float* left, const int (&at)[QUADS],
+                                  unsigned long long right) {
 #pragma unroll
   for (int half = 0; half < 2; ++half)
 #pragma unroll
-    for (int r = 0; r < 4; ++r) a.half[half][r] = tf32(left[quad_at(row + r % 2 * 8 + group, half * 2 + r / 2) + member]);
-  open_products();
+    for (int r = 0; r < 4; ++r) a[half][r] = tf32(left[at[half * 2 + r / 2] + r % 2 * 8 * CHANNELS]);
+  open_products(a);
 #pragma unroll
-  for (int half = 0; half < 2; ++half) start_product(acc[0], a.half[half], describe(right + half * 8));
+  for (int half = 0; half < 2; ++half) start_product(acc[0], a[half], right + half * 2);
   close_products();
 }
 
@@ -186,99 +183,85 @@ struct Places {
   }
 };
 
-// Fetches the left operand, one step after the other, where the channels of `from` are in blocks: a step reads a block through a tap.
+// The taps along an axis through which some places read: each `period`-th from `first` on. Each reads `shift` further along `from` than the one
+// before.
+template <Kind KIND>
+struct Taps {
+  int first = 0, period = 1, count, shift;
+
+  // `place` is one of the places.
+  __device__ Taps(int place, int kernel, int stride, int padding, int dilation) : count(kernel), shift(dilation) {
+    if constexpr (leads_back(KIND)) {
+      while (first < kernel && (place + padding - first * dilation) % stride != 0) ++first;
+      while (period * dilation % stride != 0) ++period;
+      count = (kernel - first + period - 1) / period;
+      shift = -(period * dilation / stride);
+    }
+  }
+
+  // Where along `from` a place reads through the first of them.
+  __device__ int start(int place, int stride, int padding, int dilation) const {
+    return leads_back(KIND) ? (place + padding - first * dilation) / stride : place * stride - padding;
+  }
+};
+
+// Fetches the left operand, one step after the other, where the channels of `from` are in blocks: a step reads a block through a tap. All taps
+// read a block before the next one is read: neighbouring places read much the same, which is in the first cache then.
 template <Kind KIND>
 struct Blocks {
   static const int COUNT = ROWS / EACH;
   const Convolution& c;
-  const Places<KIND>& places;
   const float* x;
   const unsigned size;  // of a block of a sample
-  // Where the samples of the places are that this thread fetches for, and the windows in them.
+  const Taps<KIND> down, across;
+  // Where the samples of the places are that this thread fetches for, and what they read through the first tap.
   unsigned sample[COUNT];
-  int down[COUNT], across[COUNT];
-  // The next step, and what this thread reads through its tap, in the first block.
-  int tap_y = 0, tap_x = 0, block = 0;
-  unsigned from[COUNT];
+  int top[COUNT], left[COUNT];
+  // The next step, where taps are counted among those that are read.
+  int block = 0, tap_y = 0, tap_x = 0;
 
-  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int top)
-      : c(c), places(places), x(x), size(c.from_height * c.from_width * CHANNELS) {
-    auto first = [](int place, int stride, int padding) { return leads_back(KIND) ? place + padding : place * stride - padding; };
+  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int start)
+      : c(c),
+        x(x),
+        size(c.from_height * c.from_width * CHANNELS),
+        down(places.top, c.kernel_height, c.stride_height, c.padding_height, c.dilation_height),
+        across(places.left, c.kernel_width, c.stride_width, c.padding_width, c.dilation_width) {
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       int n, to_y, to_x;
-      const bool there = places.find(top + row() + i * EACH, n, to_y, to_x);
+      const bool there = places.find(start + row() + i * EACH, n, to_y, to_x);
       sample[i] = there ? n * c.from_blocks * size + quad() * 4 : OUTSIDE;
-      down[i] = first(to_y, c.stride_height, c.padding_height);
-      across[i] = first(to_x, c.stride_width, c.padding_width);
+      top[i] = down.start(to_y, c.stride_height, c.padding_height, c.dilation_height);
+      left[i] = across.start(to_x, c.stride_width, c.padding_width, c.dilation_width);
     }
   }
 
   static __device__ int row() { return threadIdx.x / QUADS; }
   static __device__ int quad() { return threadIdx.x % QUADS; }
 
-  // Whether these places read through a tap.
-  __device__ bool reads(int y, int x) const {
-    auto reads = [](int tap, int dilation, int from, int stride, int padding) {
-      return !leads_back(KIND) || (from + padding - tap * dilation) % stride == 0;
-    };
-    return reads(y, c.dilation_height, places.top, c.stride_height, c.padding_height) &&
-           reads(x, c.dilation_width, places.left, c.stride_width, c.padding_width);
-  }
+  __device__ int steps() const { return down.count * across.count * c.from_blocks; }
 
-  __device__ int steps() const {
-    int taps = 0;
-    for (int y = 0; y < c.kernel_height; ++y)
-      for (int x = 0; x < c.kernel_width; ++x) taps += reads(y, x);
-    return taps * c.from_blocks;
-  }
-
-  // Passes taps that none of these places reads.
-  __device__ void skip() {
-    while (tap_y < c.kernel_height && !reads(tap_y, tap_x)) next_tap();
-  }
-
-  __device__ void next_tap() {
-    if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
-  }
-
-  __device__ void find() {
-#pragma unroll
-    for (int i = 0; i < COUNT; ++i) {
-      const int y = tap_y * c.dilation_height, x = tap_x * c.dilation_width;
-      int from_y = leads_back(KIND) ? (down[i] - y) / c.stride_height : down[i] + y;
-      int from_x = leads_back(KIND) ? (across[i] - x) / c.stride_width : across[i] + x;
-      // A quotient of what is negative may be 0.
-      const bool before = leads_back(KIND) && (down[i] < y || across[i] < x);
-      const bool inside = sample[i] != OUTSIDE && !before && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
-      from[i] = inside ? sample[i] + (from_y * c.from_width + from_x) * CHANNELS : OUTSIDE;
-    }
-  }
-
-  // Makes this step the next one.
+  // Makes this step, of which there are some, the next one.
   __device__ void start(int step) {
-    skip();
-    for (int tap = 0; tap < step / c.from_blocks; ++tap) {
-      next_tap();
-      skip();
-    }
-    block = step % c.from_blocks;
-    find();
+    block = step / (down.count * across.count);
+    tap_y = step / across.count % down.count;
+    tap_x = step % across.count;
   }
 
   // Fetches the operand of the next step. Returns which part of the kernel belongs to it.
-  __device__ int fetch(float* left) {
-    const int part = (tap_y * c.kernel_width + tap_x) * c.from_blocks + block;
+  __device__ int fetch(float* to) {
+    const int kernel_y = down.first + tap_y * down.period, kernel_x = across.first + tap_x * across.period;
+    const int part = (kernel_y * c.kernel_width + kernel_x) * c.from_blocks + block;
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
-      const bool inside = from[i] != OUTSIDE;
-      copy_async_16(left + quad_at(row() + i * EACH, quad()), x + (inside ? from[i] + block * size : 0u), inside);
+      const int from_y = top[i] + tap_y * down.shift, from_x = left[i] + tap_x * across.shift;
+      const bool inside = sample[i] != OUTSIDE && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+      const unsigned at = sample[i] + block * size + (from_y * c.from_width + from_x) * CHANNELS;
+      copy_async_16_again(to + quad_at(row() + i * EACH, quad()), x + (inside ? at : 0u), inside);
     }
-    if (++block == c.from_blocks) {
-      block = 0;
-      next_tap();
-      skip();
-      find();
+    if (++tap_x == across.count) {
+      tap_x = 0;
+      if (++tap_y == down.count) tap_y = 0, ++block;
     }
     return part;
   }
@@ -348,11 +331,12 @@ __device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int si
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = top + i * 16 + half * 8 + lane / 4;
+      const auto element = index(row);
 #pragma unroll
       for (int pair = 0; pair < J / 2; ++pair) {
         const int start = side + pair * 16;
         const bool inside = row < rows && start < columns;
-        const unsigned from = inside ? index(row, start) : 0u;
+        const unsigned from = inside ? element(start) : 0u;
         // The window among those of its sample, and its first channel.
         const int n = row / plane, block = start / CHANNELS;
         const unsigned to = ((unsigned)(n * (columns / CHANNELS) + block) * (plane / 4) + row % plane / 4) * CHANNELS;
@@ -382,28 +366,28 @@ __device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int si
     }
 }
 
-// The sums of a tile whose summands `splits` blocks have shared, in the last block that gets here; false in the others. `scratch` has room for
-// the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
+// The sums of a tile whose summands `splits` blocks have shared, in the last block that gets here; false in the others. `there` tells whether
+// this warp has any. `scratch` has room for the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
 template <int I, int J>
-__device__ inline bool gather(float (&acc)[I][J][4], int splits, float* scratch, unsigned* counters) {
-  __shared__ bool last;
+__device__ inline bool gather(float (&acc)[I][J][4], bool there, int splits, float* scratch, unsigned* counters) {
   const int count = I * J * 4, tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
   float* sums = &acc[0][0][0];
   float* parts = scratch + (size_t)tile * splits * count * BLOCKED_THREADS + threadIdx.x;
   float* own = parts + (size_t)(blockIdx.z % splits) * count * BLOCKED_THREADS;
+  if (there)
 #pragma unroll
-  for (int i = 0; i < count; ++i) own[i * BLOCKED_THREADS] = sums[i];
+    for (int i = 0; i < count; ++i) own[i * BLOCKED_THREADS] = sums[i];
   __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) last = atomicAdd(&counters[tile], 1u) == splits - 1u;
-  __syncthreads();
-  if (!last) return false;
+  if (!__syncthreads_or(threadIdx.x == 0 && atomicAdd(&counters[tile], 1u) == splits - 1u)) return false;
   __threadfence();
+  if (there) {
 #pragma unroll
-  for (int i = 0; i < count; ++i) sums[i] = 0.f;
-  for (int split = 0; split < splits; ++split)  // always in this order
+    for (int i = 0; i < count; ++i) sums[i] = 0.f;
+    for (int split = 0; split < splits; ++split)  // always in this order
 #pragma unroll
-    for (int i = 0; i < count; ++i) sums[i] += parts[((size_t)split * count + i) * BLOCKED_THREADS];
+      for (int i = 0; i < count; ++i) sums[i] += parts[((size_t)split * count + i) * BLOCKED_THREADS];
+  }
   if (threadIdx.x == 0) counters[tile] = 0;
   return true;
 }
@@ -412,7 +396,7 @@ __device__ inline bool gather(float (&acc)[I][J][4], int splits, float* scratch,
 template <int COLUMNS>
 using Results = float (*)[COLUMNS + 8];
 
-// Puts finish(v, i) with i = index(row, channel) of what a warp has computed, from `row` and `column` of the tile on, where windows read it.
+// Puts finish(v, i) with i = index(row)(channel) of what a warp has computed, from `row` and `column` of the tile on, where windows read it.
 template <int COLUMNS, int I, int J, Kind KIND, class Index, class Finish>
 __device__ inline void keep(const float (&acc)[I][J][4], Results<COLUMNS> results, int row, int column, int side, int columns,
                             const Places<KIND>& places, Index index, Finish finish) {
@@ -424,13 +408,14 @@ __device__ inline void keep(const float (&acc)[I][J][4], Results<COLUMNS> result
       const int at = row + i * 16 + half * 8 + lane / 4, of_all = blockIdx.x * ROWS + at;
       int n, y, x;
       const bool there = places.find(of_all, n, y, x);
+      const auto element = index(of_all);
 #pragma unroll
       for (int j = 0; j < J; ++j) {
         const int to = column + j * 8 + lane % 4 * 2;
         if (!there || side + to >= columns) continue;
-        const unsigned element = index(of_all, side + to);
+        const unsigned first = element(side + to);
         const float* v = &acc[i][j][half * 2];
-        *reinterpret_cast<float2*>(&results[at][to]) = make_float2(finish(v[0], element), finish(v[1], element + 1));
+        *reinterpret_cast<float2*>(&results[at][to]) = make_float2(finish(v[0], first), finish(v[1], first + 1));
       }
     }
 }
@@ -448,7 +433,7 @@ __device__ inline void store_signs(Results<COLUMNS> results, int side, int colum
     const unsigned bits = __ballot_sync(0xffffffffu, results[at][column] > 0.f) >> lane;
     int n, y, x;
     if (lane % CHANNELS == 0 && side + column < columns && places.find(row, n, y, x))
-      reinterpret_cast<unsigned short*>(signs)[index(row, side + column) / CHANNELS] = (unsigned short)bits;
+      reinterpret_cast<unsigned short*>(signs)[index(row)(side + column) / CHANNELS] = (unsigned short)bits;
   }
 }
 
@@ -543,7 +528,7 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   int steps = from.steps();
   const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
   steps = max(0, min(steps - start, share));
-  from.start(start);
+  if (steps > 0) from.start(start);
 
   int left_over = steps;  // steps that are still to be fetched
   auto fetch = [&](int stage) {
@@ -575,31 +560,39 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
     fetch((step + AHEAD) % STAGES);
     return shared + step % STAGES * (LEFT + RIGHT);
   };
+  // Whether a warp, or some warp of its warpgroup, has places.
+  const bool there = in_patches(KIND) || top + (GROUPED ? row / 64 * 64 : row) < rows;
   if constexpr (GROUPED) {
-    Rounded even, odd;
-    for (int step = 0; step < steps; step += 2) {
+    int at[QUADS];
+#pragma unroll
+    for (int quad = 0; quad < QUADS; ++quad) at[quad] = quad_at(row + threadIdx.x % 32 / 4, quad) + threadIdx.x % 4;
+    const unsigned long long right = describe(shared + LEFT);
+    auto start = [&](unsigned (&a)[2][4], int step) {
       const float* left = next(step);
-      start_rows(acc, even, left, row, left + LEFT);
+      if (there) start_rows(acc, a, left, at, right + (left - shared) / 4);
+    };
+    unsigned even[2][4], odd[2][4];
+    for (int step = 0; step < steps; step += 2) {
+      start(even, step);
       finish_products<1>(acc[0]);
       if (step + 1 == steps) break;
-      left = next(step + 1);
-      start_rows(acc, odd, left, row, left + LEFT);
+      start(odd, step + 1);
       finish_products<1>(acc[0]);
     }
     finish_products<0>(acc[0]);
   } else {
     for (int step = 0; step < steps; ++step) {
       const float* left = next(step);
-      if (side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
+      if (there && side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
     }
   }
 
-  if (c.splits > 1 && !gather(acc, c.splits, scratch, counters)) return;
-  auto index = [&](int row, int channel) -> unsigned {
+  if (c.splits > 1 && !gather(acc, there, c.splits, scratch, counters)) return;
+  auto index = [&](int row) {
     int n, to_y, to_x;
     places.find(row, n, to_y, to_x);
-    const unsigned size = c.to_height * c.to_width, at = to_y * c.to_width + to_x;
-    return n * c.to_channels * size + (channel / CHANNELS * size + at) * CHANNELS + channel % CHANNELS;
+    const unsigned size = c.to_height * c.to_width, first = n * c.to_channels * size + (to_y * c.to_width + to_x) * CHANNELS;
+    return [=](int channel) -> unsigned { return first + channel / CHANNELS * CHANNELS * size + channel % CHANNELS; };
   };
   if constexpr (KIND == POOLED)
     store_pooled(acc, top + row, side + column, rows, columns, plane, index, finish, write, signs);

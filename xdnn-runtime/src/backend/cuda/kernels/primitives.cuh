@@ -11,8 +11,8 @@
 
 // --- the host ---
 
-// Dynamic shared memory of the launch, as an array of `type` that starts at a multiple of 1024 bytes where it is a multiple of them, and of 128
-// otherwise.
+// Dynamic shared memory of the launch, as an array of `type` that starts at a multiple of 512 bytes. (Only at one of 128 where the host would not
+// find overruns otherwise: where its size is no multiple of 1024.)
 #define DYNAMIC_SHARED(type, name) type* name = reinterpret_cast<type*>(xdnn::launch.dynamic_shared)
 
 namespace xdnn {
@@ -85,16 +85,23 @@ struct Product {
 
 const int PRODUCTS = 8, RESULTS = 64;
 
-// The products under way of a thread. All have the same `d`, whose true values are in `sums`.
+// The products under way of a thread of a block. All have the same `d`, whose true values are in `sums`.
 struct Products {
+  unsigned long long block;
   Product product[PRODUCTS];
   int committed[PRODUCTS];  // the ends of groups
   int count, groups;
+  bool open;    // since a group has been opened
+  bool hidden;  // copies that were waited for and not shown to products
   float sums[RESULTS];
 };
 
 inline Products all_products[1024] __attribute__((visibility("hidden")));
-inline Products& products() { return all_products[launch.thread.x]; }
+inline Products& products() {
+  Products& own = all_products[launch.thread.x];
+  if (own.block != launch.number) own.block = launch.number, own.count = own.groups = 0, own.open = own.hidden = false;
+  return own;
+}
 
 // What the instruction reads where a descriptor points: number k of row n of a matrix whose rows have 64 bytes.
 inline float described(unsigned long long descriptor, int n, int k) {
@@ -110,6 +117,11 @@ inline void multiply_warpgroup(void* const* lanes, unsigned mask) {
     launch.scheduler->trap("a product of a warpgroup needs all lanes of its warps", 0);
     return;
   }
+  for (unsigned i = 0; i < launch.block_dim.x; i++)
+    if (all_products[i].block == launch.number && all_products[i].hidden) {
+      launch.scheduler->trap("a product of a warpgroup begins while copies are not shown to it", 0);
+      return;
+    }
   auto read = [](unsigned bits) { return __uint_as_float(bits & 0xffffe000u); };
   const Product& first = *static_cast<const Products*>(lanes[0])->product;
   for (int column = 0; column < first.columns; column++) {
@@ -131,8 +143,8 @@ inline void multiply_warpgroup(void* const* lanes, unsigned mask) {
 
 inline void start_product(float* d, const unsigned* a, unsigned long long b, int columns, int line) {
   Products& own = products();
-  if (own.count == PRODUCTS || (own.count && own.product[0].d != d)) {
-    launch.scheduler->trap("too many products of a warpgroup are under way, or with several results", line);
+  if (!own.open || own.count == PRODUCTS || (own.count && own.product[0].d != d)) {
+    launch.scheduler->trap("a product of a warpgroup is in no group, or too many are under way, or with several results", line);
     return;
   }
   if (!own.count) memcpy(own.sums, d, columns / 2 * sizeof *d);
@@ -193,10 +205,14 @@ inline void start_product(float (&d)[J][4], const unsigned (&a)[4], unsigned lon
   xdnn::start_product(d[0], a, b, J * 8, line);
 }
 
-inline void open_products() {}
+template <int COUNT>
+inline void open_products(unsigned (&)[COUNT][4]) {
+  xdnn::products().open = true;
+}
 
 inline void close_products() {
   xdnn::Products& own = xdnn::products();
+  own.open = false;
   own.committed[own.groups++] = own.count;
 }
 
@@ -205,10 +221,14 @@ inline void finish_products(float (&)[J][4], int line = __builtin_LINE()) {
   xdnn::finish_products(groups, line);
 }
 
-inline void show_copies() {}
+inline void show_copies() { xdnn::products().hidden = false; }
 
 inline void copy_async_16(void* shared, const void* global, bool valid, int line = __builtin_LINE()) {
   xdnn::launch.scheduler->copy_async(shared, global, 16, valid, line);
+}
+
+inline void copy_async_16_again(void* shared, const void* global, bool valid, int line = __builtin_LINE()) {
+  copy_async_16(shared, global, valid, line);
 }
 
 inline void copy_async_4(void* shared, const void* global, bool valid, int line = __builtin_LINE()) {
@@ -220,6 +240,7 @@ inline void copy_async_commit() { xdnn::launch.scheduler->copy_async_commit(); }
 template <int groups>
 inline void copy_async_wait() {
   xdnn::launch.scheduler->copy_async_wait(groups);
+  xdnn::products().hidden = true;
 }
 
 #else
@@ -275,12 +296,15 @@ const bool WARPGROUPS = true;
 const bool WARPGROUPS = false;
 #endif
 
-// A matrix in shared memory for `start_product`: rows of 16 numbers in the swizzle of 64 bytes, which starts anew at multiples of 512 bytes.
-// `shared` is in its first row, at number 0 or 8.
+// A matrix in shared memory for `start_product`: rows of 16 numbers in the swizzle of 64 bytes, from a multiple of 512 bytes on. To begin at
+// number 8 of each row, or so many quads further on, add 2, or that many.
+//
+// The fields are the start in units of 16 bytes (bits 0 to 13), the distance of groups of eight rows in the same (32 to 45), and the swizzle
+// (62 and 63). The other distance (16 to 29) is not read with a swizzle, and the offset of the pattern (49 to 51) is 0 because of the alignment.
 __device__ __forceinline__ unsigned long long describe(const void* shared) {
   const unsigned at = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  const unsigned long long eight_rows = 512 / 16, swizzle = 2;
-  return (at / 16 & 0x3fff) | eight_rows << 32 | swizzle << 62;
+  const unsigned long long eight_rows = 512 / 16, swizzle_64 = 2;
+  return (at / 16 & 0x3fff) | eight_rows << 32 | swizzle_64 << 62;
 }
 
 #define XDNN_RESULTS_4(j) "+f"(d[j][0]), "+f"(d[j][1]), "+f"(d[j][2]), "+f"(d[j][3])
@@ -295,30 +319,34 @@ __device__ __forceinline__ void start_product(float (&d)[J][4], const unsigned (
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   if constexpr (J == 8)
     asm volatile(
-        "{.reg .pred add; setp.ne.b32 add, 1, 0;\n"
+        "{.reg .pred p; setp.ne.b32 p, 1, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n64k8.f32.tf32.tf32 "
         "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
         "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-        "{%32, %33, %34, %35}, %36, add, 1, 1;}"
+        "{%32, %33, %34, %35}, %36, p, 1, 1;}"
         : XDNN_RESULTS_16(0), XDNN_RESULTS_16(4)
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
   else
     asm volatile(
-        "{.reg .pred add; setp.ne.b32 add, 1, 0;\n"
+        "{.reg .pred p; setp.ne.b32 p, 1, 0;\n"
         "wgmma.mma_async.sync.aligned.m64n128k8.f32.tf32.tf32 "
         "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
         "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
         "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
         "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-        "{%64, %65, %66, %67}, %68, add, 1, 1;}"
+        "{%64, %65, %66, %67}, %68, p, 1, 1;}"
         : XDNN_RESULTS_16(0), XDNN_RESULTS_16(4), XDNN_RESULTS_16(8), XDNN_RESULTS_16(12)
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b));
 #endif
 }
 
-// Before the first of a group of products: what registers were given is theirs.
-__device__ __forceinline__ void open_products() {
+// Before the first of a group of products, which are given `a`: the registers are theirs now.
+template <int COUNT>
+__device__ __forceinline__ void open_products(unsigned (&a)[COUNT][4]) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+#pragma unroll
+  for (int i = 0; i < COUNT; ++i)  // the compiler must not write them behind the fence
+    asm volatile("" : "+r"(a[i][0]), "+r"(a[i][1]), "+r"(a[i][2]), "+r"(a[i][3])::"memory");
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #endif
 }
@@ -353,6 +381,13 @@ __device__ __forceinline__ void show_copies() {
 // block after a barrier behind it.
 __device__ __forceinline__ void copy_async_16(void* shared, const void* global, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+               "l"(global), "r"(valid ? 16 : 0)
+               : "memory");
+}
+
+// The same through the first cache, for what will soon be read again.
+__device__ __forceinline__ void copy_async_16_again(void* shared, const void* global, bool valid) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(static_cast<unsigned>(__cvta_generic_to_shared(shared))),
                "l"(global), "r"(valid ? 16 : 0)
                : "memory");
 }

@@ -85,46 +85,52 @@ __device__ inline void multiply(float (&acc)[I][J][4], const float (*left)[PITCH
   }
 }
 
-// write(finish(acc, i), i) with i = index(row, column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
+// write(finish(acc, i), i) with i = index(row)(column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
 // there. Where 16 columns, from a multiple of 16 on, lie SIDE_BY_SIDE in what is indexed, the index is found once for them; `signs`, which
 // is null or where to put the signs of the results, wants that, too, from a multiple of 16 on.
 template <bool SIDE_BY_SIDE, int I, int J, class Index, class Finish, class Write>
 __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int rows, int columns, Index index, Finish finish,
                              Write write, unsigned* signs) {
   const int lane = threadIdx.x % 32;
+  const int PAIRS = J < 4 ? J / 2 : 2;  // of fragments, 16 columns each, that are read before they are written
 #pragma unroll
   for (int i = 0; i < I; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = top + i * 16 + half * 8 + lane / 4;
-      unsigned at[J / 2][4];
-      float v[J / 2][4];
-      bool inside[J / 2][4];
+      const auto element = index(row);
 #pragma unroll
-      for (int pair = 0; pair < J / 2; ++pair) {  // 16 columns are two fragments
-        const int start = side + pair * 16;
-        const unsigned first = SIDE_BY_SIDE && row < rows && start < columns ? index(row, start) : 0u;
+      for (int chunk = 0; chunk < J / 2; chunk += PAIRS) {
+        unsigned at[PAIRS][4];
+        float v[PAIRS][4];
+        bool inside[PAIRS][4];
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const int column = e / 2 * 8 + lane % 4 * 2 + e % 2;
-          inside[pair][e] = row < rows && start + column < columns;
-          at[pair][e] = SIDE_BY_SIDE ? first + column : inside[pair][e] ? index(row, start + column) : 0u;
-          v[pair][e] = inside[pair][e] ? finish(acc[i][pair * 2 + e / 2][half * 2 + e % 2], at[pair][e]) : 0.f;
+        for (int pair = 0; pair < PAIRS; ++pair) {
+          const int start = side + (chunk + pair) * 16;
+          const unsigned first = SIDE_BY_SIDE && row < rows && start < columns ? element(start) : 0u;
+#pragma unroll
+          for (int e = 0; e < 4; ++e) {
+            const int column = e / 2 * 8 + lane % 4 * 2 + e % 2;
+            inside[pair][e] = row < rows && start + column < columns;
+            at[pair][e] = SIDE_BY_SIDE ? first + column : inside[pair][e] ? element(start + column) : 0u;
+            const float sum = acc[i][(chunk + pair) * 2 + e / 2][half * 2 + e % 2];
+            v[pair][e] = inside[pair][e] ? finish(sum, at[pair][e]) : 0.f;
+          }
         }
-      }
-      // What is read may lie where results go: all of it has been read now.
+        // What is read may lie where results go: all of it has been read now.
 #pragma unroll
-      for (int pair = 0; pair < J / 2; ++pair) {
-        unsigned bits = 0;
+        for (int pair = 0; pair < PAIRS; ++pair) {
+          unsigned bits = 0;
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          if (inside[pair][e]) write(v[pair][e], at[pair][e]);
-          bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
-        }
-        if (signs) {
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-          if (lane % 4 == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
+          for (int e = 0; e < 4; ++e) {
+            if (inside[pair][e]) write(v[pair][e], at[pair][e]);
+            bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
+          }
+          if (signs) {
+            bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+            bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+            if (lane % 4 == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
+          }
         }
       }
     }
@@ -136,44 +142,45 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
   __shared__ float left[2][TILE][PITCH];
   __shared__ float right[2][TILE][PITCH];
   const unsigned top = blockIdx.x * TILE;
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int warp = threadIdx.x / 32;
   const int row = warp / 4 * 32, column = warp % 4 * 16;
+  auto element = [&](unsigned r) { return [&index, r](unsigned c) -> unsigned { return index(r, c); }; };
   for (unsigned side = blockIdx.y * TILE; side < n; side += gridDim.y * TILE) {
-  float acc[2][2][4] = {};
-  float x[PIECE], w[PIECE];
-  auto fetch = [&](unsigned from) {
+    float acc[2][2][4] = {};
+    float x[PIECE], w[PIECE];
+    auto fetch = [&](unsigned from) {
 #pragma unroll
-    for (int i = 0; i < PIECE; ++i) {
-      int outer, depth;
-      fetched<A_SIDE>(i, outer, depth);
-      x[i] = top + outer < m && from + depth < k ? a(top + outer, from + depth) : 0.f;
-      fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
-      w[i] = side + outer < n && from + depth < k ? b(from + depth, side + outer) : 0.f;
-    }
-  };
-  auto put = [&](int buffer) {
+      for (int i = 0; i < PIECE; ++i) {
+        int outer, depth;
+        fetched<A_SIDE>(i, outer, depth);
+        x[i] = top + outer < m && from + depth < k ? a(top + outer, from + depth) : 0.f;
+        fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
+        w[i] = side + outer < n && from + depth < k ? b(from + depth, side + outer) : 0.f;
+      }
+    };
+    auto put = [&](int buffer) {
 #pragma unroll
-    for (int i = 0; i < PIECE; ++i) {
-      int outer, depth;
-      fetched<A_SIDE>(i, outer, depth);
-      left[buffer][outer][depth] = x[i];
-      fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
-      right[buffer][outer][depth] = w[i];
-    }
-  };
-  fetch(0);
-  put(0);
-  __syncthreads();
-  for (unsigned from = 0, buffer = 0; from < k; from += DEPTH, buffer ^= 1) {
-    const bool more = from + DEPTH < k;
-    if (more) fetch(from + DEPTH);
-    multiply<PRECISION>(acc, left[buffer] + row, right[buffer] + column);
-    if (more) put(buffer ^ 1);
+      for (int i = 0; i < PIECE; ++i) {
+        int outer, depth;
+        fetched<A_SIDE>(i, outer, depth);
+        left[buffer][outer][depth] = x[i];
+        fetched<B_SIDE == FIRST ? SECOND : FIRST>(i, outer, depth);
+        right[buffer][outer][depth] = w[i];
+      }
+    };
+    fetch(0);
+    put(0);
     __syncthreads();
-  }
-  if (signs)
-    store<true>(acc, top + row, side + column, m, n, index, finish, write, signs);
-  else
-    store<false>(acc, top + row, side + column, m, n, index, finish, write, signs);
+    for (unsigned from = 0, buffer = 0; from < k; from += DEPTH, buffer ^= 1) {
+      const bool more = from + DEPTH < k;
+      if (more) fetch(from + DEPTH);
+      multiply<PRECISION>(acc, left[buffer] + row, right[buffer] + column);
+      if (more) put(buffer ^ 1);
+      __syncthreads();
+    }
+    if (signs)
+      store<true>(acc, top + row, side + column, m, n, element, finish, write, signs);
+    else
+      store<false>(acc, top + row, side + column, m, n, element, finish, write, signs);
   }
 }
