@@ -1,15 +1,18 @@
 //! Whole networks in every task.
 
+use std::cell::LazyCell;
+
 use proptest::prelude::*;
 use xdnn_ir::layer::{Flatten, LeakyRelu, Linear, Relu, Upsample};
 use xdnn_ir::{Combine, NetworkSpec, Operand};
 
 use super::super::{CpuProgram, Weights};
 use super::{compile, exact, laid_out, numbers, run};
+use crate::backend::reference;
 use crate::backend::testing::networks::{
     TASKS, branches, conv2d, leaves, line, max_pool, residual, wide,
 };
-use crate::graph::{Graph, Task, verify};
+use crate::graph::{Graph, Loss, Task, verify};
 use crate::ops::Leaf;
 use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
 use crate::sketch::Sketch;
@@ -40,23 +43,61 @@ pub(super) fn optimised(
     (program, leaves)
 }
 
+/// How far from each output the reference itself comes in single precision, from leaves whose last digits are off. That is
+/// far where rounding decides: at a kink, between two that could win a pool, and in exponentials of differences of large
+/// logits, which keep the logits' errors.
+fn lost(
+    spec: &NetworkSpec,
+    task: Task,
+    batch: usize,
+    leaves: &[Vec<f32>],
+    expected: &[Vec<f64>],
+) -> Vec<f64> {
+    let mut graph = Graph::build(spec, task, batch).unwrap();
+    let known = graph.leaves();
+    let mut lost = vec![0.0_f64; expected.len()];
+    for round in 0..16 {
+        let near = known.iter().zip(leaves).zip(100 * round..);
+        let near = near.map(|(((leaf, _), values), seed)| match leaf {
+            Leaf::Target => values.clone(),
+            _ => {
+                let off = numbers(values.len(), seed).into_iter();
+                let factors = off.map(|x| 1.0 + x * 2.0 * f32::EPSILON);
+                values.iter().zip(factors).map(|(x, f)| x * f).collect()
+            }
+        });
+        let near: Vec<Vec<f32>> = near.collect();
+        let near: Vec<&[f32]> = near.iter().map(Vec::as_slice).collect();
+        let rough = reference::execute(&mut graph, &near).unwrap();
+        for ((lost, rough), expected) in lost.iter_mut().zip(&rough).zip(expected) {
+            for (rough, expected) in rough.iter().zip(expected) {
+                *lost = lost.max((f64::from(*rough) - expected).abs());
+            }
+        }
+    }
+    lost
+}
+
 fn assert_agrees(spec: &NetworkSpec, task: Task, batch: usize, seed: u64) {
     let mut graph = Graph::build(spec, task, batch).unwrap();
     let program = compile(&graph).unwrap();
     let leaves = leaves(&program, seed);
     let expected = exact(&mut graph, &leaves);
     let fused = optimised(&mut graph, task, false, &leaves);
-    for (program, leaves) in [(program, leaves), fused] {
+    // Computed only for what is beyond the tolerance.
+    let lost = LazyCell::new(|| lost(spec, task, batch, &leaves, &expected));
+    for (program, leaves) in [(&program, &leaves), (&fused.0, &fused.1)] {
         let listing = program.to_string();
         assert!(!listing.contains("fallback"), "{listing}");
         for _ in 0..2 {
-            for (found, expected) in run(&program, &leaves).iter().zip(&expected) {
+            for (i, (found, expected)) in run(program, leaves).iter().zip(&expected).enumerate() {
                 // A loss near 0 is the logarithm of a number near 1, whose last digit is 10⁻⁷.
                 let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
+                let tolerance = 2e-5 * largest;
                 for (found, expected) in found.iter().zip(expected) {
                     let difference = (f64::from(*found) - expected).abs();
                     assert!(
-                        difference <= 2e-5 * largest,
+                        difference <= tolerance || difference <= tolerance + lost[i],
                         "{found} is not {expected} ({task:?}, {batch} samples)\n{listing}"
                     );
                 }
@@ -76,6 +117,13 @@ proptest! {
             }
         }
     }
+}
+
+/// A Relu that reads 5·10⁻¹⁰ of the sum of its summands' magnitudes, and logits of 1574 and 1566.
+#[test]
+fn what_rounding_decides_is_no_error() {
+    assert_agrees(&wide(), Task::Gradient, 3, 25);
+    assert_agrees(&wide(), Task::Train(Loss::CrossEntropy), 1, 235);
 }
 
 /// Draws numbers below a bound.
