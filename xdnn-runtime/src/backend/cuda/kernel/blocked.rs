@@ -12,7 +12,7 @@ use crate::ops::{
 };
 use xdnn_ir::Shape;
 
-/// Threads of a block, as in `blocked.cuh`.
+/// Threads of a block, as in `places.cuh`.
 const THREADS: u32 = 256;
 /// Places of a tile, the channels of a narrow and of a wide one, and the steps whose operands are in shared memory, as there.
 pub(super) const ROWS: usize = 128;

@@ -36,6 +36,9 @@ pub(super) const PRELUDE: &str = concat!(
     include_str!("../kernels/elements.cuh"),
     include_str!("../kernels/few_rows.cuh"),
     include_str!("../kernels/product.cuh"),
+    include_str!("../kernels/places.cuh"),
+    include_str!("../kernels/fetch.cuh"),
+    include_str!("../kernels/windows.cuh"),
     include_str!("../kernels/blocked.cuh"),
 );
 

@@ -12,7 +12,7 @@ use crate::ops::{Convolution, PoolWindow, Spatial, Volumes};
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Patches([Axis; 2]);
 
-/// Windows and patches along an axis, as in `blocked.cuh`.
+/// Windows and patches along an axis, as in `places.cuh`.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
     kernel: usize,
@@ -126,7 +126,7 @@ impl Patches {
     }
 }
 
-/// As the constant that it is in `blocked.cuh`.
+/// As the constant that it is in `places.cuh`.
 impl fmt::Display for Patches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [down, across] = self.0.map(|axis| {

@@ -1,0 +1,142 @@
+// What fetches the left operand of a convolution, whatever becomes of its results.
+
+// Where the four numbers of a quad are in the part of a tile that is multiplied in a step: rows of 16 numbers, whose quads change places so
+// that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes.
+__device__ inline int quad_at(int row, int quad) { return row * CHANNELS + (quad ^ row / 2 % QUADS) * 4; }
+
+// The taps along an axis through which some places read: each `period`-th from `first` on. Each reads `shift` further along `from` than the one
+// before.
+template <Kind KIND>
+struct Taps {
+  int first = 0, period = 1, count, shift;
+
+  // `place` is one of the places.
+  __device__ Taps(int place, int kernel, int stride, int padding, int dilation) : count(kernel), shift(dilation) {
+    if constexpr (leads_back(KIND)) {
+      while (first < kernel && (place + padding - first * dilation) % stride != 0) ++first;
+      while (period * dilation % stride != 0) ++period;
+      count = (kernel - first + period - 1) / period;
+      shift = -(period * dilation / stride);
+    }
+  }
+
+  // Where along `from` a place reads through the first of them.
+  __device__ int start(int place, int stride, int padding, int dilation) const {
+    return leads_back(KIND) ? (place + padding - first * dilation) / stride : place * stride - padding;
+  }
+};
+
+// Fetches the left operand, one step after the other, where the channels of `from` are in blocks: a step reads a block through a tap. All taps
+// read a block before the next one is read: neighbouring places read much the same, which is in the first cache then.
+template <Kind KIND>
+struct Blocks {
+  static const int COUNT = ROWS / EACH;
+  const Convolution& c;
+  const float* x;
+  const unsigned size;  // of a block of a sample
+  const Taps<KIND> down, across;
+  // Where the samples of the places are that this thread fetches for, and what they read through the first tap.
+  unsigned sample[COUNT];
+  int top[COUNT], left[COUNT];
+  // The next step, where taps are counted among those that are read.
+  int block = 0, tap_y = 0, tap_x = 0;
+
+  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int start)
+      : c(c),
+        x(x),
+        size(c.from_height * c.from_width * CHANNELS),
+        down(places.top, c.kernel_height, c.stride_height, c.padding_height, c.dilation_height),
+        across(places.left, c.kernel_width, c.stride_width, c.padding_width, c.dilation_width) {
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      int n, to_y, to_x;
+      const bool there = places.find(start + row() + i * EACH, n, to_y, to_x);
+      sample[i] = there ? n * c.from_blocks * size + quad() * 4 : OUTSIDE;
+      top[i] = down.start(to_y, c.stride_height, c.padding_height, c.dilation_height);
+      left[i] = across.start(to_x, c.stride_width, c.padding_width, c.dilation_width);
+    }
+  }
+
+  static __device__ int row() { return threadIdx.x / QUADS; }
+  static __device__ int quad() { return threadIdx.x % QUADS; }
+
+  __device__ int steps() const { return down.count * across.count * c.from_blocks; }
+
+  // Makes this step, of which there are some, the next one.
+  __device__ void start(int step) {
+    block = step / (down.count * across.count);
+    tap_y = step / across.count % down.count;
+    tap_x = step % across.count;
+  }
+
+  // Fetches the operand of the next step. Returns which part of the kernel belongs to it.
+  __device__ int fetch(float* to) {
+    const int kernel_y = down.first + tap_y * down.period, kernel_x = across.first + tap_x * across.period;
+    const int part = (kernel_y * c.kernel_width + kernel_x) * c.from_blocks + block;
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      const int from_y = top[i] + tap_y * down.shift, from_x = left[i] + tap_x * across.shift;
+      const bool inside = sample[i] != OUTSIDE && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
+      const unsigned at = sample[i] + block * size + (from_y * c.from_width + from_x) * CHANNELS;
+      copy_async_16_again(to + quad_at(row() + i * EACH, quad()), x + (inside ? at : 0u), inside);
+    }
+    if (++tap_x == across.count) {
+      tap_x = 0;
+      if (++tap_y == down.count) tap_y = 0, ++block;
+    }
+    return part;
+  }
+};
+
+// The same where `from` is not in blocks: a step reads 16 numbers of a window, counted channel by channel and then tap by tap. Lanes fetch four
+// of them for each of eight places beside one another, so that much of what they read lies side by side, and they write 32 banks.
+template <Kind KIND>
+struct Plain {
+  static_assert(!leads_back(KIND), "only convolutions read values that are not in blocks");
+  static const int COUNT = ROWS / EACH;
+  const Convolution& c;
+  const float* x;
+  unsigned sample[COUNT];
+  int down[COUNT], across[COUNT];
+  // The next step, and which tap and channel this thread reads first.
+  int step = 0, tap_y = 0, tap_x = 0, channel = 0;
+
+  __device__ Plain(const float* x, const Convolution& c, const Places<KIND>& places, int top) : c(c), x(x) {
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      int n, to_y, to_x;
+      const bool there = places.find(top + row() + i * EACH, n, to_y, to_x);
+      sample[i] = there ? n * c.channels * c.from_height * c.from_width : OUTSIDE;
+      down[i] = to_y * c.stride_height - c.padding_height;
+      across[i] = to_x * c.stride_width - c.padding_width;
+    }
+  }
+
+  static __device__ int row() { return threadIdx.x / 32 * 8 + threadIdx.x % 8; }
+  static __device__ int member() { return threadIdx.x / 8 % 4; }
+
+  __device__ int steps() const { return (c.kernel_height * c.kernel_width * c.channels + CHANNELS - 1) / CHANNELS; }
+
+  __device__ void start(int first) {
+    step = first;
+    const int at = step * CHANNELS + member(), tap = at / c.channels;
+    tap_y = tap / c.kernel_width, tap_x = tap % c.kernel_width, channel = at % c.channels;
+  }
+
+  __device__ int fetch(float* left) {
+#pragma unroll
+    for (int quad = 0; quad < QUADS; ++quad) {
+#pragma unroll
+      for (int i = 0; i < COUNT; ++i) {
+        const int y = down[i] + tap_y * c.dilation_height, x = across[i] + tap_x * c.dilation_width;
+        // The last step may have fewer numbers.
+        const bool inside = sample[i] != OUTSIDE && tap_y < c.kernel_height && (unsigned)y < (unsigned)c.from_height && (unsigned)x < (unsigned)c.from_width;
+        const unsigned at = inside ? sample[i] + (channel * c.from_height + y) * c.from_width + x : 0u;
+        copy_async_4(left + quad_at(row() + i * EACH, quad) + member(), this->x + at, inside);
+      }
+      for (channel += 4; channel >= c.channels; channel -= c.channels)
+        if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+    }
+    return step++;
+  }
+};
