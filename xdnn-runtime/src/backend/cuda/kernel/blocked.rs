@@ -25,7 +25,7 @@ const MOST: usize = 65_535;
 const BLOCKS: usize = 264;
 /// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
 const SPLITS: usize = 16;
-const SUMMANDS: usize = 8;
+const STEPS: usize = 8;
 
 /// What becomes of the results of a convolution in the kernel that computes them.
 pub(in super::super) enum Then<'a> {
@@ -111,18 +111,18 @@ pub(in super::super) fn blocked(
     let [x, w] = [&operands[0], &operands[1]].map(|operand| code.access(operand, false).at("0"));
     let own = matches!(then, Then::Nothing | Then::Fold { .. });
     let stages = finish(&mut code, stages, &operands, own);
-    let Volumes {
-        x: input,
-        w: kernel,
-        y: output,
-    } = volumes;
-    let (from, to, direction) = match op.role {
-        Role::InputGradient => (output, input, Direction::Backward),
-        _ => (input, output, Direction::Forward),
+    let mut convolution = Directed::new(op, volumes);
+    let backward = convolution.direction == Direction::Backward;
+    let stem = !convolution.from.channels.is_multiple_of(CHANNELS);
+    // The channels of an image, which are in no blocks, and the columns of a tile that stay together: all taps that lead to a channel.
+    let (image, together) = match then {
+        Then::Fold { .. } => (convolution.to.channels, convolution.kernels.taps),
+        _ if stem => (convolution.from.channels, 1),
+        _ => (0, 1),
     };
-    let backward = direction == Direction::Backward;
-    let stem = !from.channels.is_multiple_of(CHANNELS);
-    let folds = matches!(then, Then::Fold { .. });
+    if let Then::Fold { .. } = then {
+        convolution = convolution.unfolded();
+    }
     let patches = match then {
         Then::Nothing => None,
         Then::Fold { patches } => Some(patches),
@@ -187,83 +187,15 @@ pub(in super::super) fn blocked(
             }
         }
     };
-    let kernels = volumes.kernels();
-    let plain = match (stem, folds) {
-        (true, _) => from.channels,
-        (_, true) => to.channels,
-        _ => 0,
-    };
-    // What is folded is a product of each place with all taps that lead to each channel: a convolution of kernels of one tap.
-    let taps = if folds { kernel.plane() } else { 1 };
-    let flat = Convolution {
-        stride: [1; 3],
-        padding: [0; 3],
-        dilation: [1; 3],
-        ..*op
-    };
-    let (op, to, window, kernels) = match folds {
-        true => (
-            &flat,
-            Spatial {
-                channels: to.channels * taps,
-                ..from
-            },
-            [1; 3],
-            Channels {
-                inputs: kernels.inputs * taps,
-                taps: 1,
-                ..kernels
-            },
-        ),
-        false => (op, to, kernel.size, kernels),
-    };
-    // Places that read the same taps are a class.
-    let steps = if backward {
-        [op.stride[1], op.stride[2]]
-    } else {
-        [1, 1]
-    };
-    let classes = steps[0] * steps[1];
-    let places = to.size[1].div_ceil(steps[0]) * to.size[2].div_ceil(steps[1]);
-    let down = match patches {
-        Some(patches) => to.batch * patches.count(),
-        None => (to.batch * places).div_ceil(ROWS),
-    };
-    // Tiles beside one another: a tile has all taps of a channel.
-    let across = |columns: usize| to.channels.div_ceil(columns / taps * taps);
-    // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
-    let many = to.channels.is_multiple_of(WIDE) && down * across(WIDE) * classes >= BLOCKS;
-    let wide = taps > NARROW || many && precision != Precision::Strict;
-    let columns = if wide { WIDE } else { NARROW };
-    let across = across(columns);
-    let count = down * across * classes;
-    let summands = (kernels.taps / classes * from.channels).div_ceil(CHANNELS);
-    let splits = (BLOCKS / count).min(summands / SUMMANDS).clamp(1, SPLITS);
+    let tiles = Tiles::of(&convolution, together, patches, precision);
+    let columns = tiles.columns;
     let fetched = if stem { "Plain" } else { "Blocks" };
-    let sizes = [
-        to.batch,
-        from.channels / CHANNELS,
-        from.size[1],
-        from.size[2],
-        to.channels,
-        to.size[1],
-        to.size[2],
-        window[1],
-        window[2],
-        op.stride[1],
-        op.stride[2],
-        op.padding[1],
-        op.padding[2],
-        op.dilation[1],
-        op.dilation[2],
-        splits,
-        plain,
-    ];
+    let sizes = convolution.sizes(tiles.splits, image);
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),
         false => "nullptr".to_owned(),
     };
-    let scratch = match splits {
+    let scratch = match tiles.splits {
         1 => "nullptr, nullptr",
         _ => "scratch, counters",
     };
@@ -283,13 +215,10 @@ pub(in super::super) fn blocked(
         results: results + usize::from(signs),
         code,
         body,
-        grid: [down as u32, across as u32, (classes * splits) as u32],
+        grid: tiles.grid(),
         threads: THREADS,
         shared: (shared * size_of::<f32>()) as u32,
-        shares: (splits > 1).then_some(Shares {
-            scratch: count * splits * ROWS * columns,
-            counters: count,
-        }),
+        shares: tiles.shares(),
         // Values have fewer than 2³¹ elements.
         sizes: Some(sizes.map(|size| size as i32)),
     };
@@ -299,5 +228,150 @@ pub(in super::super) fn blocked(
     };
     // Parts of numbers take many registers.
     let blocks = if precision == Precision::Strict { 1 } else { 2 };
-    (draft.draft_for(blocks), layout(kernels, direction))
+    let layout = layout(convolution.kernels, convolution.direction);
+    (draft.draft_for(blocks), layout)
+}
+
+/// A convolution or an input gradient, from what it reads to what it writes.
+struct Directed {
+    from: Spatial,
+    to: Spatial,
+    /// Those of the weight.
+    kernels: Channels,
+    direction: Direction,
+    /// For depth, height, width, as are the steps, zeros and distances of the operator.
+    window: [usize; 3],
+    op: Convolution,
+}
+
+impl Directed {
+    fn new(op: &Convolution, volumes: Volumes) -> Self {
+        let (from, to, direction) = match op.role {
+            Role::InputGradient => (volumes.y, volumes.x, Direction::Backward),
+            _ => (volumes.x, volumes.y, Direction::Forward),
+        };
+        Self {
+            from,
+            to,
+            kernels: volumes.kernels(),
+            direction,
+            window: volumes.w.size,
+            op: *op,
+        }
+    }
+
+    /// What is folded to an input gradient: the product of each place with all taps that lead to each channel, which is a convolution of
+    /// kernels of one tap.
+    fn unfolded(self) -> Self {
+        let taps = self.kernels.taps;
+        Self {
+            to: Spatial {
+                channels: self.to.channels * taps,
+                ..self.from
+            },
+            kernels: Channels {
+                inputs: self.kernels.inputs * taps,
+                taps: 1,
+                ..self.kernels
+            },
+            window: [1; 3],
+            op: Convolution {
+                stride: [1; 3],
+                padding: [0; 3],
+                dilation: [1; 3],
+                ..self.op
+            },
+            ..self
+        }
+    }
+
+    /// How many classes of places there are along height and width: those that read the same taps.
+    fn classes(&self) -> [usize; 2] {
+        match self.direction {
+            Direction::Forward => [1; 2],
+            Direction::Backward => [self.op.stride[1], self.op.stride[2]],
+        }
+    }
+
+    /// The fields of a `Convolution` in `places.cuh`.
+    fn sizes(&self, splits: usize, image: usize) -> [usize; 17] {
+        let Self { from, to, op, .. } = self;
+        [
+            to.batch,
+            from.channels / CHANNELS,
+            from.size[1],
+            from.size[2],
+            to.channels,
+            to.size[1],
+            to.size[2],
+            self.window[1],
+            self.window[2],
+            op.stride[1],
+            op.stride[2],
+            op.padding[1],
+            op.padding[2],
+            op.dilation[1],
+            op.dilation[2],
+            splits,
+            image,
+        ]
+    }
+}
+
+/// How results are divided among blocks.
+struct Tiles {
+    /// Columns of a tile.
+    columns: usize,
+    /// Tiles of places, and of columns.
+    down: usize,
+    across: usize,
+    /// Classes of places.
+    classes: usize,
+    /// Blocks that share the sums of a tile.
+    splits: usize,
+}
+
+impl Tiles {
+    /// So many columns stay `together` in a tile.
+    fn of(
+        convolution: &Directed,
+        together: usize,
+        patches: Option<Patches>,
+        precision: Precision,
+    ) -> Self {
+        let Directed { from, to, .. } = convolution;
+        let [rows, columns] = convolution.classes();
+        let classes = rows * columns;
+        let places = to.size[1].div_ceil(rows) * to.size[2].div_ceil(columns);
+        let down = match patches {
+            Some(patches) => to.batch * patches.count(),
+            None => (to.batch * places).div_ceil(ROWS),
+        };
+        let across = |columns: usize| to.channels.div_ceil(columns / together * together);
+        // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
+        let many = to.channels.is_multiple_of(WIDE) && down * across(WIDE) * classes >= BLOCKS;
+        let wide = together > NARROW || many && precision != Precision::Strict;
+        let columns = if wide { WIDE } else { NARROW };
+        let count = down * across(columns) * classes;
+        let steps = (convolution.kernels.taps / classes * from.channels).div_ceil(CHANNELS);
+        Self {
+            columns,
+            down,
+            across: across(columns),
+            classes,
+            splits: (BLOCKS / count).min(steps / STEPS).clamp(1, SPLITS),
+        }
+    }
+
+    fn grid(&self) -> [u32; 3] {
+        [self.down, self.across, self.classes * self.splits].map(|blocks| blocks as u32)
+    }
+
+    fn shares(&self) -> Option<Shares> {
+        let count = self.down * self.across * self.classes;
+        (self.splits > 1).then_some(Shares {
+            scratch: count * self.splits * ROWS * self.columns,
+            counters: count,
+        })
+    }
 }
