@@ -14,7 +14,7 @@ pub enum Precision {
     /// Factors are rounded to TF32, which has 10 bits behind the point: what PyTorch and TensorFlow do by default for convolutions.
     #[default]
     Tf32,
-    /// Factors are rounded to bfloat16, which has 7 bits behind the point.
+    /// Factors are rounded to bfloat16, which has 7 bits behind the point, where they are multiplied: in memory they are `f32`.
     Bf16,
 }
 

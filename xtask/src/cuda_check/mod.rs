@@ -1,7 +1,8 @@
 //! What NVIDIA's compilers make of the kernels, without a GPU: `cargo xtask cuda-check`.
 //!
 //! Every kernel of the zoo's image networks, of a transformer and of a training step is compiled for each architecture; the table
-//! tells the registers of a thread, the shared memory of a block, what is spilled to memory, and the instructions of tensor cores.
+//! tells the registers of a thread, the shared memory that its text declares (convolutions ask for theirs at the launch), what is
+//! spilled to memory, and the instructions of tensor cores.
 //! Nothing may be spilled, no product of a warpgroup may have to wait for the one before it, and all products use tensor cores.
 
 mod compilers;
