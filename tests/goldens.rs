@@ -2,8 +2,7 @@
 //!
 //! Errors are relative to the largest magnitude of the tensor: 1e-12 in `f64`, 1e-5 in `f32`.
 //!
-//! The tests in `cuda` run on this machine's GPU where the variable `XDNN_TEST_GPU` is set, otherwise on a stand-in, which takes long for
-//! some: `XDNN_TEST_GPU=1 cargo test --features cuda --test goldens cuda:: -- --include-ignored` runs all of them on the GPU.
+//! The tests in `cuda` run on this machine's GPU where the variable `XDNN_TEST_GPU` is set, otherwise on a stand-in.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -21,9 +20,9 @@ use xdnn::backend::Element;
 use xdnn::prelude::*;
 use xdnn::{DynamicModel, Error, Inputs, Quadrature, WeightReader};
 
-/// A test of each network on every device. The attribute is that of the test on a GPU.
+/// A test of each network on every device.
 macro_rules! goldens {
-    ($($(#[$on_a_gpu:meta])? $file:ident: $network:ident),* $(,)?) => {
+    ($($file:ident: $network:ident),* $(,)?) => {
         $(
             #[test]
             fn $file() {
@@ -37,14 +36,12 @@ macro_rules! goldens {
 
             $(
                 #[test]
-                $(#[$on_a_gpu])?
                 fn $file() {
                     gpu::check::<networks::$network>(stringify!($file));
                 }
             )*
 
             #[test]
-            #[ignore = "long without a GPU"]
             fn alexnet() {
                 let bytes = read("alexnet");
                 let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
@@ -57,11 +54,8 @@ macro_rules! goldens {
 
 goldens! {
     mlp: Mlp,
-    #[ignore = "long without a GPU"]
     x_alexnet: XAlexNet,
-    #[ignore = "long without a GPU"]
     x_vgg: XVgg,
-    #[ignore = "long without a GPU"]
     x_resnet: XResNet,
     gated: Gated,
     lattice: Lattice,

@@ -56,7 +56,7 @@ test_of() { # NAME PROGRAM ARGUMENTS
 tests() {
   cd "$here" || exit
   test_of kernels bin/xdnn_runtime backend::cuda::
-  test_of goldens bin/goldens cuda:: --include-ignored
+  test_of goldens bin/goldens cuda::
   for program in bin/cuda_*; do
     [ -x "$program" ] && test_of "$(basename "$program")" "$program"
   done
