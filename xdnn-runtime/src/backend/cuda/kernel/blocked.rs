@@ -139,9 +139,7 @@ pub(in super::super) fn blocked(
     let mut results = 1;
     let mut windows = patches.map_or_else(String::new, |patches| format!(", Windows{patches}"));
     let write = match then {
-        Then::Nothing | Then::Fold { .. } => {
-            "  auto write = [=](float v, unsigned i) { y0[i] = v; };\n".to_owned()
-        }
+        Then::Nothing | Then::Fold { .. } => "  float* write = y0;\n".to_owned(),
         Then::Pool {
             winners,
             plain,

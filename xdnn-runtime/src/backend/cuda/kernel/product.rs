@@ -248,7 +248,7 @@ impl Product {
              auto right = [=](unsigned k, unsigned c) -> float {{ {} }};\n    \
              auto index = [=](unsigned r, unsigned c) -> unsigned {{ const unsigned s = {}; return {}; }};\n    \
              auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n    \
-             auto write = [=](float v, unsigned i) {{ y0[i] = v; }};\n    \
+             float* write = y0;\n    \
              product<{precision}, {}, {}>({m}u, {n}u, {k}u, left, right, index, finish, write, {words});\n  }}\n",
             self.count,
             self.left.1,

@@ -103,8 +103,8 @@ __device__ inline bool gather(float (&acc)[I][J][4], bool there, int splits, flo
   return true;
 }
 
-// finish(v, i) and then write(v, i) for each element i of the result, or as `store_pooled`, `store_windows` or `store_folded` say; `signs` is null or where to
-// put the signs of what is finished. `From` fetches what is read.
+// finish(v, i) and then put(write, v, i) for each element i of the result, or as `store_pooled`, `store_windows` or `store_folded` say; `signs`
+// is null or where to put the signs of what is finished. `From` fetches what is read.
 template <Precision PRECISION, Kind KIND, int COLUMNS, template <Kind> class From, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
                                unsigned* counters, const Windows& windows = {}, Winner winner = {}) {

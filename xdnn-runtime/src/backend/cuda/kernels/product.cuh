@@ -85,7 +85,24 @@ __device__ inline void multiply(float (&acc)[I][J][4], const float (*left)[PITCH
   }
 }
 
-// write(finish(acc, i), i) with i = index(row)(column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
+// Where results go: to an array, or to what a function does with them. Two of them lie side by side.
+__device__ inline void put(float* y, float v, unsigned i) { y[i] = v; }
+template <class Write>
+__device__ inline void put(Write write, float v, unsigned i) {
+  write(v, i);
+}
+__device__ inline void put_two(float* y, float v, float next, unsigned i) {
+  if (i % 2 == 0)
+    *reinterpret_cast<float2*>(y + i) = make_float2(v, next);  // lanes fill whole sectors of memory
+  else
+    y[i] = v, y[i + 1] = next;
+}
+template <class Write>
+__device__ inline void put_two(Write write, float v, float next, unsigned i) {
+  write(v, i), write(next, i + 1);
+}
+
+// put(write, finish(acc, i), i) with i = index(row)(column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
 // there. Where 16 columns, from a multiple of 16 on, lie SIDE_BY_SIDE in what is indexed, the index is found once for them; `signs`, which
 // is null or where to put the signs of the results, wants that, too, from a multiple of 16 on.
 template <bool SIDE_BY_SIDE, int I, int J, class Index, class Finish, class Write>
@@ -122,10 +139,16 @@ __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int
         for (int pair = 0; pair < PAIRS; ++pair) {
           unsigned bits = 0;
 #pragma unroll
-          for (int e = 0; e < 4; ++e) {
-            if (inside[pair][e]) write(v[pair][e], at[pair][e]);
-            bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
+          for (int e = 0; e < 4; e += 2) {
+            if (SIDE_BY_SIDE && inside[pair][e + 1]) {
+              put_two(write, v[pair][e], v[pair][e + 1], at[pair][e]);
+            } else {
+              if (inside[pair][e]) put(write, v[pair][e], at[pair][e]);
+              if (inside[pair][e + 1]) put(write, v[pair][e + 1], at[pair][e + 1]);
+            }
           }
+#pragma unroll
+          for (int e = 0; e < 4; ++e) bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
           if (signs) {
             bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
             bits |= __shfl_xor_sync(0xffffffffu, bits, 2);

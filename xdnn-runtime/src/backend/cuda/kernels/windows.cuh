@@ -143,7 +143,7 @@ __device__ inline void store_windows(Results<COLUMNS> results, const Convolution
   }
 }
 
-// Of FOLDED, write(finish(v, i), i) for the sum v of what the windows that hold the element i add to it.
+// Of FOLDED, put(write, finish(v, i), i) for the sum v of what the windows that hold the element i add to it.
 template <int COLUMNS, class Finish, class Write>
 __device__ inline void store_folded(Results<COLUMNS> results, const Convolution& c, const Windows& windows, Finish finish, Write write) {
   const Axis &down = windows.down, &across = windows.across;
@@ -159,6 +159,6 @@ __device__ inline void store_folded(Results<COLUMNS> results, const Convolution&
     float sum = 0.f;
     each_window(y + down.padding, x + across.padding, windows, c.to_height, c.to_width, top, left,
                 [&](int, int, int at, int tap) { sum += results[at][channel * taps + tap]; });
-    write(finish(sum, to), to);
+    put(write, finish(sum, to), to);
   }
 }
