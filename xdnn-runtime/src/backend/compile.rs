@@ -6,9 +6,7 @@ use luminal::prelude::Compiler;
 use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
-#[cfg(feature = "cuda")]
-use super::cuda;
-use super::{Program, Weights, cpu, luminal as primitives, reference};
+use super::{Program, ToProgram, Weights, luminal as primitives, reference};
 #[cfg(debug_assertions)]
 use crate::graph::verify;
 use crate::graph::{Graph, Task};
@@ -48,32 +46,20 @@ impl Element for f32 {
         let _span =
             tracing::info_span!("compile", %device, ?task, batch, network = %spec.name).entered();
         match device {
-            Device::Cpu => {
+            Device::Cpu | Device::Cuda(_) => {
                 let mut graph = Graph::build(spec, task, batch)?;
                 let weights = weights(task);
                 // What is no constant and has degree 0 or less jumps at 0, so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
-                if weights == Weights::Constant && continuous {
+                if device == Device::Cpu && weights == Weights::Constant && continuous {
                     pass(&mut graph, UseWinograd)?;
                 }
                 optimise(&mut graph, weights)?;
-                Ok(Arc::new(cpu::compile(&graph, weights)?))
-            }
-            #[cfg(feature = "cuda")]
-            Device::Cuda(ordinal) => {
-                let mut graph = Graph::build(spec, task, batch)?;
-                let weights = weights(task);
-                optimise(&mut graph, weights)?;
-                let program = cuda::compile(&graph, weights, ordinal, precision)?;
-                Ok(Arc::new(program))
-            }
-            #[cfg(not(feature = "cuda"))]
-            Device::Cuda(_) => {
-                let _ = precision; // there is nothing that could choose
-                Err(Error::Device {
-                    device: device.to_string().into(),
-                    cause: "xdnn was built without its feature `cuda`".into(),
+                graph.compile_to(ToProgram {
+                    device,
+                    weights,
+                    precision,
                 })
             }
             Device::Reference => interpreter(spec, task, batch),

@@ -21,9 +21,12 @@ mod plan;
 pub mod reference;
 #[cfg(test)]
 pub(crate) mod testing;
+mod to_program;
 
 pub use compile::Element;
 pub use plan::Weights;
+pub use to_program::ToProgram;
+pub(crate) use to_program::program;
 
 /// A compiled graph.
 pub trait Program<T: Real>: Send + Sync {
@@ -84,6 +87,16 @@ pub enum Given<'a, T> {
 
 /// Numbers in the memory of a device.
 pub type Kept = Arc<dyn Any + Send + Sync>;
+
+/// What a program computes from its leaves.
+pub(crate) fn results<T: Real>(program: &dyn Program<T>, leaves: &[&[T]]) -> Result<Vec<Vec<T>>> {
+    let outputs = program.outputs().iter();
+    let results = outputs.map(|shape| allocate(shape.elements(), T::zero(), "the results"));
+    let mut results: Vec<Vec<T>> = results.collect::<Result<_>>()?;
+    let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
+    program.run(leaves, &mut outputs)?;
+    Ok(results)
+}
 
 /// `size` times the same number, or the error of memory that is not there.
 pub(crate) fn allocate<T: Clone>(size: usize, value: T, what: &'static str) -> Result<Vec<T>> {

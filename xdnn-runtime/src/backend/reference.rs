@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use luminal::prelude::{NodeIndex, Tensor};
 use xdnn_ir::Shape;
 
+use super::to_program::Failure;
 use super::{Interface, Program};
 use crate::error::{Result, invalid};
 use crate::graph::{Buffer, Graph};
@@ -51,6 +52,11 @@ impl<T: Real, F: Fn() -> Result<Graph> + Send + Sync> Program<T> for Interpreter
 }
 
 /// Executes a graph with luminal; the leaves are given in the order of [`Graph::leaves`].
+///
+/// # Errors
+///
+/// [`Error::Graph`](crate::Error::Graph) where luminal does not compute an output, and where the graph is a program
+/// ([`ToProgram`](super::ToProgram)), those of its run.
 pub fn execute<T: Real>(graph: &mut Graph, leaves: &[&[T]]) -> Result<Vec<Vec<T>>> {
     let constants: Vec<_> = graph
         .nodes()?
@@ -78,17 +84,15 @@ pub fn execute<T: Real>(graph: &mut Graph, leaves: &[&[T]]) -> Result<Vec<Vec<T>
         luminal.set_tensor(value.id(), 0, Tensor::new(Buffer(data)));
     }
     luminal.execute();
-    let missing = || invalid("luminal did not compute an output".to_owned());
     let result = |id| {
-        let buffer = luminal
-            .get_tensor_ref(id, 0)?
-            .data
-            .as_any()
-            .downcast_ref::<Buffer<T>>()?;
-        Some(buffer.0.clone())
+        let tensor = luminal.get_tensor_ref(id, 0);
+        let data = tensor.map(|tensor| tensor.data.as_any());
+        if let Some(error) = data.and_then(|data| data.downcast_ref().and_then(Failure::take)) {
+            return Err(error);
+        }
+        let numbers = data.and_then(|data| data.downcast_ref::<Buffer<T>>());
+        let missing = || invalid("luminal did not compute an output".to_owned());
+        numbers.map(|numbers| numbers.0.clone()).ok_or_else(missing)
     };
-    outputs
-        .into_iter()
-        .map(|id| result(id).ok_or_else(missing))
-        .collect()
+    outputs.into_iter().map(result).collect()
 }

@@ -3,20 +3,22 @@
 //! luminal's handles point into the graph they were made for, so it must never move: it lives in a `Box` and is not
 //! given out by value. Handles here are plain indices.
 
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::mem;
+use std::sync::Arc;
 
 use luminal::prelude::petgraph::visit::EdgeRef;
 use luminal::prelude::petgraph::{Direction, algo};
 use luminal::prelude::{Compiler, Data, NodeIndex, ShapeTracker};
 use xdnn_ir::Shape;
 
+use crate::backend::{Program, ToProgram, program};
 use crate::error::{Result, invalid};
 use crate::ops::{
     Add, Axes, Broadcast, Constant, Dialect, Leaf, Map, MatMul, Mul, Op, Reshape, Sum,
 };
-use crate::passes::{Lowering, is_lowered};
+use crate::passes::{Attempt, Fallible, LowerToPrimitives, is_lowered};
 
 mod build;
 mod dot;
@@ -199,8 +201,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Replaces all operators by luminal's primitives; see
-    /// [`LowerToPrimitives`](crate::passes::LowerToPrimitives).
+    /// Replaces all operators by luminal's primitives; see [`LowerToPrimitives`].
     ///
     /// # Errors
     ///
@@ -208,9 +209,53 @@ impl Graph {
     /// elements, and [`Error::OutOfMemory`](crate::Error::OutOfMemory) where there are more than luminal can count, `i32::MAX`.
     /// The graph is then as it was.
     pub fn lower(&mut self) -> Result<()> {
-        let fault = RefCell::new(None);
-        self.compile_with(Lowering { fault: &fault })?;
-        fault.into_inner().map_or(Ok(()), Err)
+        self.attempt(&LowerToPrimitives)
+    }
+
+    /// Replaces the whole graph by one program, and returns that too; see [`ToProgram`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) where the device runs no programs, is not there or does not compile them,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), and [`Error::Graph`](crate::Error::Graph) where there are no outputs, or
+    /// operators that are not of the dialect. The graph is then as it was.
+    pub fn compile_to(&mut self, program: ToProgram) -> Result<Arc<dyn Program<f32>>> {
+        self.attempt(&program)?;
+        let missing = || invalid("no program has replaced it");
+        self.program().ok_or_else(missing)
+    }
+
+    /// The program that has replaced the graph; see [`ToProgram`].
+    pub fn program(&self) -> Option<Arc<dyn Program<f32>>> {
+        program(&self.inner).cloned()
+    }
+
+    fn attempt(&mut self, pass: &impl Fallible) -> Result<()> {
+        let attempt = Attempt::new(pass);
+        self.compile_with(&attempt)?;
+        attempt.result()
+    }
+
+    /// What `look` sees in a graph that luminal has, as a graph of ours with these outputs. One that panics leaves luminal's empty.
+    pub(crate) fn lent<R>(
+        lender: &mut luminal::prelude::Graph,
+        outputs: &[NodeIndex],
+        look: impl FnOnce(&Self) -> R,
+    ) -> R {
+        let mut graph = Self {
+            inner: Box::new(mem::take(lender)),
+            ..Self::new()
+        };
+        let value = |id: &NodeIndex| {
+            Some(Value {
+                id: *id,
+                shape: graph.dialect(*id)?.shape,
+            })
+        };
+        graph.outputs = outputs.iter().filter_map(value).collect();
+        let seen = look(&graph);
+        *lender = *graph.inner;
+        seen
     }
 
     /// luminal's own graph, to inspect.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use tracing::span::EnteredSpan;
 use xdnn_ir::{NetworkSpec, Shape};
 
-use crate::backend::{Element, Kept, Program, allocate};
+use crate::backend::{Element, Kept, Program, results};
 use crate::error::invalid;
 use crate::finite::{first_non_finite, unravel};
 use crate::graph::{Task, rules};
@@ -175,14 +175,7 @@ impl<T: Element> DynamicModel<T> {
         let _span = self.span(task, batch);
         let bound = |(leaf, _): &(Leaf, Shape)| self.bound(&ready, *leaf, bindings);
         let leaves: Result<Vec<&[T]>> = program.leaves().iter().map(bound).collect();
-        let results = program
-            .outputs()
-            .iter()
-            .map(|shape| allocate(shape.elements(), T::zero(), "the results"));
-        let mut results: Vec<Vec<T>> = results.collect::<Result<_>>()?;
-        let mut outputs: Vec<&mut [T]> = results.iter_mut().map(Vec::as_mut_slice).collect();
-        program.run(&leaves?, &mut outputs)?;
-        Ok(results)
+        results(&**program, &leaves?)
     }
 
     /// What a leaf of a program is given.

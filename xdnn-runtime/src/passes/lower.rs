@@ -1,6 +1,5 @@
 //! From the dialect to luminal's primitives.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 use luminal::op::{Function, Operator};
@@ -10,8 +9,9 @@ use luminal::prelude::{
 };
 use xdnn_ir::Shape;
 
+use super::fallible::Fallible;
 use super::rewrite::Rewrite;
-use crate::error::{Error, Result, invalid};
+use crate::error::{Result, invalid};
 use crate::lowering::{Dense, Primitives};
 use crate::ops::{Dialect, Leaf, Op};
 
@@ -32,24 +32,15 @@ use crate::ops::{Dialect, Leaf, Op};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LowerToPrimitives;
 
-/// The same pass, for those who want to know why it could not be done.
-pub(crate) struct Lowering<'a> {
-    pub fault: &'a RefCell<Option<Error>>,
-}
-
 impl Compiler for LowerToPrimitives {
     fn compile<T: ToIdsMut>(&self, graph: &mut Graph, remap: T) {
-        if let Err(error) = lower(graph, remap) {
-            tracing::warn!(%error, "the graph stays as it is");
-        }
+        self.attempt_or_warn(graph, remap);
     }
 }
 
-impl Compiler for Lowering<'_> {
-    fn compile<T: ToIdsMut>(&self, graph: &mut Graph, remap: T) {
-        if let Err(error) = lower(graph, remap) {
-            self.fault.replace(Some(error));
-        }
+impl Fallible for LowerToPrimitives {
+    fn attempt<T: ToIdsMut>(&self, graph: &mut Graph, remap: T) -> Result<()> {
+        lower(graph, remap)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::graph::tracker;
 use crate::ops::{Dialect, Leaf, Op};
 
 /// Looks at a graph of the dialect, and changes it. What is not of the dialect is not seen, and stays as it is.
-pub(super) trait Rewrite {
+pub(crate) trait Rewrite {
     /// The operator at a node, with the shape of its result.
     fn dialect(&self, node: NodeIndex) -> Option<&Dialect>;
 

@@ -2,7 +2,7 @@
 
 use xdnn_ir::Shape;
 
-use super::{Program, reference};
+use super::{Program, ToProgram, reference};
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 
@@ -19,6 +19,23 @@ pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..count).map(|_| next()).collect()
+}
+
+/// The leaves of a program, of the numbers for those of its graph.
+pub(crate) fn laid_out(
+    program: &(impl Program<f32> + ?Sized),
+    known: &[(Leaf, Value)],
+    values: &[Vec<f32>],
+) -> Vec<Vec<f32>> {
+    let find = |leaf: Leaf| {
+        let position = known.iter().position(|(other, _)| *other == leaf);
+        values[position.unwrap()].as_slice()
+    };
+    let leaves = program.leaves().iter().map(|(leaf, _)| match leaf {
+        Leaf::LaidOut(i, layout) => layout.of(find(Leaf::Weight(*i))).unwrap(),
+        leaf => find(*leaf).to_vec(),
+    });
+    leaves.collect()
 }
 
 /// What a program computes; outputs hold NaN before.
@@ -70,5 +87,44 @@ pub(crate) fn assert_near(found: &[f32], expected: &[f64], magnitude: &[f64], co
             same || difference <= tolerance,
             "element {i} is {found}, not {expected}, of summands of {magnitude}\n{context}"
         );
+    }
+}
+
+/// Asserts that a graph which its program has replaced computes, as luminal executes it, what the program does, to the bit.
+pub(crate) fn assert_replaced(mut graph: Graph, to: ToProgram) {
+    let outputs: Vec<Shape> = graph.outputs().iter().map(Value::shape).collect();
+    let program = graph.compile_to(to).unwrap();
+    let given = networks::leaves(&*program, 7);
+    let expected = run(&*program, &given);
+    let leaves = graph.leaves().into_iter().map(|(leaf, value)| {
+        let leaf = program
+            .leaves()
+            .iter()
+            .position(|(other, shape)| *other == leaf && *shape == value.shape());
+        given[leaf.unwrap()].as_slice()
+    });
+    let leaves: Vec<&[f32]> = leaves.collect();
+    assert_eq!(
+        leaves.len(),
+        given.len(),
+        "leaves that nothing reads\n{graph}"
+    );
+    assert_eq!(
+        graph.outputs().iter().map(Value::shape).collect::<Vec<_>>(),
+        outputs
+    );
+    let text = graph.to_string();
+    assert_eq!(
+        text.matches(&format!("= Program({})", to.device)).count(),
+        1,
+        "{text}"
+    );
+    let bits = |outputs: &[Vec<f32>]| -> Vec<Vec<u32>> {
+        let bits = |output: &Vec<f32>| output.iter().map(|x| x.to_bits()).collect();
+        outputs.iter().map(bits).collect()
+    };
+    for _ in 0..2 {
+        let found = reference::execute(&mut graph, &leaves).unwrap();
+        assert_eq!(bits(&found), bits(&expected), "{text}");
     }
 }

@@ -152,6 +152,7 @@ pub(crate) fn line() -> NetworkSpec {
 }
 
 /// Convolutions of many channels, each followed by a pool whose windows do not overlap.
+#[cfg(feature = "cuda")]
 pub(crate) fn pooled() -> NetworkSpec {
     let mut net = Sketch::new(&[("x", &[3, 8, 12])]);
     let mut x = Operand::Input(0);

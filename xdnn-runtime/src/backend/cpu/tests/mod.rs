@@ -3,10 +3,9 @@
 use xdnn_ir::Shape;
 
 use super::{CpuProgram, Weights};
-use crate::backend::Program;
-use crate::backend::testing::{assert_near, exact, numbers, run, single};
-use crate::graph::{Graph, Value};
-use crate::ops::{Leaf, Op};
+use crate::backend::testing::{assert_near, exact, laid_out, numbers, run, single};
+use crate::graph::Graph;
+use crate::ops::Op;
 
 mod blocked;
 mod networks;
@@ -19,19 +18,6 @@ mod winograd;
 /// A program whose leaves are those of the graph.
 fn compile(graph: &Graph) -> crate::Result<CpuProgram> {
     super::compile(graph, Weights::Changing)
-}
-
-/// The leaves of a program, of the numbers for those of its graph.
-fn laid_out(program: &CpuProgram, known: &[(Leaf, Value)], values: &[Vec<f32>]) -> Vec<Vec<f32>> {
-    let find = |leaf: Leaf| {
-        let position = known.iter().position(|(other, _)| *other == leaf);
-        values[position.unwrap()].as_slice()
-    };
-    let leaves = program.leaves().iter().map(|(leaf, _)| match leaf {
-        Leaf::LaidOut(i, layout) => layout.of(find(Leaf::Weight(*i))).unwrap(),
-        leaf => find(*leaf).to_vec(),
-    });
-    leaves.collect()
 }
 
 /// Asserts that the CPU computes what the reference does. Errors are measured against what the operator makes of the

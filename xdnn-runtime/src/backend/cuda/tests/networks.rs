@@ -4,16 +4,16 @@ use xdnn_ir::layer::{Relu, Sign};
 use xdnn_ir::{NetworkSpec, Operand, Shape};
 
 use super::{Weights, ready};
-use crate::Precision;
-use crate::backend::Program;
+use crate::backend::ToProgram;
 use crate::backend::compile::{optimise, weights};
 use crate::backend::testing::networks::{
     TASKS, branches, conv2d, leaves, line, linear, max_pool, pooled, residual, wide,
 };
-use crate::backend::testing::{exact, run};
+use crate::backend::testing::{assert_replaced, exact, laid_out, run};
 use crate::graph::{Graph, Loss, Task};
 use crate::ops::{Blocked, Convolution, Leaf, Role};
 use crate::sketch::Sketch;
+use crate::{Device, Precision};
 
 /// Asserts that the device computes what the reference does, up to so much of the largest number.
 fn assert_agrees(
@@ -41,15 +41,7 @@ pub(super) fn assert_computes(
     let expected = exact(&mut graph, &values);
     optimise(&mut graph, weights).unwrap();
     let program = crate::backend::cuda::compile(&graph, weights, 0, precision).unwrap();
-    let find = |leaf: Leaf| {
-        let position = known.iter().position(|(other, _)| *other == leaf);
-        values[position.unwrap()].as_slice()
-    };
-    let given = program.leaves().iter().map(|(leaf, _)| match leaf {
-        Leaf::LaidOut(i, layout) => layout.of(find(Leaf::Weight(*i))).unwrap(),
-        leaf => find(*leaf).to_vec(),
-    });
-    let given: Vec<Vec<f32>> = given.collect();
+    let given = laid_out(&program, &known, &values);
     let listing = program.to_string();
     for (i, (found, expected)) in run(&program, &given).iter().zip(&expected).enumerate() {
         let largest = expected.iter().fold(1e-2_f64, |max, x| max.max(x.abs()));
@@ -62,6 +54,22 @@ pub(super) fn assert_computes(
         }
     }
     listing
+}
+
+#[test]
+fn programs_replace_graphs() {
+    ready();
+    for task in TASKS {
+        let mut graph = Graph::build(&residual(), task, 2).unwrap();
+        let weights = weights(task);
+        optimise(&mut graph, weights).unwrap();
+        let to = ToProgram {
+            device: Device::Cuda(0),
+            weights,
+            precision: Precision::Strict,
+        };
+        assert_replaced(graph, to);
+    }
 }
 
 #[test]

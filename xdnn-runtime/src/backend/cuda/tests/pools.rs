@@ -5,9 +5,8 @@ use xdnn_ir::Shape;
 
 use super::{Weights, draw, ready};
 use crate::Precision;
-use crate::backend::Program;
 use crate::backend::testing::strategies::coarse;
-use crate::backend::testing::{exact, numbers, run};
+use crate::backend::testing::{exact, laid_out, numbers, run};
 use crate::graph::{Graph, Value};
 use crate::ops::{
     Blocked, Convolution, FromBlocks, Fused, Leaf, Map, Op, PoolGather, PoolScatter, PoolWindow,
@@ -188,20 +187,16 @@ impl Case {
     fn assert_agrees(mut self, precision: Precision) -> String {
         ready();
         self.graph.set_outputs(self.outputs);
-        let order: Vec<Leaf> = self.graph.leaves().iter().map(|(leaf, _)| *leaf).collect();
-        let find = |leaf: Leaf| {
-            let known = self.leaves.iter().find(|(other, _)| *other == leaf);
-            known.unwrap().1.clone()
-        };
-        let values: Vec<Vec<f32>> = order.iter().map(|leaf| find(*leaf)).collect();
+        let known = self.graph.leaves();
+        let values = known.iter().map(|(leaf, _)| {
+            let drawn = self.leaves.iter().find(|(other, _)| other == leaf);
+            drawn.unwrap().1.clone()
+        });
+        let values: Vec<Vec<f32>> = values.collect();
         let expected = exact(&mut self.graph, &values);
         let program =
             crate::backend::cuda::compile(&self.graph, Weights::Constant, 0, precision).unwrap();
-        let given = program.leaves().iter().map(|(leaf, _)| match leaf {
-            Leaf::LaidOut(i, layout) => layout.of(&find(Leaf::Weight(*i))).unwrap(),
-            leaf => find(*leaf),
-        });
-        let given: Vec<Vec<f32>> = given.collect();
+        let given = laid_out(&program, &known, &values);
         let listing = program.to_string();
         for (i, (found, expected)) in run(&program, &given).iter().zip(&expected).enumerate() {
             for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
