@@ -10,7 +10,6 @@ mod common;
 use common::numbers::Numbers;
 use common::random_network::random_network;
 use common::run::{Leaves, run};
-use common::source::source;
 use xdnn_runtime::ops::Leaf;
 use xdnn_runtime::{Graph, Task};
 
@@ -21,7 +20,9 @@ fn declared_networks_compute_what_their_descriptions_do() {
     let mut declared = 0;
     for seed in 0..NETWORKS {
         let spec = random_network(seed);
-        let Some(text) = source(&spec) else { continue };
+        let Some(text) = xdnn_syntax::source(&spec) else {
+            continue;
+        };
         let checked =
             xdnn_syntax::check_str(&text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
         assert_eq!(

@@ -18,6 +18,7 @@ mod expand;
 mod function;
 mod lower;
 mod parse;
+mod source;
 mod suggest;
 
 use proc_macro2::TokenStream;
@@ -26,6 +27,7 @@ use xdnn_ir::{Function, NetworkSpec};
 pub use attribute::attribute;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use expand::expand;
+pub use source::source;
 
 /// Checks the declaration of a network, `pub struct Net(x: [784]) -> [10] { … }`, or
 /// `#[xdnn(input = [784])] pub struct Net { head: Linear<10> }`.

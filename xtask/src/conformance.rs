@@ -3,6 +3,7 @@
 //! The wheel of `onnx` on PyPI carries operator tests: small models with inputs and the outputs that they must give.
 //! Every test that one of our layers, or a combination of them, can compute becomes a network, and runs on every backend.
 //! All others are skipped, each for a reason that the report counts. The command fails where a result is wrong. `--gpu` runs them on the GPU of this machine instead.
+//! `--declare FILE` writes the networks of all tests, for `xdnn-runtime/tests/conformance.rs` to run without the archive.
 //!
 //! The wheel is downloaded by `pip`, never installed, and kept below the target directory. A test is mapped by its
 //! operator, attributes and operands, never by its name. Where the two worlds differ, it is rewritten by an identity: the
@@ -24,9 +25,9 @@ mod trial;
 mod view;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +84,9 @@ pub struct Conformance {
     /// Take what stands in for one in tests
     #[arg(long, hide = true, requires = "gpu")]
     stand_in: bool,
+    /// Declare the networks of the tests in this file, and run nothing
+    #[arg(long, value_name = "FILE")]
+    declare: Option<PathBuf>,
     /// An archive with the tests, which is not downloaded then
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
@@ -138,6 +142,12 @@ impl Conformance {
             "no test has a path that contains `{}`",
             self.filter
         );
+        if let Some(file) = &self.declare {
+            let networks = declarations(&trials);
+            fs::write(file, networks)
+                .with_context(|| format!("cannot write `{}`", file.display()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let mut report = Report::on(if self.gpu { GPU } else { BACKENDS });
         let outcomes: Vec<Vec<Outcome>> = match self.gpu {
             // The compiler takes longer than the GPU.
@@ -156,6 +166,26 @@ impl Conformance {
         println!("{report}");
         Ok(ExitCode::from(u8::from(report.failed > 0)))
     }
+}
+
+/// The networks of all tests that run, each once, as the language declares them; above each the test that it is of, and the samples of
+/// that. Those that the language cannot declare are named at the end.
+fn declarations(trials: &[(String, Result<Trial, Skip>)]) -> String {
+    let mut known = BTreeSet::new();
+    let (mut declared, mut others) = (String::new(), String::new());
+    for (path, trial) in trials {
+        let Ok(trial) = trial else { continue };
+        match trial.declaration() {
+            Some(text) => {
+                let samples = trial.samples();
+                if known.insert((samples, text.clone())) {
+                    declared += &format!("// {path}, samples: {samples}\n{text}\n");
+                }
+            }
+            None => others += &format!("// {path} is not declared: {}\n", network(trial)),
+        }
+    }
+    declared + &others
 }
 
 /// What came of a test on a backend.

@@ -13,4 +13,3 @@ pub mod numbers;
 pub mod random_network;
 pub mod random_structure;
 pub mod run;
-pub mod source;

@@ -162,6 +162,23 @@ impl Trial {
         self
     }
 
+    /// The samples of its batch.
+    pub fn samples(&self) -> usize {
+        let first = self.inputs.first();
+        first
+            .and_then(|input| input.shape().first().copied())
+            .unwrap_or(1)
+    }
+
+    /// The text that declares the network, where there is one.
+    pub fn declaration(&self) -> Option<String> {
+        let text = xdnn_syntax::source(&self.spec)?;
+        let texts = [text.clone(), format!("#[regular]\n{text}")];
+        texts
+            .into_iter()
+            .find(|text| xdnn_syntax::check_str(text).is_ok())
+    }
+
     /// Runs the network; `Ok(Err(_))` says what is wrong with the result.
     pub fn run<T: Element>(&self, device: Device) -> Result<Result<(), String>, Error> {
         let convert = |arrays: &[ArrayD<f32>]| -> Vec<ArrayD<T>> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use xdnn_runtime::ir::{NetworkSpec, Operand, Operation};
+use xdnn_ir::{NetworkSpec, Operand, Operation};
 
-/// The declaration of a network whose weights are named after the positions of their nodes; what does not contribute to
-/// the output is left out. `None` where an input is among that, which the language refuses.
+/// The text of a declaration that [`check_str`](crate::check_str) reads as this network.
+///
+/// Weights are named after the positions of their nodes, `n3.weight`, and what does not contribute to the output is left out; `None`
+/// where an input is among that, which the language refuses. Functions and layers of the user's own are written by their names, and a
+/// network that is not homogeneous without its `#[regular]`.
 pub fn source(spec: &NetworkSpec) -> Option<String> {
     let mut used = BTreeSet::new();
     let mut open = vec![spec.output];
