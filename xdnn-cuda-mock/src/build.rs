@@ -8,7 +8,7 @@ use std::{env, fs, process};
 
 const COMPILER: &str = "g++";
 
-const ASSETS: [(&str, &str); 14] = [
+const ASSETS: [(&str, &str); 16] = [
     ("abi.h", include_str!("../assets/abi.h")),
     ("calls_device.h", include_str!("../assets/calls_device.h")),
     ("calls_memory.h", include_str!("../assets/calls_memory.h")),
@@ -17,7 +17,12 @@ const ASSETS: [(&str, &str); 14] = [
     ("calls_test.h", include_str!("../assets/calls_test.h")),
     ("cuda_host.h", include_str!("../assets/cuda_host.h")),
     ("driver.h", include_str!("../assets/driver.h")),
+    (
+        "include/cuda_fp16.h",
+        include_str!("../assets/include/cuda_fp16.h"),
+    ),
     ("memory.h", include_str!("../assets/memory.h")),
+    ("mock_cublas.cpp", include_str!("../assets/mock_cublas.cpp")),
     ("mock_cuda.cpp", include_str!("../assets/mock_cuda.cpp")),
     ("mock_nvrtc.cpp", include_str!("../assets/mock_nvrtc.cpp")),
     ("module.h", include_str!("../assets/module.h")),
@@ -36,10 +41,13 @@ const FLAGS: [&str; 5] = [
 /// Where the parts lie.
 pub(crate) struct Built {
     pub(crate) compiler: &'static str,
-    pub(crate) headers: PathBuf,
+    /// The folder of everything, which looks like that of a toolkit to those who want its `include`.
+    pub(crate) folder: PathBuf,
     pub(crate) kernels: PathBuf,
     pub(crate) cuda: PathBuf,
     pub(crate) nvrtc: PathBuf,
+    /// cuBLAS, and the names of releases by which others look for the driver and NVRTC.
+    pub(crate) others: [PathBuf; 3],
     /// Stands for compiler and headers.
     pub(crate) salt: String,
 }
@@ -54,16 +62,27 @@ pub(crate) fn build() -> Result<Built, String> {
 
     let folder = cache().join(&salt);
     let kernels = folder.join("kernels");
-    fs::create_dir_all(&kernels)
-        .map_err(|error| format!("cannot create `{}`: {error}", kernels.display()))?;
+    for folder in [&kernels, &folder.join("include")] {
+        fs::create_dir_all(folder)
+            .map_err(|error| format!("cannot create `{}`: {error}", folder.display()))?;
+    }
     for (name, text) in ASSETS {
         write(&folder.join(name), text)?;
     }
+    let library = |of: &str, name| library(&folder, &folder.join(of), name);
+    let cuda = library("mock_cuda.cpp", "libcuda.so")?;
+    let nvrtc = library("mock_nvrtc.cpp", "libnvrtc.so")?;
+    let others = [
+        library("mock_cublas.cpp", "libcublas.so.13")?,
+        library("libcuda.so", "libcuda.so.1")?,
+        library("libnvrtc.so", "libnvrtc.so.13")?,
+    ];
     Ok(Built {
         compiler: COMPILER,
-        cuda: library(&folder, "mock_cuda.cpp", "libcuda.so")?,
-        nvrtc: library(&folder, "mock_nvrtc.cpp", "libnvrtc.so")?,
-        headers: folder,
+        cuda,
+        nvrtc,
+        others,
+        folder,
         kernels,
         salt,
     })
@@ -99,7 +118,8 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     publish(&made, path)
 }
 
-fn library(folder: &Path, source: &str, name: &str) -> Result<PathBuf, String> {
+/// The library of this name, of a source, or of another library, which it then hands on.
+fn library(folder: &Path, of: &Path, name: &str) -> Result<PathBuf, String> {
     let path = folder.join(name);
     if path.is_file() {
         return Ok(path);
@@ -110,7 +130,8 @@ fn library(folder: &Path, source: &str, name: &str) -> Result<PathBuf, String> {
         .arg(format!("-Wl,-soname,{name}"))
         .arg("-o")
         .arg(&made)
-        .arg(folder.join(source))
+        .arg("-Wl,--no-as-needed")
+        .arg(of)
         .args(["-ldl", "-lpthread"])
         .output()
         .map_err(|error| format!("cannot run `{COMPILER}`: {error}"))?;

@@ -1,9 +1,10 @@
 //! A stand-in for a CUDA device: code that uses the CUDA driver and NVRTC runs its whole way, kernels included, on a
 //! machine without a GPU.
 //!
-//! [`install`] builds two libraries with g++ and loads them under the names of `libcuda` and `libnvrtc`, so that a later
+//! [`install`] builds libraries with g++ and loads them under the names of `libcuda`, `libnvrtc` and `libcublas`, so that a later
 //! `dlopen` of these names, such as cudarc's, finds them. NVRTC's stand-in compiles the very text of the kernels for
-//! the host; the driver's stand-in runs each CUDA thread as a fiber, in an order that a test can choose.
+//! the host; the driver's stand-in runs each CUDA thread as a fiber, in an order that a test can choose; cuBLAS's has the products of
+//! matrices in single precision.
 //!
 //! What goes wrong on a device, or would only sometimes, goes wrong here every time:
 //!

@@ -59,7 +59,8 @@ pub struct Mock {
 
 /// Loads the stand-ins into the process, and builds them before where they are not yet.
 ///
-/// To be called before anything else asks for `libcuda` or `libnvrtc`.
+/// To be called before anything else asks for `libcuda`, `libnvrtc` or `libcublas`. It points the variable `CUDA_HOME` to what stands in
+/// for a toolkit's headers, and turns xdnn's cache of kernels off.
 ///
 /// # Errors
 ///
@@ -74,8 +75,13 @@ fn load() -> Result<Mock, String> {
     // SAFETY: it happens once, before anything of CUDA is used.
     unsafe { std::env::set_var("XDNN_CUDA_CACHE", "") };
     let built = build::build()?;
+    // SAFETY: as above.
+    unsafe { std::env::set_var("CUDA_HOME", &built.folder) };
     let cuda = open(&built.cuda)?;
     let nvrtc = open(&built.nvrtc)?;
+    for other in &built.others {
+        open(other)?;
+    }
     // Whoever asks for a library by a name that is loaded already gets that one.
     find(open(Path::new("libcuda.so"))?, "xdnn_mock_fail")
         .and(find(
@@ -89,7 +95,7 @@ fn load() -> Result<Mock, String> {
     type Setup = unsafe extern "C" fn(*const c_char, *const c_char, *const c_char, *const c_char);
     let path =
         |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string());
-    let (headers, kernels) = (path(&built.headers)?, path(&built.kernels)?);
+    let (headers, kernels) = (path(&built.folder)?, path(&built.kernels)?);
     let (compiler, salt) = (text(built.compiler)?, text(&built.salt)?);
     // SAFETY: the function has this signature; it copies the texts, which end in NUL.
     unsafe {

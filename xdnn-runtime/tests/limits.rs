@@ -104,3 +104,19 @@ fn a_number_has_no_cross_entropy() {
     let error = Graph::build(&spec, Task::Train(Loss::CrossEntropy), 1).unwrap_err();
     assert!(matches!(error, Error::NotClasses { .. }), "{error}");
 }
+
+/// No stand-in for CUDA is loaded here, so that a machine without a GPU has none.
+#[cfg(feature = "luminal-cuda")]
+#[test]
+fn what_luminal_cuda_lacks_is_named() {
+    let spec = Builder::new(&[Shape::new([2])]).finish(X);
+    let model = DynamicModel::<f32>::new(spec, vec![], Device::LuminalCuda(0)).unwrap();
+    let prepared = model.prepare(Task::Forward, 1);
+    match (prepared, xdnn_cuda_link::probe()) {
+        (Err(Error::Device { device, cause }), Err(missing)) => {
+            assert_eq!(device, "luminal-cuda:0");
+            assert_eq!(cause, missing.to_string());
+        }
+        (prepared, probe) => assert!(prepared.is_ok() && probe.is_ok(), "{prepared:?}, {probe:?}"),
+    }
+}
