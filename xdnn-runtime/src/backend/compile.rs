@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use luminal::prelude::Compiler;
 use ndarray::{ArcArray, IxDyn};
 use xdnn_ir::{Degree, NetworkSpec};
 
+use super::optimise::{optimise, pass};
 use super::{Program, ToProgram, Weights, luminal as primitives, reference};
-#[cfg(debug_assertions)]
-use crate::graph::verify;
 use crate::graph::{Graph, Task};
 use crate::ops::Real;
-use crate::passes::{BlockChannels, FuseElementwise, SlopesAsBits, UseWinograd};
+use crate::passes::UseWinograd;
 use crate::{Device, Error, Precision, Result};
 
 /// A number that networks can run with: `f32` on every device, `f64` on the reference backend.
@@ -48,7 +46,7 @@ impl Element for f32 {
         match device {
             Device::Cpu | Device::Cuda(_) => {
                 let mut graph = Graph::build(spec, task, batch)?;
-                let weights = weights(task);
+                let weights = Weights::of(task);
                 // What is no constant and has degree 0 or less jumps at 0, so that it matters whether a sum of zeros is 0.
                 let degrees = spec.nodes.iter().filter_map(|node| node.degree);
                 let continuous = degrees.into_iter().all(Degree::is_positive);
@@ -94,31 +92,6 @@ impl Element for f64 {
     fn of_single(numbers: ArcArray<f32, IxDyn>) -> ArcArray<f64, IxDyn> {
         numbers.mapv(f64::from).into_shared()
     }
-}
-
-/// Training changes the weights from run to run; nothing else does.
-pub(crate) fn weights(task: Task) -> Weights {
-    match task.trains() {
-        true => Weights::Changing,
-        false => Weights::Constant,
-    }
-}
-
-/// The passes that every backend's graphs go through.
-pub(crate) fn optimise(graph: &mut Graph, weights: Weights) -> Result<()> {
-    if weights == Weights::Constant {
-        pass(graph, BlockChannels)?;
-    }
-    pass(graph, SlopesAsBits)?;
-    pass(graph, FuseElementwise)
-}
-
-/// Runs a pass; debug builds check what it has made.
-fn pass(graph: &mut Graph, pass: impl Compiler) -> Result<()> {
-    graph.compile_with(pass)?;
-    #[cfg(debug_assertions)]
-    verify::verify(graph)?;
-    Ok(())
 }
 
 fn interpreter<T: Real>(

@@ -17,6 +17,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod luminal;
 mod memory;
+mod optimise;
 mod plan;
 pub mod reference;
 #[cfg(test)]
@@ -26,7 +27,6 @@ mod to_program;
 pub use compile::Element;
 pub use plan::Weights;
 pub use to_program::ToProgram;
-pub(crate) use to_program::program;
 
 /// A compiled graph.
 pub trait Program<T: Real>: Send + Sync {

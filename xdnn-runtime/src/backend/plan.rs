@@ -8,7 +8,7 @@ use xdnn_ir::Shape;
 
 use super::memory::{Lifetime, assign};
 use crate::error::{Result, invalid};
-use crate::graph::{Graph, Node, Value};
+use crate::graph::{Graph, Node, Task, Value};
 use crate::ops::{Layout, Leaf, Op};
 
 /// Whether the weights are the same in every run.
@@ -18,6 +18,16 @@ pub enum Weights {
     Constant,
     /// They change: the program reads the leaves of the graph, in their order.
     Changing,
+}
+
+impl Weights {
+    /// Training changes the weights from run to run; nothing else does.
+    pub(crate) fn of(task: Task) -> Self {
+        match task.trains() {
+            true => Self::Changing,
+            false => Self::Constant,
+        }
+    }
 }
 
 /// What a backend does in one step, on values.

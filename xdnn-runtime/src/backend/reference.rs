@@ -7,10 +7,9 @@ use std::marker::PhantomData;
 use luminal::prelude::{NodeIndex, Tensor};
 use xdnn_ir::Shape;
 
-use super::to_program::Failure;
 use super::{Interface, Program};
 use crate::error::{Result, invalid};
-use crate::graph::{Buffer, Graph};
+use crate::graph::{Buffer, Failure, Graph, held};
 use crate::ops::{Leaf, Op, Real};
 
 /// A graph that is built and interpreted anew on every run: luminal's graphs do not move between threads.
@@ -86,13 +85,12 @@ pub fn execute<T: Real>(graph: &mut Graph, leaves: &[&[T]]) -> Result<Vec<Vec<T>
     luminal.execute();
     let result = |id| {
         let tensor = luminal.get_tensor_ref(id, 0);
-        let data = tensor.map(|tensor| tensor.data.as_any());
-        if let Some(error) = data.and_then(|data| data.downcast_ref().and_then(Failure::take)) {
+        let failure = tensor.and_then(|tensor| tensor.data.as_any().downcast_ref());
+        if let Some(error) = failure.and_then(Failure::take) {
             return Err(error);
         }
-        let numbers = data.and_then(|data| data.downcast_ref::<Buffer<T>>());
         let missing = || invalid("luminal did not compute an output".to_owned());
-        numbers.map(|numbers| numbers.0.clone()).ok_or_else(missing)
+        tensor.and_then(held).map(<[T]>::to_vec).ok_or_else(missing)
     };
     outputs.into_iter().map(result).collect()
 }

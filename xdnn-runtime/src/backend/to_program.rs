@@ -1,22 +1,19 @@
 //! A whole graph as one operator of luminal's.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use luminal::op::{InputTensor, Operator};
 use luminal::prelude::{
-    Compiler, Data, Graph, NodeIndex, ShapeTracker, Tensor, ToIdsMut, move_references,
+    Compiler, Graph, NodeIndex, ShapeTracker, Tensor, ToIdsMut, move_references,
 };
 
 #[cfg(feature = "cuda")]
 use super::cuda;
 use super::{Program, Weights, cpu, results};
 use crate::error::{Error, Result, invalid};
-use crate::graph::{self, Buffer};
+use crate::graph::{self, Buffer, Failure, held};
 use crate::passes::{Fallible, Rewrite};
 use crate::{Device, Precision};
 
@@ -81,6 +78,28 @@ impl ToProgram {
                 Err(refused("it executes graphs as they are"))
             }
         }
+    }
+}
+
+impl graph::Graph {
+    /// Replaces the whole graph by one program, and returns that too; see [`ToProgram`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Device`](crate::Error::Device) where the device runs no programs, is not there or does not compile them,
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), and [`Error::Graph`](crate::Error::Graph) where there are no outputs, or
+    /// operators that are not of the dialect. The graph is then as it was.
+    pub fn compile_to(&mut self, program: ToProgram) -> Result<Arc<dyn Program<f32>>> {
+        self.attempt(&program)?;
+        let missing = || invalid("no program has replaced it");
+        self.program().ok_or_else(missing)
+    }
+
+    /// The program that has replaced the graph; see [`ToProgram`].
+    pub fn program(&self) -> Option<Arc<dyn Program<f32>>> {
+        let mut nodes = self.as_luminal().graph.node_weights();
+        let run = nodes.find_map(|node| node.as_any().downcast_ref::<Run>())?;
+        Some(Arc::clone(&run.program))
     }
 }
 
@@ -153,13 +172,6 @@ fn retrieved(graph: &Graph, remap: &mut impl ToIdsMut) -> Vec<NodeIndex> {
     outputs
 }
 
-/// The program that has replaced a graph.
-pub(crate) fn program(graph: &Graph) -> Option<&Arc<dyn Program<f32>>> {
-    let mut nodes = graph.graph.node_weights();
-    let run = nodes.find_map(|node| node.as_any().downcast_ref::<Run>())?;
-    Some(&run.program)
-}
-
 /// Leaves as one tensor: luminal counts the operands of an operator in a `u8`.
 #[derive(Clone, Debug, PartialEq)]
 struct Pack;
@@ -198,7 +210,7 @@ impl Operator for Run {
         let results = leaves.and_then(|leaves| results(&*self.program, &leaves));
         vec![match results {
             Ok(results) => Tensor::new(Buffer(results)),
-            Err(error) => Tensor::new(Failure(Rc::new(RefCell::new(Some(error))))),
+            Err(error) => Tensor::new(Failure::new(error)),
         }]
     }
 }
@@ -217,32 +229,5 @@ impl Operator for Output {
             }
         });
         tensors.collect()
-    }
-}
-
-/// What a tensor holds of this type.
-fn held<T: Clone + fmt::Debug + 'static>(tensor: &Tensor) -> Option<&[T]> {
-    let buffer = tensor.data.as_any().downcast_ref::<Buffer<T>>()?;
-    Some(&buffer.0)
-}
-
-/// In place of the numbers of a run that failed: luminal's operators return no errors.
-#[derive(Clone, Debug)]
-pub(super) struct Failure(Rc<RefCell<Option<Error>>>);
-
-impl Failure {
-    /// The error, for the first who asks.
-    pub(super) fn take(&self) -> Option<Error> {
-        self.0.take()
-    }
-}
-
-impl Data for Failure {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
     }
 }

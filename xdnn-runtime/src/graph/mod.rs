@@ -6,14 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
 
 use luminal::prelude::petgraph::visit::EdgeRef;
 use luminal::prelude::petgraph::{Direction, algo};
-use luminal::prelude::{Compiler, Data, NodeIndex, ShapeTracker};
+use luminal::prelude::{Compiler, NodeIndex, ShapeTracker};
 use xdnn_ir::Shape;
 
-use crate::backend::{Program, ToProgram, program};
 use crate::error::{Result, invalid};
 use crate::ops::{
     Add, Axes, Broadcast, Constant, Dialect, Leaf, Map, MatMul, Mul, Op, Reshape, Sum,
@@ -21,6 +19,7 @@ use crate::ops::{
 use crate::passes::{Attempt, Fallible, LowerToPrimitives, is_lowered};
 
 mod build;
+mod data;
 mod dot;
 mod loss;
 mod prior;
@@ -29,22 +28,10 @@ mod task;
 pub mod verify;
 
 pub(crate) use build::dropouts;
+pub use data::Buffer;
+pub(crate) use data::{Failure, held};
 pub use loss::Loss;
 pub use task::Task;
-
-/// The numbers of a tensor as luminal passes them along: `f32` or `f64`.
-#[derive(Clone, Debug)]
-pub struct Buffer<T>(pub Vec<T>);
-
-impl<T: Clone + fmt::Debug + 'static> Data for Buffer<T> {
-    fn as_any(&self) -> &dyn std::any::Any {
-        self
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn std::any::Any {
-        self
-    }
-}
 
 /// A value in a [`Graph`]: the result of one of its operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -212,25 +199,8 @@ impl Graph {
         self.attempt(&LowerToPrimitives)
     }
 
-    /// Replaces the whole graph by one program, and returns that too; see [`ToProgram`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Device`](crate::Error::Device) where the device runs no programs, is not there or does not compile them,
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), and [`Error::Graph`](crate::Error::Graph) where there are no outputs, or
-    /// operators that are not of the dialect. The graph is then as it was.
-    pub fn compile_to(&mut self, program: ToProgram) -> Result<Arc<dyn Program<f32>>> {
-        self.attempt(&program)?;
-        let missing = || invalid("no program has replaced it");
-        self.program().ok_or_else(missing)
-    }
-
-    /// The program that has replaced the graph; see [`ToProgram`].
-    pub fn program(&self) -> Option<Arc<dyn Program<f32>>> {
-        program(&self.inner).cloned()
-    }
-
-    fn attempt(&mut self, pass: &impl Fallible) -> Result<()> {
+    /// Runs a pass that may fail.
+    pub(crate) fn attempt(&mut self, pass: &impl Fallible) -> Result<()> {
         let attempt = Attempt::new(pass);
         self.compile_with(&attempt)?;
         attempt.result()

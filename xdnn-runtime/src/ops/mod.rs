@@ -12,7 +12,7 @@ use num_traits::{Float, FromPrimitive};
 use xdnn_ir::Shape;
 
 use crate::error::{Error, Result, invalid};
-use crate::graph::{Buffer, Graph, Value};
+use crate::graph::{Buffer, Graph, Value, held};
 use crate::lowering::{Dense, Primitives};
 
 mod axis_map;
@@ -259,14 +259,9 @@ impl Dialect {
 }
 
 fn view<'a, T: Real>(tensor: &'a InputTensor, tracker: &ShapeTracker) -> Option<TensorView<'a, T>> {
-    let buffer = tensor
-        .borrowed()
-        .data
-        .as_any()
-        .downcast_ref::<Buffer<T>>()?;
     let dims: Option<Vec<usize>> = tracker.dims.iter().map(|dim| dim.to_usize()).collect();
     Some(TensorView {
-        data: &buffer.0,
+        data: held(tensor.borrowed())?,
         shape: Shape::from_slice(&dims?)?,
     })
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use ndarray::{Array2, Array3, ArrayRef, Dimension};
 
-use super::{PlotError, layout, save, tensor};
+use super::{PlotError, save, tensor};
 
 /// A grid of pairs "image | attribution map", with captions, a title and a colour bar.
 ///
@@ -116,15 +116,6 @@ impl Figure {
             caption,
         });
         Ok(self)
-    }
-
-    /// Draws the figure as an sRGB picture of shape `(H, W, 3)`.
-    ///
-    /// # Errors
-    ///
-    /// [`PlotError::Empty`], [`PlotError::Percentile`] and [`PlotError::TooLarge`].
-    pub fn render(&self) -> Result<Array3<u8>, PlotError> {
-        layout::draw(self)
     }
 
     /// Draws the figure as the bytes of a PNG file.

@@ -19,8 +19,19 @@ const BETWEEN_PAIRS: usize = 40;
 const BETWEEN_ROWS: usize = 36;
 const ABOVE_LEGEND: usize = 44;
 
+impl Figure {
+    /// Draws the figure as an sRGB picture of shape `(H, W, 3)`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlotError::Empty`], [`PlotError::Percentile`] and [`PlotError::TooLarge`].
+    pub fn render(&self) -> Result<Array3<u8>, PlotError> {
+        draw(self)
+    }
+}
+
 /// Draws the figure: title, rows of pairs with their captions above them, colour bar.
-pub(super) fn draw(figure: &Figure) -> Result<Array3<u8>, PlotError> {
+fn draw(figure: &Figure) -> Result<Array3<u8>, PlotError> {
     if figure.pairs.is_empty() {
         return Err(PlotError::Empty);
     }

@@ -1,11 +1,10 @@
 //! Elementwise operators of one tensor. The first axis is taken as the batch.
 
 use xdnn_ir::Layer;
-use xdnn_ir::layer::{Abs, Dropout, Identity, LeakyRelu, Neg, PRelu, Relu, Scale};
+use xdnn_ir::layer::{Abs, Dropout, Hardtanh, Identity, LeakyRelu, Neg, PRelu, Relu, Scale};
 
 use ndarray::{ArrayD, IxDyn};
 
-use super::function;
 use super::operator::{Operator, batched, first_axis_batched, reshaped};
 use super::skip::Skip;
 use super::trial::{Builder, Trial};
@@ -51,7 +50,7 @@ pub fn clip(op: Operator<'_>) -> Result<Trial, Skip> {
     match (lower, upper) {
         (0.0, f32::INFINITY) => elementwise(op, Relu {}),
         (f32::NEG_INFINITY, f32::INFINITY) => elementwise(op, Identity {}),
-        (lower, upper) => function::hard_tanh(op, lower, upper),
+        (lower, upper) => hard_tanh(op, lower, upper),
     }
 }
 
@@ -130,6 +129,15 @@ pub fn batch_normalization(op: Operator<'_>) -> Result<Trial, Skip> {
     };
     let output = network.weighted(layer, x, [factors])?;
     Ok(network.expect(output, expected))
+}
+
+/// Bounds that are constants other than 0.
+fn hard_tanh(op: Operator<'_>, lower: f32, upper: f32) -> Result<Trial, Skip> {
+    let (min_val, max_val) = (f64::from(lower), f64::from(upper));
+    if !(min_val.is_finite() && max_val.is_finite() && min_val < max_val) {
+        return Err(Skip::new("a clip without two bounds in order"));
+    }
+    elementwise(op, Hardtanh { min_val, max_val })
 }
 
 pub fn elementwise(op: Operator<'_>, layer: impl Into<Layer>) -> Result<Trial, Skip> {

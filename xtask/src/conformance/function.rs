@@ -4,8 +4,8 @@ use ndarray::{ArrayD, IxDyn};
 use xdnn_ir::Layer;
 use xdnn_ir::layer::{
     Approximation, Celu, Cos, Elu, Exp, Gelu, GroupNorm, Hardshrink, Hardsigmoid, Hardswish,
-    Hardtanh, L2Normalize, LayerNorm, LocalResponseNorm, Log, LogSoftmax, Mish, Power, RmsNorm,
-    Selu, Sigmoid, Sign, Silu, Sin, Softmax, Softplus, Softshrink, Softsign, Sqrt, Square, Tanh,
+    L2Normalize, LayerNorm, LocalResponseNorm, Log, LogSoftmax, Mish, Power, RmsNorm, Selu,
+    Sigmoid, Sign, Silu, Sin, Softmax, Softplus, Softshrink, Softsign, Sqrt, Square, Tanh,
     Threshold,
 };
 
@@ -110,15 +110,6 @@ pub fn shrink(op: Operator<'_>) -> Result<Trial, Skip> {
     } else {
         Err(Skip::new("other constants than those of the layer"))
     }
-}
-
-/// Bounds that are constants other than 0.
-pub fn hard_tanh(op: Operator<'_>, lower: f32, upper: f32) -> Result<Trial, Skip> {
-    let (min_val, max_val) = (f64::from(lower), f64::from(upper));
-    if !(min_val.is_finite() && max_val.is_finite() && min_val < max_val) {
-        return Err(Skip::new("a clip without two bounds in order"));
-    }
-    elementwise(op, Hardtanh { min_val, max_val })
 }
 
 /// By a constant: 2 is the square, others read what is not negative.

@@ -5,10 +5,9 @@ use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 
 use super::Outline;
-use super::module::{Compiler, hex};
+use super::nvrtc::{images, key};
 use crate::error::{Error, Result, invalid};
 
 /// Images by their keys.
@@ -33,12 +32,12 @@ pub fn compile_ahead(outlines: &[Outline], architecture: &str) -> Result<Vec<u8>
     let mut texts: Vec<String> = outlines.iter().flat_map(Outline::texts).collect();
     texts.sort_unstable();
     texts.dedup();
-    let images = Compiler::images(&texts, architecture);
+    let images = images(&texts, architecture);
     let images = images.map_err(|cause| Error::Device {
         device: architecture.to_owned().into(),
         cause: cause.into(),
     })?;
-    let keys = texts.iter().map(|text| key(text, architecture));
+    let keys = texts.iter().map(|text| key(architecture, text));
     let views = keys.zip(&images).map(|(key, image)| {
         let view = TensorView::new(Dtype::U8, vec![image.len()], image);
         view.map(|view| (key, view))
@@ -70,19 +69,11 @@ pub fn embed(archive: &[u8]) -> Result<usize> {
 pub(super) fn find(text: &str, architecture: &str) -> Option<Vec<u8>> {
     match read() {
         images if images.is_empty() => None,
-        images => images.get(&key(text, architecture)).cloned(),
+        images => images.get(&key(architecture, text)).cloned(),
     }
 }
 
 /// Whether there are any.
 pub(super) fn any() -> bool {
     !read().is_empty()
-}
-
-fn key(text: &str, architecture: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(architecture);
-    hash.update("\n");
-    hash.update(text);
-    hex(&hash.finalize())
 }

@@ -13,13 +13,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xdnn_ir::{NetworkSpec, Shape};
+use xdnn_ir::Shape;
 
-use super::compile::{optimise, weights};
-use super::plan::{Place, Plan, Weights, list};
-use super::{Given, Interface, Kept, Program};
+use super::plan::{Place, Weights};
+use super::{Given, Kept, Program};
 use crate::error::{Result, invalid};
-use crate::graph::{Graph, Task};
+use crate::graph::Graph;
 use crate::ops::Leaf;
 use crate::{Device, Precision};
 
@@ -29,6 +28,8 @@ mod gpu;
 mod group;
 mod kernel;
 mod module;
+mod nvrtc;
+mod outline;
 mod session;
 mod slice;
 
@@ -38,14 +39,13 @@ mod tests;
 pub use ahead::{compile_ahead, embed};
 use driver::{Function, Memory};
 use gpu::Gpu;
-use kernel::Kernel;
+pub use outline::Outline;
 use session::Session;
 pub use slice::{Buffer, Slice, SliceMut};
 
 /// A graph compiled for a GPU. Its [`Display`](fmt::Display) lists its kernels, and what each reads and writes.
 pub struct CudaProgram {
-    interface: Interface,
-    plan: Plan<Kernel>,
+    outline: Outline,
     gpu: Arc<Gpu>,
     /// The function of each step.
     functions: Vec<Function>,
@@ -76,66 +76,23 @@ pub fn compile(
 ) -> Result<CudaProgram> {
     let _span = tracing::debug_span!("compile", backend = "cuda").entered();
     let gpu = Gpu::open(ordinal)?;
-    let mut interface = Interface::of(graph);
-    let plan = plan(graph, weights, precision, &mut interface.leaves)?;
+    let outline = Outline::of_graph(graph, weights, precision)?;
     tracing::debug!(
-        kernels = plan.steps.len(),
-        arena_bytes = plan.arena * size_of::<f32>(),
+        kernels = outline.kernels(),
+        arena_bytes = outline.plan.arena * size_of::<f32>(),
         "planned"
     );
-    let kernels: Vec<&Kernel> = plan.steps.iter().map(|step| &step.kernel).collect();
-    let functions = gpu.functions(&kernels)?;
+    let functions = gpu.functions(&outline.launched())?;
     let state = State {
-        kept: vec![None; interface.leaves.len()],
+        kept: vec![None; outline.interface.leaves.len()],
         ..State::default()
     };
     Ok(CudaProgram {
-        interface,
-        plan,
+        outline,
         gpu,
         functions,
         state: Mutex::new(state),
     })
-}
-
-/// What a program does, without a GPU to do it.
-pub struct Outline {
-    interface: Interface,
-    plan: Plan<Kernel>,
-}
-
-impl Outline {
-    /// What the program does that does a task for a batch of samples of a network.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Graph::build`].
-    pub fn of(spec: &NetworkSpec, task: Task, batch: usize, precision: Precision) -> Result<Self> {
-        let mut graph = Graph::build(spec, task, batch)?;
-        let weights = weights(task);
-        optimise(&mut graph, weights)?;
-        let mut interface = Interface::of(&graph);
-        let plan = plan(&graph, weights, precision, &mut interface.leaves)?;
-        Ok(Self { interface, plan })
-    }
-
-    /// The number of kernels that a run launches.
-    pub fn kernels(&self) -> usize {
-        self.plan.steps.len()
-    }
-
-    /// The texts of all kernels, as modules for NVRTC.
-    pub fn texts(&self) -> Vec<String> {
-        let kernels: Vec<&Kernel> = self.plan.steps.iter().map(|step| &step.kernel).collect();
-        let modules = module::modules(&kernels);
-        modules.into_iter().map(|module| module.text).collect()
-    }
-}
-
-impl fmt::Display for Outline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, &self.interface.leaves, &self.plan)
-    }
 }
 
 /// The PTX of a module's text for an architecture, such as `compute_90a`, by the NVRTC of this machine.
@@ -144,23 +101,12 @@ impl fmt::Display for Outline {
 ///
 /// What NVRTC has to say, with its log.
 pub fn ptx(text: &str, architecture: &str) -> std::result::Result<String, String> {
-    module::Compiler::ptx(text, architecture)
+    nvrtc::ptx(text, architecture)
 }
 
 /// Whether there is a GPU that programs can run on.
 pub(crate) fn is_there() -> bool {
     Gpu::is_there()
-}
-
-/// The kernels of a graph, and where they read and write.
-fn plan(
-    graph: &Graph,
-    weights: Weights,
-    precision: Precision,
-    leaves: &mut Vec<(Leaf, Shape)>,
-) -> Result<Plan<Kernel>> {
-    let works = group::works(graph, weights, precision)?;
-    Plan::of(graph, weights, works, group::copy, leaves)
 }
 
 /// A session that a run has taken, and the version of what was kept then.
@@ -179,7 +125,7 @@ impl CudaProgram {
         let (session, version) = {
             let mut state = lock(&self.state);
             let kept = |leaf: usize| state.kept[leaf].is_some();
-            self.interface.check_but(kept, leaves, outputs)?;
+            self.outline.interface.check_but(kept, leaves, outputs)?;
             let session = state.sessions.pop();
             (session.ok_or_else(|| state.kept.clone()), state.version)
         };
@@ -201,11 +147,11 @@ impl CudaProgram {
 
 impl Program<f32> for CudaProgram {
     fn leaves(&self) -> &[(Leaf, Shape)] {
-        &self.interface.leaves
+        &self.outline.interface.leaves
     }
 
     fn outputs(&self) -> &[Shape] {
-        &self.interface.outputs
+        &self.outline.interface.outputs
     }
 
     fn run(&self, leaves: &[&[f32]], outputs: &mut [&mut [f32]]) -> Result<()> {
@@ -243,11 +189,7 @@ impl Program<f32> for CudaProgram {
     }
 
     fn memory(&self) -> Option<usize> {
-        let leaves = self.interface.leaves.iter().map(|(_, shape)| shape);
-        let numbers = leaves.chain(&self.interface.outputs).map(Shape::elements);
-        let constants = self.plan.constants.iter().map(|(_, size)| *size);
-        let numbers = numbers.chain(constants).sum::<usize>() + self.plan.arena;
-        Some(size_of::<f32>() * numbers)
+        Some(self.outline.memory())
     }
 
     fn time(&self, runs: usize) -> Result<Option<f64>> {
@@ -276,6 +218,7 @@ impl Program<f32> for CudaProgram {
             return Err(invalid("a weight was put on another device"));
         }
         let size = self
+            .outline
             .interface
             .leaves
             .get(leaf)
@@ -302,7 +245,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl fmt::Display for CudaProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write(f, &self.interface.leaves, &self.plan)
+        self.outline.fmt(f)
     }
 }
 
@@ -310,16 +253,4 @@ impl fmt::Debug for CudaProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// The memory, the leaves, and the kernels with what they read and write.
-fn write(f: &mut fmt::Formatter<'_>, leaves: &[(Leaf, Shape)], plan: &Plan<Kernel>) -> fmt::Result {
-    let bytes = plan.arena * size_of::<f32>();
-    writeln!(f, "{} kernels, {bytes} bytes of arena", plan.steps.len())?;
-    let words = |kernel: &Kernel| {
-        let [x, y, z] = kernel.grid;
-        let blocks = format!("{x}×{y}×{z} blocks of {}", kernel.threads);
-        (kernel.label.clone(), blocks)
-    };
-    list(f, leaves, &plan.steps, words)
 }

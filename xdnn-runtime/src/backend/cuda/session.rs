@@ -116,7 +116,7 @@ fn launch(
     layout: &Layout,
     kept: &[Option<Arc<Memory>>],
 ) -> Result<()> {
-    for (step, function) in program.plan.steps.iter().zip(&program.functions) {
+    for (step, function) in program.outline.plan.steps.iter().zip(&program.functions) {
         let places = step.results.iter().chain(&step.operands);
         let addresses = places.map(|place| layout.address(place, kept));
         let addresses: Option<Vec<CUdeviceptr>> = addresses.collect();
@@ -169,18 +169,28 @@ impl Session {
     pub(super) fn new(program: &CudaProgram, kept: Vec<Option<Arc<Memory>>>) -> Result<Self> {
         let gpu = &program.gpu;
         let error = |doing: &'static str| move |error| gpu.error(doing, error);
-        let given = program.interface.leaves.iter().zip(&kept);
+        let given = program.outline.interface.leaves.iter().zip(&kept);
         let given = given.map(|((_, shape), kept)| kept.is_none().then(|| shape.elements()));
         let (leaves, given) = lay_out(given);
-        let outputs = program.interface.outputs.iter();
+        let outputs = program.outline.interface.outputs.iter();
         let (outputs, results) = lay_out(outputs.map(|shape| Some(shape.elements())));
         let outputs: Vec<usize> = outputs.into_iter().flatten().collect();
-        let arena = aligned(program.plan.arena);
-        let shares = program.plan.steps.iter().map(|step| step.kernel.shares);
+        let arena = aligned(program.outline.plan.arena);
+        let shares = program
+            .outline
+            .plan
+            .steps
+            .iter()
+            .map(|step| step.kernel.shares);
         let counters = shares.map(|shares| shares.map_or(0, |shares| shares.counters));
         let counters = aligned(counters.max().unwrap_or_default());
         let size = given.saturating_add(arena).saturating_add(results);
-        let sizes = program.plan.constants.iter().map(|(_, size)| Some(*size));
+        let sizes = program
+            .outline
+            .plan
+            .constants
+            .iter()
+            .map(|(_, size)| Some(*size));
         let (constants, constant) = lay_out(sizes);
         let size = size.saturating_add(counters).saturating_add(constant);
         let memory = gpu.allocate("a run", size)?;
@@ -201,7 +211,9 @@ impl Session {
         };
         if counters + constant > 0 {
             let mut numbers = vec![0.0; counters + constant];
-            for ((value, size), offset) in program.plan.constants.iter().zip(&layout.constants) {
+            for ((value, size), offset) in
+                program.outline.plan.constants.iter().zip(&layout.constants)
+            {
                 let start = counters + offset.unwrap_or_default();
                 numbers[start..][..*size].fill(*value);
             }

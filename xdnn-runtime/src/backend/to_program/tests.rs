@@ -3,7 +3,7 @@ use luminal::prelude::{NodeIndex, Tensor};
 use xdnn_ir::Shape;
 
 use super::ToProgram;
-use crate::backend::compile::{optimise, weights};
+use crate::backend::optimise::optimise;
 use crate::backend::testing::networks::{TASKS, residual, wide};
 use crate::backend::testing::{assert_replaced, single};
 use crate::backend::{Weights, reference};
@@ -29,7 +29,7 @@ fn programs_replace_graphs() {
     for spec in [residual(), wide()] {
         for task in TASKS {
             let mut graph = Graph::build(&spec, task, 2).unwrap();
-            let weights = weights(task);
+            let weights = Weights::of(task);
             optimise(&mut graph, weights).unwrap();
             assert_replaced(graph, ToProgram { weights, ..CPU });
         }

@@ -6,7 +6,7 @@ use xdnn_ir::Shape;
 
 use super::kernel::{
     Kernel, Patches, Pointwise, Source, Tree, is_element, is_few, is_movement, is_square,
-    of_places, tiles,
+    of_places, side_by_side,
 };
 use crate::Precision;
 use crate::backend::plan::{Weights, Work, is_step, ordered};
@@ -229,7 +229,7 @@ impl<'a> Groups<'a> {
                 let alone = signs.is_none() && second.is_none() && readers(of) == [node.value];
                 let one_class = op.role == Role::InputGradient && op.stride == [1; 3];
                 let patches = Patches::of_scatter(window, shape).filter(|_| one_class);
-                (alone, tiles(window, shape), patches)
+                (alone, side_by_side(window, shape), patches)
             }
             Op::PoolGather(gather) => {
                 let winner = self.winner(node)?;
@@ -240,7 +240,7 @@ impl<'a> Groups<'a> {
                     .into_iter()
                     .all(|reader| known.contains(&Some(reader)));
                 let (window, shape) = (&gather.window, of.shape());
-                let square = is_square(window) && tiles(window, shape);
+                let square = is_square(window) && side_by_side(window, shape);
                 let patches = Patches::of_pool(window, shape);
                 (
                     op.role == Role::Forward && largest && alone,

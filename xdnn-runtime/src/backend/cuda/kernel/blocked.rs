@@ -1,31 +1,25 @@
 //! Convolutions to and from values whose channels are in blocks, and their input gradients.
 
 use super::code::{Code, Tree};
+use super::directed::Directed;
 use super::element::{Windows, finish, to_blocks};
 use super::patches::Patches;
 use super::product::name;
-use super::{Draft, Parts, Request, Shares};
+use super::tiles::{NARROW, ROWS, Tiles};
+use super::{Draft, Parts, Request};
 use crate::Precision;
 use crate::ops::{
-    CHANNELS, Channels, Convolution, Direction, Layout, MatMul, PoolWindow, Role, Sizes, Spatial,
-    Stage, Volumes,
+    CHANNELS, Convolution, Direction, Layout, MatMul, PoolWindow, Role, Sizes, Spatial, Stage,
+    Volumes,
 };
 use xdnn_ir::Shape;
 
 /// Threads of a block, as in `places.cuh`.
 const THREADS: u32 = 256;
-/// Places of a tile, the channels of a narrow and of a wide one, and the steps whose operands are in shared memory, as there.
-pub(super) const ROWS: usize = 128;
-const NARROW: usize = 64;
-pub(super) const WIDE: usize = 128;
+/// The steps whose operands are in shared memory, as there.
 const STAGES: usize = 4;
 /// The most blocks along the axes that are not the first.
 const MOST: usize = 65_535;
-/// Blocks that keep a GPU busy: two for each of the multiprocessors of an H100.
-const BLOCKS: usize = 264;
-/// The most blocks that share the sums of a tile, and the least steps of 16 summands for each.
-const SPLITS: usize = 16;
-const STEPS: usize = 8;
 
 /// What becomes of the results of a convolution in the kernel that computes them.
 pub(in super::super) enum Then<'a> {
@@ -54,7 +48,7 @@ pub(in super::super) enum Then<'a> {
 }
 
 /// Whether windows lie side by side and leave nothing out.
-pub(in super::super) fn tiles(window: &PoolWindow, operand: Shape) -> bool {
+pub(in super::super) fn side_by_side(window: &PoolWindow, operand: Shape) -> bool {
     let size = Spatial::of(operand).map(|spatial| spatial.size);
     let covered: [usize; 3] = std::array::from_fn(|axis| window.output[axis] * window.kernel[axis]);
     let dense = (0..3).all(|axis| window.kernel[axis] == 1 || window.dilation[axis] == 1);
@@ -185,7 +179,8 @@ pub(in super::super) fn blocked(
             }
         }
     };
-    let tiles = Tiles::of(&convolution, together, patches, precision);
+    let patched = patches.map(|patches| patches.count());
+    let tiles = Tiles::of(&convolution, together, patched, precision);
     let columns = tiles.columns;
     let fetched = if stem { "Plain" } else { "Blocks" };
     let sizes = convolution.sizes(tiles.splits, image);
@@ -228,148 +223,4 @@ pub(in super::super) fn blocked(
     let blocks = if precision == Precision::Strict { 1 } else { 2 };
     let layout = layout(convolution.kernels, convolution.direction);
     (draft.draft_for(blocks), layout)
-}
-
-/// A convolution or an input gradient, from what it reads to what it writes.
-struct Directed {
-    from: Spatial,
-    to: Spatial,
-    /// Those of the weight.
-    kernels: Channels,
-    direction: Direction,
-    /// For depth, height, width, as are the steps, zeros and distances of the operator.
-    window: [usize; 3],
-    op: Convolution,
-}
-
-impl Directed {
-    fn new(op: &Convolution, volumes: Volumes) -> Self {
-        let (from, to, direction) = match op.role {
-            Role::InputGradient => (volumes.y, volumes.x, Direction::Backward),
-            _ => (volumes.x, volumes.y, Direction::Forward),
-        };
-        Self {
-            from,
-            to,
-            kernels: volumes.kernels(),
-            direction,
-            window: volumes.w.size,
-            op: *op,
-        }
-    }
-
-    /// What is folded to an input gradient: the product of each place with all taps that lead to each channel, which is a convolution of
-    /// kernels of one tap.
-    fn unfolded(self) -> Self {
-        let taps = self.kernels.taps;
-        Self {
-            to: Spatial {
-                channels: self.to.channels * taps,
-                ..self.from
-            },
-            kernels: Channels {
-                inputs: self.kernels.inputs * taps,
-                taps: 1,
-                ..self.kernels
-            },
-            window: [1; 3],
-            op: Convolution {
-                stride: [1; 3],
-                padding: [0; 3],
-                dilation: [1; 3],
-                ..self.op
-            },
-            ..self
-        }
-    }
-
-    /// How many classes of places there are along height and width: those that read the same taps.
-    fn classes(&self) -> [usize; 2] {
-        match self.direction {
-            Direction::Forward => [1; 2],
-            Direction::Backward => [self.op.stride[1], self.op.stride[2]],
-        }
-    }
-
-    /// The fields of a `Convolution` in `places.cuh`.
-    fn sizes(&self, splits: usize, image: usize) -> [usize; 17] {
-        let Self { from, to, op, .. } = self;
-        [
-            to.batch,
-            from.channels / CHANNELS,
-            from.size[1],
-            from.size[2],
-            to.channels,
-            to.size[1],
-            to.size[2],
-            self.window[1],
-            self.window[2],
-            op.stride[1],
-            op.stride[2],
-            op.padding[1],
-            op.padding[2],
-            op.dilation[1],
-            op.dilation[2],
-            splits,
-            image,
-        ]
-    }
-}
-
-/// How results are divided among blocks.
-struct Tiles {
-    /// Columns of a tile.
-    columns: usize,
-    /// Tiles of places, and of columns.
-    down: usize,
-    across: usize,
-    /// Classes of places.
-    classes: usize,
-    /// Blocks that share the sums of a tile.
-    splits: usize,
-}
-
-impl Tiles {
-    /// So many columns stay `together` in a tile.
-    fn of(
-        convolution: &Directed,
-        together: usize,
-        patches: Option<Patches>,
-        precision: Precision,
-    ) -> Self {
-        let Directed { from, to, .. } = convolution;
-        let [rows, columns] = convolution.classes();
-        let classes = rows * columns;
-        let places = to.size[1].div_ceil(rows) * to.size[2].div_ceil(columns);
-        let down = match patches {
-            Some(patches) => to.batch * patches.count(),
-            None => (to.batch * places).div_ceil(ROWS),
-        };
-        let across = |columns: usize| to.channels.div_ceil(columns / together * together);
-        // A wide tile reads less for each result, where there are enough of them. Parts of numbers would take too many registers.
-        let many = to.channels.is_multiple_of(WIDE) && down * across(WIDE) * classes >= BLOCKS;
-        let wide = together > NARROW || many && precision != Precision::Strict;
-        let columns = if wide { WIDE } else { NARROW };
-        let count = down * across(columns) * classes;
-        let steps = (convolution.kernels.taps / classes * from.channels).div_ceil(CHANNELS);
-        Self {
-            columns,
-            down,
-            across: across(columns),
-            classes,
-            splits: (BLOCKS / count).min(steps / STEPS).clamp(1, SPLITS),
-        }
-    }
-
-    fn grid(&self) -> [u32; 3] {
-        [self.down, self.across, self.classes * self.splits].map(|blocks| blocks as u32)
-    }
-
-    fn shares(&self) -> Option<Shares> {
-        let count = self.down * self.across * self.classes;
-        (self.splits > 1).then_some(Shares {
-            scratch: count * self.splits * ROWS * self.columns,
-            counters: count,
-        })
-    }
 }

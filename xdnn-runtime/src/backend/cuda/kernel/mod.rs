@@ -8,6 +8,7 @@ use crate::ops::Stage;
 
 mod blocked;
 mod code;
+mod directed;
 mod element;
 mod few_rows;
 mod head;
@@ -17,8 +18,9 @@ mod patches;
 mod pointwise;
 mod product;
 mod sum;
+mod tiles;
 
-pub(super) use blocked::{Then, blocked, is_square, of_places, tiles};
+pub(super) use blocked::{Then, blocked, is_square, of_places, side_by_side};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use xdnn_ir::Shape;
 
-use super::blocked::{ROWS, WIDE};
+use super::tiles::{ROWS, WIDE};
 use crate::ops::{Convolution, PoolWindow, Spatial, Volumes};
 
 /// How the places that a convolution computes are divided among tiles, so that each window of a pool, or all windows of a scatter that

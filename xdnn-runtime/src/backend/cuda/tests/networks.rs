@@ -5,7 +5,7 @@ use xdnn_ir::{NetworkSpec, Operand, Shape};
 
 use super::{Weights, ready};
 use crate::backend::ToProgram;
-use crate::backend::compile::{optimise, weights};
+use crate::backend::optimise::optimise;
 use crate::backend::testing::networks::{
     TASKS, branches, conv2d, leaves, line, linear, max_pool, pooled, residual, wide,
 };
@@ -24,7 +24,7 @@ fn assert_agrees(
     tolerance: f64,
 ) -> String {
     let graph = Graph::build(spec, task, batch).unwrap();
-    assert_computes(graph, weights(task), precision, tolerance)
+    assert_computes(graph, Weights::of(task), precision, tolerance)
 }
 
 /// The same of a graph.
@@ -61,7 +61,7 @@ fn programs_replace_graphs() {
     ready();
     for task in TASKS {
         let mut graph = Graph::build(&residual(), task, 2).unwrap();
-        let weights = weights(task);
+        let weights = Weights::of(task);
         optimise(&mut graph, weights).unwrap();
         let to = ToProgram {
             device: Device::Cuda(0),
