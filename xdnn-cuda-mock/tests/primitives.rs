@@ -109,6 +109,40 @@ fn products_of_a_warp_are_products() {
     }
 }
 
+#[test]
+fn products_read_what_is_nearly_rounded_as_if_it_was() {
+    let mock = exclusive();
+    let stream = stream();
+    let text = with_primitives(
+        r#"
+        extern "C" __global__ void round(unsigned* d, const float* x) { d[threadIdx.x] = nearly_tf32(x[threadIdx.x]); }"#,
+    );
+    let f = kernel(&stream, &text, "round");
+    let mut x = numbers(250);
+    x.extend([0.0, -0.0, f32::MAX, f32::INFINITY, f32::NEG_INFINITY]);
+    x.push(f32::from_bits(0x7fff_ffff)); // what a GPU computes in place of a number
+    let on_device = stream.clone_htod(&x).unwrap();
+    let mut d = stream.alloc_zeros::<u32>(x.len()).unwrap();
+    let threads = u32::try_from(x.len()).unwrap();
+    // SAFETY: the arguments are those of the kernel.
+    unsafe {
+        stream
+            .launch_builder(&f)
+            .arg(&mut d)
+            .arg(&on_device)
+            .launch(shape(1, threads))
+            .unwrap()
+    };
+    for (found, x) in stream.clone_dtoh(&d).unwrap().into_iter().zip(x) {
+        let read = f32::from_bits(found & 0xffff_e000);
+        match x.is_finite() {
+            true => assert_eq!(read, tf32(x)),
+            false => assert!(read == x || read.is_nan() && x.is_nan(), "{read} of {x}"),
+        }
+    }
+    drop(mock);
+}
+
 /// D (64 × 8 J) += A (64 × 16) Bᵀ by the first of two warpgroups; the lower bits of B's numbers are not read.
 const WARPGROUP: &str = r#"
     template <int J>

@@ -18,6 +18,8 @@ use xdnn_ir::Shape;
 const THREADS: u32 = 256;
 /// The steps whose operands are in shared memory, as there.
 const STAGES: usize = 4;
+/// The most taps along an axis: those of a place are the bits of a word.
+pub(in super::super) const MOST_TAPS: usize = 32;
 /// The most blocks along the axes that are not the first.
 const MOST: usize = 65_535;
 

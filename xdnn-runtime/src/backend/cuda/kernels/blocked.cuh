@@ -9,15 +9,18 @@ struct Warps {
   static __device__ int column() { return threadIdx.x / 32 % ACROSS * (J * 8); }
 };
 
-// Starts acc += a·bᵀ as a group of products, where a lane reads quad q of its first row of a at at[q], and `right` describes b. The numbers of
-// a, rounded, stay in registers until the products are finished.
+// Starts acc += a·bᵀ as a group of products, where a lane reads quad 0 of its first row of a at the byte `at`, and `right` describes b. The
+// numbers of a, rounded, stay in registers until the products are finished.
 template <int J>
-__device__ inline void start_rows(float (&acc)[1][J][4], unsigned (&a)[2][4], const float* left, const int (&at)[QUADS],
-                                  unsigned long long right) {
+__device__ inline void start_rows(float (&acc)[1][J][4], unsigned (&a)[2][4], const float* left, int at, unsigned long long right) {
 #pragma unroll
   for (int half = 0; half < 2; ++half)
 #pragma unroll
-    for (int r = 0; r < 4; ++r) a[half][r] = tf32(left[at[half * 2 + r / 2] + r % 2 * 8 * CHANNELS]);
+    for (int r = 0; r < 4; ++r) {
+      const int quad = half * 2 + r / 2;
+      const char* rows = reinterpret_cast<const char*>(left + r % 2 * 8 * CHANNELS);
+      a[half][r] = nearly_tf32(*reinterpret_cast<const float*>(rows + (at ^ quad * 16)));  // as quad_at
+    }
   open_products(a);
 #pragma unroll
   for (int half = 0; half < 2; ++half) start_product(acc[0], a[half], right + half * 2);
@@ -81,23 +84,33 @@ __device__ inline void multiply_rows(float (&acc)[I][J][4], const float* left, i
 // this warp has any. `scratch` has room for the tiles of all blocks, and `counters` is 0 for each tile before and afterwards.
 template <int I, int J>
 __device__ inline bool gather(float (&acc)[I][J][4], bool there, int splits, float* scratch, unsigned* counters) {
-  const int count = I * J * 4, tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-  float* sums = &acc[0][0][0];
-  float* parts = scratch + (size_t)tile * splits * count * BLOCKED_THREADS + threadIdx.x;
-  float* own = parts + (size_t)(blockIdx.z % splits) * count * BLOCKED_THREADS;
+  const int tile = (blockIdx.z / splits * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  float(*sums)[4] = acc[0];
+  float4* parts = reinterpret_cast<float4*>(scratch) + (size_t)tile * splits * I * J * BLOCKED_THREADS + threadIdx.x;
+  float4* own = parts + (size_t)(blockIdx.z % splits) * I * J * BLOCKED_THREADS;
   if (there)
 #pragma unroll
-    for (int i = 0; i < count; ++i) own[i * BLOCKED_THREADS] = sums[i];
-  __threadfence();
+    for (int i = 0; i < I * J; ++i) own[i * BLOCKED_THREADS] = make_float4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
   __syncthreads();
-  if (!__syncthreads_or(threadIdx.x == 0 && atomicAdd(&counters[tile], 1u) == splits - 1u)) return false;
-  __threadfence();
+  bool last = false;
+  if (threadIdx.x == 0) {  // what all threads of the block have written before, and will read then
+    __threadfence();
+    last = atomicAdd(&counters[tile], 1u) == splits - 1u;
+    __threadfence();
+  }
+  if (!__syncthreads_or(last)) return false;
   if (there) {
 #pragma unroll
-    for (int i = 0; i < count; ++i) sums[i] = 0.f;
-    for (int split = 0; split < splits; ++split)  // always in this order
+    for (int i = 0; i < I * J; ++i)
 #pragma unroll
-      for (int i = 0; i < count; ++i) sums[i] += parts[((size_t)split * count + i) * BLOCKED_THREADS];
+      for (int k = 0; k < 4; ++k) sums[i][k] = 0.f;
+#pragma unroll (I * J > 8 ? 1 : 2)  // reads of one part hide behind those of another, where there are registers
+    for (int split = 0; split < splits; ++split, parts += I * J * BLOCKED_THREADS)  // always in this order
+#pragma unroll
+      for (int i = 0; i < I * J; ++i) {
+        const float4 part = parts[i * BLOCKED_THREADS];
+        sums[i][0] += part.x, sums[i][1] += part.y, sums[i][2] += part.z, sums[i][3] += part.w;
+      }
   }
   if (threadIdx.x == 0) counters[tile] = 0;
   return true;
@@ -108,6 +121,7 @@ __device__ inline bool gather(float (&acc)[I][J][4], bool there, int splits, flo
 template <Precision PRECISION, Kind KIND, int COLUMNS, template <Kind> class From, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
                                unsigned* counters, const Windows& windows = {}, Winner winner = {}) {
+  const bool GROUPED = WARPGROUPS && PRECISION == TF32;
   const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
   DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers, or the results that windows read
   const Places<KIND> places(c, blockIdx.z / c.splits, windows);
@@ -125,60 +139,59 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   steps = max(0, min(steps - start, share));
   if (steps > 0) from.start(start);
 
-  int left_over = steps;  // steps that are still to be fetched
-  auto fetch = [&](int stage) {
-    if (left_over > 0) {
-      --left_over;
-      float* left = shared + stage * (LEFT + RIGHT);
-      const unsigned kernel = from.fetch(left) * columns + side, quad = threadIdx.x % QUADS;
+  int own_quad = quad_at(threadIdx.x / QUADS, threadIdx.x % QUADS);  // what this thread fetches in the first EACH rows
+  if (GROUPED) hold(own_quad);
+  const unsigned kernel = side * CHANNELS + threadIdx.x * 4;  // the first quad that this thread fetches of the first part
+  bool inside[COLUMNS / EACH];
 #pragma unroll
-      for (int i = 0; i < COLUMNS / EACH; ++i) {
-        const int column = threadIdx.x / QUADS + i * EACH;
-        const bool inside = side + column < columns;
-        copy_async_16(left + LEFT + quad_at(column, quad), w + (inside ? (kernel + column) * CHANNELS + quad * 4 : 0u), inside);
-      }
+  for (int i = 0; i < COLUMNS / EACH; ++i) inside[i] = side + (int)threadIdx.x / QUADS + i * EACH < columns;
+  auto fetch = [&](int step, int stage) {
+    if (step < steps) {
+      float* left = shared + stage * (LEFT + RIGHT);
+      const float* part = w + (kernel + from.fetch(left, own_quad) * columns * CHANNELS);
+#pragma unroll
+      for (int i = 0; i < COLUMNS / EACH; ++i)
+        copy_async_16(left + LEFT + own_quad + i * EACH * CHANNELS, part + i * EACH * CHANNELS, inside[i]);
     }
     copy_async_commit();
   };
 
-  const bool GROUPED = WARPGROUPS && PRECISION == TF32;
   typedef Warps<GROUPED, COLUMNS> Own;
   float acc[Own::I][Own::J][4] = {};
   const int row = Own::row(), column = Own::column();
   // Products of warpgroups read the operands of one step while the next begins.
   const int AHEAD = GROUPED ? STAGES - 2 : STAGES - 1;
-  for (int stage = 0; stage < AHEAD; ++stage) fetch(stage);
-  auto next = [&](int step) {
+  for (int stage = 0; stage < AHEAD; ++stage) fetch(stage, stage);
+  auto next = [&](int step, int stage) {
     copy_async_wait<AHEAD - 1>();
     if (GROUPED) show_copies();
     __syncthreads();
-    fetch((step + AHEAD) % STAGES);
-    return shared + step % STAGES * (LEFT + RIGHT);
+    fetch(step + AHEAD, (stage + AHEAD) % STAGES);
+    return shared + stage * (LEFT + RIGHT);
   };
   // Whether a warp, or some warp of its warpgroup, has places.
   const bool there = in_patches(KIND) || top + (GROUPED ? row / 64 * 64 : row) < rows;
   if constexpr (GROUPED) {
-    int at[QUADS];
-#pragma unroll
-    for (int quad = 0; quad < QUADS; ++quad) at[quad] = quad_at(row + threadIdx.x % 32 / 4, quad) + threadIdx.x % 4;
+    int at = (quad_at(row + threadIdx.x % 32 / 4, 0) + threadIdx.x % 4) * sizeof *shared;
+    hold(at);
     const unsigned long long right = describe(shared + LEFT);
-    auto start = [&](unsigned (&a)[2][4], int step) {
-      const float* left = next(step);
-      if (there) start_rows(acc, a, left, at, right + (left - shared) / 4);
-    };
-    unsigned even[2][4], odd[2][4];
-    for (int step = 0; step < steps; step += 2) {
-      start(even, step);
-      finish_products<1>(acc[0]);
-      if (step + 1 == steps) break;
-      start(odd, step + 1);
-      finish_products<1>(acc[0]);
-    }
+    unsigned a[2][2][4];
+    // With the number of a stage its addresses are known to the compiler, which takes more registers.
+    const int AT_ONCE = COLUMNS > 64 ? 2 : STAGES;
+    for (int step = 0; step < steps; step += AT_ONCE)
+#pragma unroll
+      for (int i = 0; i < AT_ONCE && step + i < steps; ++i) {
+        const int stage = (AT_ONCE == STAGES ? 0 : step % STAGES) + i;
+        const float* left = next(step + i, stage);
+        if (there) start_rows(acc, a[i % 2], left, at, right + stage * (LEFT + RIGHT) / 4);
+        finish_products<1>(acc[0]);
+      }
     finish_products<0>(acc[0]);
   } else {
-    for (int step = 0; step < steps; ++step) {
-      const float* left = next(step);
-      if (there && side + column < columns) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
+    const bool some = there && side + column < columns;
+    for (int step = 0, stage = 0; step < steps; ++step, stage = (stage + 1) % STAGES) {
+      const float* left = next(step, stage);
+      if (some) multiply_rows<PRECISION>(acc, left, row, left + LEFT, column);
     }
   }
 

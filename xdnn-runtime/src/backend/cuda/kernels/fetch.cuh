@@ -1,7 +1,7 @@
 // What fetches the left operand of a convolution, whatever becomes of its results.
 
 // Where the four numbers of a quad are in the part of a tile that is multiplied in a step: rows of 16 numbers, whose quads change places so
-// that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes.
+// that neighbouring rows are in different banks. Tensor cores know this as the swizzle of 64 bytes. It is the same every eight rows.
 __device__ inline int quad_at(int row, int quad) { return row * CHANNELS + (quad ^ row / 2 % QUADS) * 4; }
 
 // The taps along an axis through which some places read: each `period`-th from `first` on. Each reads `shift` further along `from` than the one
@@ -24,41 +24,47 @@ struct Taps {
   __device__ int start(int place, int stride, int padding, int dilation) const {
     return leads_back(KIND) ? (place + padding - first * dilation) / stride : place * stride - padding;
   }
+
+  // Through which of them, as bits, something is read that is there, from a start on.
+  __device__ unsigned inside(int start, int size) const {
+    unsigned bits = 0;
+    for (int tap = 0; tap < count; ++tap) bits |= ((unsigned)(start + tap * shift) < (unsigned)size ? 1u : 0u) << tap;
+    return bits;
+  }
 };
 
 // Fetches the left operand, one step after the other, where the channels of `from` are in blocks: a step reads a block through a tap. All taps
-// read a block before the next one is read: neighbouring places read much the same, which is in the first cache then.
+// read a block before the next one is read: neighbouring places read much the same, which is in the first cache then. There are at most 32
+// taps along an axis.
 template <Kind KIND>
 struct Blocks {
   static const int COUNT = ROWS / EACH;
   const Convolution& c;
   const float* x;
-  const unsigned size;  // of a block of a sample
   const Taps<KIND> down, across;
-  // Where the samples of the places are that this thread fetches for, and what they read through the first tap.
-  unsigned sample[COUNT];
-  int top[COUNT], left[COUNT];
+  // For each place that this thread fetches for, what it reads of the first block through the first tap, and through which taps along each axis
+  // it reads something.
+  int first[COUNT];
+  unsigned rows[COUNT], columns[COUNT];
   // The next step, where taps are counted among those that are read.
   int block = 0, tap_y = 0, tap_x = 0;
 
   __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int start)
       : c(c),
         x(x),
-        size(c.from_height * c.from_width * CHANNELS),
         down(places.top, c.kernel_height, c.stride_height, c.padding_height, c.dilation_height),
         across(places.left, c.kernel_width, c.stride_width, c.padding_width, c.dilation_width) {
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       int n, to_y, to_x;
-      const bool there = places.find(start + row() + i * EACH, n, to_y, to_x);
-      sample[i] = there ? n * c.from_blocks * size + quad() * 4 : OUTSIDE;
-      top[i] = down.start(to_y, c.stride_height, c.padding_height, c.dilation_height);
-      left[i] = across.start(to_x, c.stride_width, c.padding_width, c.dilation_width);
+      const bool there = places.find(start + threadIdx.x / QUADS + i * EACH, n, to_y, to_x);
+      const int top = down.start(to_y, c.stride_height, c.padding_height, c.dilation_height);
+      const int left = across.start(to_x, c.stride_width, c.padding_width, c.dilation_width);
+      first[i] = ((n * c.from_blocks * c.from_height + top) * c.from_width + left) * CHANNELS + threadIdx.x % QUADS * 4;
+      rows[i] = there ? down.inside(top, c.from_height) : 0u;
+      columns[i] = across.inside(left, c.from_width);
     }
   }
-
-  static __device__ int row() { return threadIdx.x / QUADS; }
-  static __device__ int quad() { return threadIdx.x % QUADS; }
 
   __device__ int steps() const { return down.count * across.count * c.from_blocks; }
 
@@ -69,17 +75,15 @@ struct Blocks {
     tap_x = step % across.count;
   }
 
-  // Fetches the operand of the next step. Returns which part of the kernel belongs to it.
-  __device__ int fetch(float* to) {
+  // Fetches the operand of the next step, of the first EACH rows the quad at `own`. Returns which part of the kernel belongs to it.
+  __device__ int fetch(float* left, int own) {
     const int kernel_y = down.first + tap_y * down.period, kernel_x = across.first + tap_x * across.period;
     const int part = (kernel_y * c.kernel_width + kernel_x) * c.from_blocks + block;
+    const int further = ((block * c.from_height + tap_y * down.shift) * c.from_width + tap_x * across.shift) * CHANNELS;
+    const unsigned row = 1u << tap_y, column = 1u << tap_x;
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i) {
-      const int from_y = top[i] + tap_y * down.shift, from_x = left[i] + tap_x * across.shift;
-      const bool inside = sample[i] != OUTSIDE && (unsigned)from_y < (unsigned)c.from_height && (unsigned)from_x < (unsigned)c.from_width;
-      const unsigned at = sample[i] + block * size + (from_y * c.from_width + from_x) * CHANNELS;
-      copy_async_16_again(to + quad_at(row() + i * EACH, quad()), x + (inside ? at : 0u), inside);
-    }
+    for (int i = 0; i < COUNT; ++i)
+      copy_async_16_again(left + own + i * EACH * CHANNELS, x + (first[i] + further), (rows[i] & row) && (columns[i] & column));
     if (++tap_x == across.count) {
       tap_x = 0;
       if (++tap_y == down.count) tap_y = 0, ++block;
@@ -123,7 +127,7 @@ struct Plain {
     tap_y = tap / c.kernel_width, tap_x = tap % c.kernel_width, channel = at % c.channels;
   }
 
-  __device__ int fetch(float* left) {
+  __device__ int fetch(float* left, int) {
 #pragma unroll
     for (int quad = 0; quad < QUADS; ++quad) {
 #pragma unroll

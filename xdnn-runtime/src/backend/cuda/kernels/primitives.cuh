@@ -176,6 +176,10 @@ inline unsigned to_bf16(float x) {
 
 inline unsigned tf32(float x) { return x != x ? 0x7fffffff : (__float_as_uint(x) + 0x1000) & 0xffffe000; }
 
+inline void hold(int&) {}
+
+inline unsigned nearly_tf32(float x) { return __float_as_uint(x) + (isfinite(x) ? 0x1000 : 0); }
+
 inline unsigned pack_bf16(float low, float high) { return xdnn::to_bf16(high) << 16 | xdnn::to_bf16(low); }
 
 inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line = __builtin_LINE()) {
@@ -251,10 +255,20 @@ inline void copy_async_wait() {
   extern __shared__ __align__(1024) unsigned char xdnn_dynamic_shared[]; \
   type* name = reinterpret_cast<type*>(xdnn_dynamic_shared)
 
+// Holds a number in a register: the compiler would compute it again and again.
+__device__ __forceinline__ void hold(int& x) { asm volatile("" : "+r"(x)); }
+
 // The nearest TF32 of a float, ties away from zero, as the bits of a float.
 __device__ __forceinline__ unsigned tf32(float x) {
   unsigned bits;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return bits;
+}
+
+// The same, but for the lower 13 bits, which products do not read.
+__device__ __forceinline__ unsigned nearly_tf32(float x) {
+  unsigned bits = __float_as_uint(x);
+  if (fabsf(x) < __uint_as_float(0x7f800000u)) bits += 0x1000;
   return bits;
 }
 

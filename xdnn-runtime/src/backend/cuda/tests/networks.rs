@@ -168,6 +168,28 @@ fn large_images() {
     }
 }
 
+/// The taps of a place are the bits of a word.
+#[test]
+fn long_kernels() {
+    for (taps, fits) in [(32, true), (33, false)] {
+        let mut graph = Graph::new();
+        let x = graph.leaf(Leaf::Input(0), Shape::new([1, 1, 1, 70, 16]));
+        let w = graph.leaf(Leaf::Weight(0), Shape::new([16, 16, 1, taps]));
+        let convolution = Blocked::Convolution(Convolution {
+            role: Role::Forward,
+            shape: Shape::new([1, 16, 1, 103 - taps]),
+            stride: [1; 3],
+            padding: [0, 0, 16],
+            dilation: [1; 3],
+            groups: 1,
+        });
+        let y = graph.apply(convolution, &[x.unwrap(), w.unwrap()]);
+        graph.set_outputs(vec![y.unwrap()]);
+        let listing = assert_computes(graph, Weights::Constant, Precision::Strict, 1e-5);
+        assert_eq!(listing.contains("Taps("), fits, "{listing}");
+    }
+}
+
 /// Windows that leave gaps, steps beyond what there is, and weights before a layer without a derivative.
 #[test]
 fn unusual_networks() {
