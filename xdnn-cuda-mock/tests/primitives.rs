@@ -115,9 +115,9 @@ fn products_read_what_is_nearly_rounded_as_if_it_was() {
     let stream = stream();
     let text = with_primitives(
         r#"
-        extern "C" __global__ void round(unsigned* d, const float* x) { d[threadIdx.x] = nearly_tf32(x[threadIdx.x]); }"#,
+        extern "C" __global__ void nearly(unsigned* d, const float* x) { d[threadIdx.x] = nearly_tf32(x[threadIdx.x]); }"#,
     );
-    let f = kernel(&stream, &text, "round");
+    let f = kernel(&stream, &text, "nearly");
     let mut x = numbers(250);
     x.extend([0.0, -0.0, f32::MAX, f32::INFINITY, f32::NEG_INFINITY]);
     x.push(f32::from_bits(0x7fff_ffff)); // what a GPU computes in place of a number
