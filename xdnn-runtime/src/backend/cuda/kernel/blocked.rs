@@ -129,7 +129,8 @@ pub(in super::super) fn blocked(
         (Then::Pool { .. }, _) => "POOLED",
         (Then::Scatter { .. }, _) if patches.is_some() => "SCATTERED",
         (Then::Fold { .. }, _) => "FOLDED",
-        (_, true) => "BACKWARD",
+        (_, true) if convolution.classes() == [1; 2] => "BACKWARD",
+        (_, true) => "STEPPED",
         (_, false) => "FORWARD",
     };
     let mut results = 1;
@@ -185,6 +186,10 @@ pub(in super::super) fn blocked(
     let tiles = Tiles::of(&convolution, together, patched, precision);
     let columns = tiles.columns;
     let fetched = if stem { "Plain" } else { "Blocks" };
+    let lie = match convolution.to.channels.is_multiple_of(CHANNELS) {
+        true => "WHOLE",
+        false => "SIDE_BY_SIDE",
+    };
     let sizes = convolution.sizes(tiles.splits, image);
     let words = match signs {
         true => format!("reinterpret_cast<unsigned*>(y{results})"),
@@ -196,7 +201,7 @@ pub(in super::super) fn blocked(
     };
     let body = format!(
         "  auto finish = [=](float v, unsigned i) -> float {{ {stages}return v; }};\n{write}  \
-         blocked<{}, {kind}, {columns}, {fetched}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
+         blocked<{}, {kind}, {columns}, {lie}, {fetched}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
         name(precision),
     );
     let operands = STAGES * (ROWS + columns) * CHANNELS;

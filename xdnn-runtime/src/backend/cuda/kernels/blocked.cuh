@@ -32,51 +32,64 @@ __device__ inline void start_rows(float (&acc)[1][J][4], unsigned (&a)[2][4], co
 template <Precision PRECISION, int I, int J>
 __device__ inline void multiply_rows(float (&acc)[I][J][4], const float* left, int row, const float* right, int column) {
   const int lane = threadIdx.x % 32, group = lane / 4, member = lane % 4;
-  float4 a[I][2], b[J];
+  float4 a[I][2];
 #pragma unroll
   for (int i = 0; i < I; ++i)
 #pragma unroll
     for (int half = 0; half < 2; ++half)
       a[i][half] = *reinterpret_cast<const float4*>(left + quad_at(row + i * 16 + half * 8 + group, member));
-#pragma unroll
-  for (int j = 0; j < J; ++j) b[j] = *reinterpret_cast<const float4*>(right + quad_at(column + j * 8 + group, member));
+  auto b = [&](int j) { return *reinterpret_cast<const float4*>(right + quad_at(column + j * 8 + group, member)); };
   if (PRECISION == BF16) {
-    unsigned x[I][4], w[J][2];
+    unsigned x[I][4];
 #pragma unroll
     for (int i = 0; i < I; ++i)
 #pragma unroll
       for (int half = 0; half < 2; ++half)
         x[i][half] = pack_bf16(a[i][half].x, a[i][half].y), x[i][half + 2] = pack_bf16(a[i][half].z, a[i][half].w);
 #pragma unroll
-    for (int j = 0; j < J; ++j) w[j][0] = pack_bf16(b[j].x, b[j].y), w[j][1] = pack_bf16(b[j].z, b[j].w);
+    for (int j = 0; j < J; ++j) {
+      const float4 v = b(j);
+      const unsigned w[2] = {pack_bf16(v.x, v.y), pack_bf16(v.z, v.w)};
 #pragma unroll
-    for (int i = 0; i < I; ++i)
-#pragma unroll
-      for (int j = 0; j < J; ++j) mma_bf16(acc[i][j], x[i], w[j]);
+      for (int i = 0; i < I; ++i) mma_bf16(acc[i][j], x[i], w);
+    }
     return;
   }
+  unsigned x[2][I][4], x_low[2][I][4];
 #pragma unroll
-  for (int step = 0; step < 2; ++step) {
-    unsigned x[I][4], x_low[I][4], w[J][2], w_low[J][2];
+  for (int i = 0; i < I; ++i)
 #pragma unroll
-    for (int i = 0; i < I; ++i)
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const float4 v = a[i][half];
-        split<PRECISION>(step ? v.z : v.x, x[i][half], x_low[i][half]);
-        split<PRECISION>(step ? v.w : v.y, x[i][half + 2], x_low[i][half + 2]);
-      }
-#pragma unroll
-    for (int j = 0; j < J; ++j) {
-      const float first = step ? b[j].z : b[j].x, second = step ? b[j].w : b[j].y;
-      if (PRECISION == TF32) {  // weights are laid out rounded
-        w[j][0] = __float_as_uint(first), w[j][1] = __float_as_uint(second);
-      } else {
-        split<PRECISION>(first, w[j][0], w_low[j][0]);
-        split<PRECISION>(second, w[j][1], w_low[j][1]);
-      }
+    for (int half = 0; half < 2; ++half) {
+      const float4 v = a[i][half];
+      split<PRECISION>(v.x, x[0][i][half], x_low[0][i][half]);
+      split<PRECISION>(v.y, x[0][i][half + 2], x_low[0][i][half + 2]);
+      split<PRECISION>(v.z, x[1][i][half], x_low[1][i][half]);
+      split<PRECISION>(v.w, x[1][i][half + 2], x_low[1][i][half + 2]);
     }
-    multiply_parts<PRECISION>(acc, x, x_low, w, w_low);
+  // Columns two at a time: one would wait for its own sums, and all take many registers.
+#pragma unroll
+  for (int j = 0; j < J; j += 2) {
+    unsigned w[2][2][2], w_low[2][2][2];
+#pragma unroll
+    for (int next = 0; next < 2; ++next) {
+      const float4 v = b(j + next);
+      const float numbers[2][2] = {{v.x, v.y}, {v.z, v.w}};
+#pragma unroll
+      for (int step = 0; step < 2; ++step)
+#pragma unroll
+        for (int r = 0; r < 2; ++r)
+          if (PRECISION == TF32)  // weights are laid out rounded
+            w[step][next][r] = __float_as_uint(numbers[step][r]);
+          else
+            split<PRECISION>(numbers[step][r], w[step][next][r], w_low[step][next][r]);
+    }
+#pragma unroll
+    for (int step = 0; step < 2; ++step)
+#pragma unroll
+      for (int i = 0; i < I; ++i)
+#pragma unroll
+        for (int next = 0; next < 2; ++next)
+          multiply_part<PRECISION>(acc[i][j + next], x[step][i], x_low[step][i], w[step][next], w_low[step][next]);
   }
 }
 
@@ -118,13 +131,13 @@ __device__ inline bool gather(float (&acc)[I][J][4], bool there, int splits, flo
 
 // finish(v, i) and then put(write, v, i) for each element i of the result, or as `store_pooled`, `store_windows` or `store_folded` say; `signs`
 // is null or where to put the signs of what is finished. `From` fetches what is read.
-template <Precision PRECISION, Kind KIND, int COLUMNS, template <Kind> class From, class Finish, class Write, class Winner = int>
+template <Precision PRECISION, Kind KIND, int COLUMNS, Lie LIE, template <Kind> class From, class Finish, class Write, class Winner = int>
 __device__ inline void blocked(const float* x, const float* w, const Convolution& c, Finish finish, Write write, unsigned* signs, float* scratch,
                                unsigned* counters, const Windows& windows = {}, Winner winner = {}) {
   const bool GROUPED = WARPGROUPS && PRECISION == TF32;
   const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
   DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers, or the results that windows read
-  const Places<KIND> places(c, blockIdx.z / c.splits, windows);
+  const Places<KIND> places(c, c.splits > 1 ? blockIdx.z / c.splits : blockIdx.z, windows);
   const int plane = places.height * places.width, rows = c.samples * plane;
   if (plane == 0) return;  // a class without places
   // A tile of FOLDED has all taps of so many channels.
@@ -133,11 +146,12 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   const int top = blockIdx.x * ROWS, side = blockIdx.y * whole;
 
   From<KIND> from(x, c, places, top);
-  // The part of this block.
   int steps = from.steps();
-  const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
-  steps = max(0, min(steps - start, share));
-  if (steps > 0) from.start(start);
+  if (c.splits > 1) {  // the part of this block
+    const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;
+    steps = max(0, min(steps - start, share));
+    if (steps > 0) from.start(start);
+  }
 
   int own_quad = quad_at(threadIdx.x / QUADS, threadIdx.x % QUADS);  // what this thread fetches in the first EACH rows
   if (GROUPED) hold(own_quad);
@@ -219,5 +233,5 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
       store_windows<COLUMNS, KIND>(results, c, windows, side, write, winner);
     }
   } else
-    store<true>(acc, top + row, side + column, rows, columns, index, finish, write, signs);
+    store<LIE>(acc, top + row, side + column, rows, columns, index, finish, write, signs);
 }

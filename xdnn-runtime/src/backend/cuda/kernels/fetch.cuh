@@ -11,8 +11,8 @@ struct Taps {
   int first = 0, period = 1, count, shift;
 
   // `place` is one of the places.
-  __device__ Taps(int place, int kernel, int stride, int padding, int dilation) : count(kernel), shift(dilation) {
-    if constexpr (leads_back(KIND)) {
+  __device__ Taps(int place, int kernel, int stride, int padding, int dilation) : count(kernel), shift(leads_back(KIND) ? -dilation : dilation) {
+    if constexpr (KIND == STEPPED) {
       while (first < kernel && (place + padding - first * dilation) % stride != 0) ++first;
       while (period * dilation % stride != 0) ++period;
       count = (kernel - first + period - 1) / period;
@@ -22,7 +22,8 @@ struct Taps {
 
   // Where along `from` a place reads through the first of them.
   __device__ int start(int place, int stride, int padding, int dilation) const {
-    return leads_back(KIND) ? (place + padding - first * dilation) / stride : place * stride - padding;
+    if (!leads_back(KIND)) return place * stride - padding;
+    return KIND == STEPPED ? (place + padding - first * dilation) / stride : place + padding;
   }
 
   // Through which of them, as bits, something is read that is there, from a start on.
@@ -114,6 +115,7 @@ struct Plain {
       down[i] = to_y * c.stride_height - c.padding_height;
       across[i] = to_x * c.stride_width - c.padding_width;
     }
+    start(0);
   }
 
   static __device__ int row() { return threadIdx.x / 32 * 8 + threadIdx.x % 8; }

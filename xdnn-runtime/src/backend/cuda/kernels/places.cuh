@@ -24,12 +24,13 @@ enum Kind {
   FORWARD,    // of a convolution
   POOLED,     // of a convolution, followed by the largest of each 2×2 places
   WINDOWS,    // of a convolution, followed by the largest of each window
-  BACKWARD,   // of an input gradient
+  BACKWARD,   // of an input gradient without steps
+  STEPPED,    // of an input gradient with steps
   FOLDED,     // of a product of each place with all taps of windows that lead to few channels, added up where windows overlap
   SCATTERED,  // of an input gradient without steps, scattered to where the winners of windows came from
 };
 
-__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == SCATTERED; }
+__device__ constexpr bool leads_back(Kind kind) { return kind == BACKWARD || kind == STEPPED || kind == SCATTERED; }
 
 // Whether a tile is a patch of the places of a sample, and not so many places that follow one another.
 __device__ constexpr bool in_patches(Kind kind) { return kind == WINDOWS || kind == SCATTERED || kind == FOLDED; }
@@ -69,8 +70,8 @@ struct Places {
   int samples, top, left, step_height, step_width, height, width;
 
   __device__ Places(const Convolution& c, int number, const Windows& windows) : windows(windows), samples(c.samples) {
-    step_height = leads_back(KIND) ? c.stride_height : 1;
-    step_width = leads_back(KIND) ? c.stride_width : 1;
+    step_height = KIND == STEPPED ? c.stride_height : 1;
+    step_width = KIND == STEPPED ? c.stride_width : 1;
     top = number / step_width;
     left = number % step_width;
     height = (c.to_height - top + step_height - 1) / step_height;
@@ -88,15 +89,16 @@ struct Places {
       x = patch_start<KIND>(across, patch % across.count) + at % across.patch;
       return at < down.patch * across.patch && (unsigned)y < (unsigned)height && (unsigned)x < (unsigned)width;
     }
-    n = row / (height * width);
-    const int place = row % (height * width);
+    const unsigned plane = height * width, across = width;  // divisions without a sign take fewer instructions
+    n = row / plane;
+    const unsigned place = row % plane;
     if (KIND == POOLED) {
-      const int window = place / 4, tap = place % 4;
-      y = window / (width / 2) * 2 + tap / 2;
-      x = window % (width / 2) * 2 + tap % 2;
+      const unsigned window = place / 4, tap = place % 4;
+      y = window / (across / 2) * 2 + tap / 2;
+      x = window % (across / 2) * 2 + tap % 2;
     } else {
-      y = top + place / width * step_height;
-      x = left + place % width * step_width;
+      y = top + place / across * step_height;
+      x = left + place % across * step_width;
     }
     return n < samples;
   }

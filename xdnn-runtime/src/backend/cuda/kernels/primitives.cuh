@@ -178,6 +178,8 @@ inline unsigned tf32(float x) { return x != x ? 0x7fffffff : (__float_as_uint(x)
 
 inline void hold(int&) {}
 
+inline float max_or_nan(float x, float y) { return x != x || x > y ? x : y; }
+
 inline unsigned nearly_tf32(float x) { return __float_as_uint(x) + (isfinite(x) ? 0x1000 : 0); }
 
 inline unsigned pack_bf16(float low, float high) { return xdnn::to_bf16(high) << 16 | xdnn::to_bf16(low); }
@@ -257,6 +259,13 @@ inline void copy_async_wait() {
 
 // Holds a number in a register: the compiler would compute it again and again.
 __device__ __forceinline__ void hold(int& x) { asm volatile("" : "+r"(x)); }
+
+// The larger of two, or NaN where one of them is.
+__device__ __forceinline__ float max_or_nan(float x, float y) {
+  float most;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(most) : "f"(x), "f"(y));
+  return most;
+}
 
 // The nearest TF32 of a float, ties away from zero, as the bits of a float.
 __device__ __forceinline__ unsigned tf32(float x) {

@@ -33,25 +33,27 @@ __device__ inline void split(float x, unsigned& high, unsigned& low) {
   low = (high & 0x7fffffffu) == 0x7f800000u ? 0u : tf32(x - __uint_as_float(high));
 }
 
-// acc += a·b for a step of 8 of what is summed up. Tensor cores cut sums off, so that long ones drift: STRICT adds each step itself.
+// acc += a·b of a fragment. Tensor cores cut sums off, so that long ones drift: STRICT adds each step itself.
+template <Precision PRECISION>
+__device__ inline void multiply_part(float (&acc)[4], const unsigned (&a)[4], const unsigned (&a_low)[4], const unsigned (&b)[2],
+                                     const unsigned (&b_low)[2]) {
+  if (PRECISION != STRICT) return mma_tf32(acc, a, b);
+  float part[4] = {};
+  mma_tf32(part, a_low, b);
+  mma_tf32(part, a, b_low);
+  mma_tf32(part, a, b);
+#pragma unroll
+  for (int r = 0; r < 4; ++r) acc[r] += part[r];
+}
+
+// acc += a·b for a step of 8 of what is summed up.
 template <Precision PRECISION, int I, int J>
 __device__ inline void multiply_parts(float (&acc)[I][J][4], const unsigned (&a)[I][4], const unsigned (&a_low)[I][4],
                                       const unsigned (&b)[J][2], const unsigned (&b_low)[J][2]) {
 #pragma unroll
   for (int i = 0; i < I; ++i)
 #pragma unroll
-    for (int j = 0; j < J; ++j) {
-      if (PRECISION == STRICT) {
-        float part[4] = {};
-        mma_tf32(part, a_low[i], b[j]);
-        mma_tf32(part, a[i], b_low[j]);
-        mma_tf32(part, a[i], b[j]);
-#pragma unroll
-        for (int r = 0; r < 4; ++r) acc[i][j][r] += part[r];
-      } else {
-        mma_tf32(acc[i][j], a[i], b[j]);
-      }
-    }
+    for (int j = 0; j < J; ++j) multiply_part<PRECISION>(acc[i][j], a[i], a_low[i], b[j], b_low[j]);
 }
 
 // acc += a·b for the I·16 × J·8 results of a warp.
@@ -85,30 +87,39 @@ __device__ inline void multiply(float (&acc)[I][J][4], const float (*left)[PITCH
   }
 }
 
-// Where results go: to an array, or to what a function does with them. Two of them lie side by side.
+// How 16 columns of results, from a multiple of 16 on, lie in what is indexed.
+enum Lie {
+  ANYWHERE,
+  SIDE_BY_SIDE,
+  WHOLE,  // side by side, from a multiple of 16 on, and all of them are there
+};
+
+// Where results go: to an array, or to what a function does with them.
 __device__ inline void put(float* y, float v, unsigned i) { y[i] = v; }
 template <class Write>
 __device__ inline void put(Write write, float v, unsigned i) {
   write(v, i);
 }
+// Two that lie side by side.
+template <Lie LIE>
 __device__ inline void put_two(float* y, float v, float next, unsigned i) {
-  if (i % 2 == 0)
+  if (LIE == WHOLE || i % 2 == 0)
     *reinterpret_cast<float2*>(y + i) = make_float2(v, next);  // lanes fill whole sectors of memory
   else
     y[i] = v, y[i + 1] = next;
 }
-template <class Write>
+template <Lie, class Write>
 __device__ inline void put_two(Write write, float v, float next, unsigned i) {
   write(v, i), write(next, i + 1);
 }
 
 // put(write, finish(acc, i), i) with i = index(row)(column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
-// there. Where 16 columns, from a multiple of 16 on, lie SIDE_BY_SIDE in what is indexed, the index is found once for them; `signs`, which
-// is null or where to put the signs of the results, wants that, too, from a multiple of 16 on.
-template <bool SIDE_BY_SIDE, int I, int J, class Index, class Finish, class Write>
+// there. Unless columns lie ANYWHERE, the index is found once for 16 of them; `signs`, which is null or where to put the signs of the results,
+// wants that, too, from a multiple of 16 on.
+template <Lie LIE, int I, int J, class Index, class Finish, class Write>
 __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int rows, int columns, Index index, Finish finish,
                              Write write, unsigned* signs) {
-  const int lane = threadIdx.x % 32;
+  const int lane = threadIdx.x % 32, own = lane % 4 * 2;  // the first of eight columns that is this lane's
   const int PAIRS = J < 4 ? J / 2 : 2;  // of fragments, 16 columns each, that are read before they are written
 #pragma unroll
   for (int i = 0; i < I; ++i)
@@ -124,12 +135,12 @@ __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int
 #pragma unroll
         for (int pair = 0; pair < PAIRS; ++pair) {
           const int start = side + (chunk + pair) * 16;
-          const unsigned first = SIDE_BY_SIDE && row < rows && start < columns ? element(start) : 0u;
+          const unsigned first = LIE != ANYWHERE && row < rows && start < columns ? element(start) + own : 0u;
 #pragma unroll
           for (int e = 0; e < 4; ++e) {
-            const int column = e / 2 * 8 + lane % 4 * 2 + e % 2;
-            inside[pair][e] = row < rows && start + column < columns;
-            at[pair][e] = SIDE_BY_SIDE ? first + column : inside[pair][e] ? element(start + column) : 0u;
+            const int column = e / 2 * 8 + e % 2;
+            inside[pair][e] = row < rows && start + (LIE == WHOLE ? 0 : own + column) < columns;
+            at[pair][e] = LIE != ANYWHERE ? first + column : inside[pair][e] ? element(start + own + column) : 0u;
             const float sum = acc[i][(chunk + pair) * 2 + e / 2][half * 2 + e % 2];
             v[pair][e] = inside[pair][e] ? finish(sum, at[pair][e]) : 0.f;
           }
@@ -140,19 +151,20 @@ __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int
           unsigned bits = 0;
 #pragma unroll
           for (int e = 0; e < 4; e += 2) {
-            if (SIDE_BY_SIDE && inside[pair][e + 1]) {
-              put_two(write, v[pair][e], v[pair][e + 1], at[pair][e]);
+            if (LIE != ANYWHERE && inside[pair][e + 1]) {
+              put_two<LIE>(write, v[pair][e], v[pair][e + 1], at[pair][e]);
             } else {
               if (inside[pair][e]) put(write, v[pair][e], at[pair][e]);
               if (inside[pair][e + 1]) put(write, v[pair][e + 1], at[pair][e + 1]);
             }
           }
 #pragma unroll
-          for (int e = 0; e < 4; ++e) bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + lane % 4 * 2 + e % 2);
+          for (int e = 0; e < 4; ++e) bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + e % 2);
           if (signs) {
+            bits <<= own;
             bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
             bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-            if (lane % 4 == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
+            if (own == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
           }
         }
       }
@@ -202,8 +214,8 @@ __device__ inline void product(unsigned m, unsigned n, unsigned k, A a, B b, Ind
       __syncthreads();
     }
     if (signs)
-      store<true>(acc, top + row, side + column, m, n, element, finish, write, signs);
+      store<SIDE_BY_SIDE>(acc, top + row, side + column, m, n, element, finish, write, signs);
     else
-      store<false>(acc, top + row, side + column, m, n, element, finish, write, signs);
+      store<ANYWHERE>(acc, top + row, side + column, m, n, element, finish, write, signs);
   }
 }

@@ -5,7 +5,7 @@
 template <int I, int J, class Index, class Finish, class Write>
 __device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int side, int rows, int columns, int plane, Index index,
                                     Finish finish, Write write, unsigned* signs) {
-  const int lane = threadIdx.x % 32, tap = lane / 4 % 4;
+  const int lane = threadIdx.x % 32, tap = lane / 4 % 4, own = lane % 4 * 2;  // the first of eight columns that is this lane's
 #pragma unroll
   for (int i = 0; i < I; ++i)
 #pragma unroll
@@ -25,23 +25,21 @@ __device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int si
         for (int j = 0; j < 2; ++j)
 #pragma unroll
           for (int r = 0; r < 2; ++r) {
-            const int column = j * 8 + lane % 4 * 2 + r;
-            float v = inside ? finish(acc[i][pair * 2 + j][half * 2 + r], from + column) : 0.f;
-            bits |= (unsigned)(v > 0.f) << column;
-            int number = tap;
-#pragma unroll
-            for (int step = 4; step <= 8; step *= 2) {
-              const float other = __shfl_xor_sync(0xffffffffu, v, step);
-              const int its = __shfl_xor_sync(0xffffffffu, number, step);
-              if (beats(other, v) || (!beats(v, other) && its < number)) v = other, number = its;
-            }
-            if (inside && tap == 0) write(v, number, to + column);
+            const int column = j * 8 + own + r;
+            const float v = inside ? finish(acc[i][pair * 2 + j][half * 2 + r], from + column) : 0.f;
+            bits |= (unsigned)(v > 0.f) << (j * 8 + r);
+            float most = max_or_nan(v, __shfl_xor_sync(0xffffffffu, v, 4));
+            most = max_or_nan(most, __shfl_xor_sync(0xffffffffu, most, 8));
+            // The lanes of the window that have it; the first one is number 0.
+            const unsigned have = __ballot_sync(0xffffffffu, v == most || v != v) >> (lane - tap * 4) & 0x1111u;
+            if (inside && tap == 0) write(most, (unsigned)__ffs(have) / 4, to + column);
           }
         __syncwarp();  // so that the compiler does not hold all of them in registers
         if (signs) {
+          bits <<= own;
           bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
           bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-          if (inside && lane % 4 == 0) reinterpret_cast<unsigned short*>(signs)[from / CHANNELS] = (unsigned short)bits;
+          if (inside && own == 0) reinterpret_cast<unsigned short*>(signs)[from / CHANNELS] = (unsigned short)bits;
         }
       }
     }
