@@ -1,4 +1,4 @@
-//! NVRTC and ptxas, as wheels from PyPI.
+//! NVRTC, ptxas and nvdisasm, as wheels from PyPI.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,23 +13,25 @@ use xdnn_runtime::backend::cuda;
 use crate::pypi::Wheel;
 
 /// The wheels, each with a file by which one knows that it has been unpacked.
-const WHEELS: [(Wheel, &str); 2] = [
-    (wheel("nvidia-cuda-nvrtc"), "libnvrtc.so.13"),
-    (wheel("nvidia-cuda-nvcc"), PTXAS),
+const WHEELS: [(Wheel, &str); 3] = [
+    (wheel("nvidia-cuda-nvrtc", "13.0.88"), "libnvrtc.so.13"),
+    (wheel("nvidia-cuda-nvcc", "13.0.88"), PTXAS),
+    (wheel("nvidia-cuda-nvdisasm", "13.2.51"), NVDISASM), // the first one there
 ];
 const PTXAS: &str = "ptxas";
+const NVDISASM: &str = "nvdisasm";
 const ARCHITECTURES: [&str; 3] = ["80", "90a", "100"];
 
-const fn wheel(package: &'static str) -> Wheel {
+const fn wheel(package: &'static str, version: &'static str) -> Wheel {
     Wheel {
         package,
-        version: "13.0.88",
+        version,
         python: "3.12",
         platform: "manylinux_2_17_x86_64",
     }
 }
 
-/// What ptxas tells of a kernel.
+/// What ptxas and nvdisasm tell of a kernel.
 #[derive(Debug, Default, PartialEq)]
 pub struct Usage {
     pub registers: usize,
@@ -37,6 +39,8 @@ pub struct Usage {
     pub spilled: usize,
     /// Instructions of tensor cores.
     pub tensor: usize,
+    /// Instructions of a warp from one group of products of a warpgroup to the next, where there are some.
+    pub step: usize,
     /// Why products of warpgroups wait for each other.
     pub serialized: Vec<String>,
 }
@@ -44,7 +48,7 @@ pub struct Usage {
 /// Kernels by their names and architectures.
 pub type Kernels = BTreeMap<(String, &'static str), Usage>;
 
-/// The folder of NVRTC's libraries and of ptxas.
+/// The folder of NVRTC's libraries, of ptxas and of nvdisasm.
 pub struct Compilers(PathBuf);
 
 impl Compilers {
@@ -96,22 +100,35 @@ impl Compilers {
         Ok(assembled.into_iter().flatten().collect())
     }
 
-    /// What ptxas tells of the kernels of a module.
+    /// What they tell of the kernels of a module.
     fn assemble(&self, path: &Path, architecture: &str) -> Result<BTreeMap<String, Usage>> {
-        let output = Command::new(self.0.join(PTXAS))
+        let image = path.with_extension("cubin");
+        let mut ptxas = Command::new(self.0.join(PTXAS));
+        ptxas
             .arg("--verbose")
-            .arg(format!("--gpu-name=sm_{architecture}"))
-            .arg(path)
-            .args(["--output-file", "/dev/null"])
-            .output()?;
-        let words = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "ptxas refuses {}: {words}",
-            path.display()
-        );
-        read(&words, &fs::read_to_string(path)?)
+            .arg(format!("--gpu-name=sm_{architecture}"));
+        ptxas.arg(path).arg("--output-file").arg(&image);
+        let (_, words) = output(ptxas)?;
+        let mut kernels = read(&words, &fs::read_to_string(path)?)?;
+        let mut nvdisasm = Command::new(self.0.join(NVDISASM));
+        nvdisasm.arg("--print-code").arg(&image);
+        let (code, _) = output(nvdisasm)?;
+        for (name, step) in steps(&code) {
+            if let Some(usage) = kernels.get_mut(name) {
+                usage.step = step;
+            }
+        }
+        Ok(kernels)
     }
+}
+
+/// What a command that succeeds says on its two outputs.
+fn output(mut command: Command) -> Result<(String, String)> {
+    let output = command.output()?;
+    let [said, words] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    ensure!(output.status.success(), "{command:?} fails: {words}");
+    Ok((said, words))
 }
 
 fn folder() -> PathBuf {
@@ -130,7 +147,8 @@ fn unpack(wheel: &Path, folder: &Path) -> Result<()> {
             .unwrap_or_default()
             .to_owned();
         let path = folder.join(&name);
-        let wanted = name.starts_with("libnvrtc") && !name.contains(".alt.") || name == PTXAS;
+        let library = name.starts_with("libnvrtc") && !name.contains(".alt.");
+        let wanted = library || [PTXAS, NVDISASM].contains(&name.as_str());
         if wanted && fs::metadata(&path).map(|known| known.len()).ok() != Some(file.size()) {
             fs::create_dir_all(folder)?;
             std::io::copy(&mut file, &mut File::create(&path)?)?;
@@ -224,6 +242,23 @@ fn tensor(ptx: &str, name: &str) -> usize {
         .count()
 }
 
+/// The kernels of nvdisasm's code that have groups of products of warpgroups, and the most instructions from one to the next.
+fn steps(code: &str) -> Vec<(&str, usize)> {
+    let kernels = code.split("\n.text.").skip(1);
+    let steps = kernels.filter_map(|text| {
+        let (name, body) = text.split_once(':')?;
+        let instructions = body
+            .lines()
+            .filter(|line| line.trim_start().starts_with("/*"));
+        let groups = instructions.enumerate();
+        let groups = groups.filter(|(_, line)| line.contains("HGMMA") && line.contains("gsb0"));
+        let groups: Vec<usize> = groups.map(|(at, _)| at).collect();
+        let step = groups.windows(2).map(|pair| pair[1] - pair[0]).max()?;
+        Some((name, step))
+    });
+    steps.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,11 +307,31 @@ ptxas info    : Used 128 registers, used 1 barriers, 8 bytes cumulative stack si
             shared: 20480,
             spilled: 12,
             tensor: 2,
-            serialized: Vec::new(),
+            ..Usage::default()
         };
         let expected = [("serial", serial), ("spilling", spilling)];
         let expected = expected.map(|(name, usage)| (name.to_owned(), usage));
         assert_eq!(read(WORDS, PTX).unwrap(), BTreeMap::from(expected));
         assert!(read("", PTX).is_err());
+    }
+
+    #[test]
+    fn code_of_nvdisasm() {
+        let code = "\
+\t.section\t.text.plain,\"ax\",@progbits
+.text.plain:
+        /*0000*/                   EXIT ;
+\t.section\t.text.grouped,\"ax\",@progbits
+.text.grouped:
+        /*0000*/                   LDC R1, c[0x0][0x28] ;
+        /*0010*/                   HGMMA.64x64x8.F32.TF32 R24, R56, gdesc[UR4], R24 ;
+        /*0020*/                   HGMMA.64x64x8.F32.TF32 R24, R60, gdesc[UR4], R24, gsb0 ;
+.L_x_1:
+        /*0030*/                   WARPSYNC.ALL ;
+        /*0040*/                   HGMMA.64x64x8.F32.TF32 R24, R64, gdesc[UR4], R24 ;
+        /*0050*/                   HGMMA.64x64x8.F32.TF32 R24, R68, gdesc[UR4], R24, gsb0 ;
+        /*0060*/                   EXIT ;
+";
+        assert_eq!(steps(code), [("grouped", 3)]);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Every kernel of the zoo's image networks, of a transformer and of a training step is compiled for each architecture; the table
 //! tells the registers of a thread, the shared memory that its text declares (convolutions ask for theirs at the launch), what is
-//! spilled to memory, and the instructions of tensor cores.
+//! spilled to memory, the instructions of tensor cores, and how many instructions a warp executes from one group of products of its
+//! warpgroup to the next: eight warps of a block share four schedulers, and products of 128 places, 64 or 128 columns and 16 summands keep
+//! the tensor cores of an H100 busy for 128 or 256 cycles.
 //! Nothing may be spilled, no product of a warpgroup may have to wait for the one before it, and all products use tensor cores.
 
 mod compilers;
@@ -98,9 +100,9 @@ impl CudaCheck {
     /// A line for each kind of kernel, or for each kernel.
     fn report(&self, kernels: &Kernels) {
         println!(
-            "| kernel | sm | kernels | registers | shared memory (bytes) | spilled (bytes) | tensor core instructions |"
+            "| kernel | sm | kernels | registers | shared memory (bytes) | spilled (bytes) | tensor core instructions | instructions a step |"
         );
-        println!("|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|");
         let mut lines: BTreeMap<(&str, &str), (usize, Usage)> = BTreeMap::new();
         for ((name, architecture), usage) in kernels {
             let name = if self.all { name } else { kind(name) };
@@ -110,6 +112,7 @@ impl CudaCheck {
             most.shared = most.shared.max(usage.shared);
             most.spilled = most.spilled.max(usage.spilled);
             most.tensor = most.tensor.max(usage.tensor);
+            most.step = most.step.max(usage.step);
         }
         for ((name, architecture), (count, most)) in lines {
             let Usage {
@@ -117,10 +120,11 @@ impl CudaCheck {
                 shared,
                 spilled,
                 tensor,
+                step,
                 ..
             } = most;
             println!(
-                "| {name} | {architecture} | {count} | {registers} | {shared} | {spilled} | {tensor} |"
+                "| {name} | {architecture} | {count} | {registers} | {shared} | {spilled} | {tensor} | {step} |"
             );
         }
     }
