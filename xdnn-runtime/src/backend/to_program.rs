@@ -86,8 +86,8 @@ impl graph::Graph {
     ///
     /// # Errors
     ///
-    /// [`Error::Device`](crate::Error::Device) where the device runs no programs, is not there or does not compile them,
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory), and [`Error::Graph`](crate::Error::Graph) where there are no outputs, or
+    /// [`Error::Device`] where the device runs no programs, is not there or does not compile them,
+    /// [`Error::OutOfMemory`], and [`Error::Graph`] where there are no outputs, or
     /// operators that are not of the dialect. The graph is then as it was.
     pub fn compile_to(&mut self, program: ToProgram) -> Result<Arc<dyn Program<f32>>> {
         self.attempt(&program)?;
