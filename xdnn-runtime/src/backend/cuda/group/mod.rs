@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use xdnn_ir::Shape;
 
 use super::kernel::{
-    Kernel, MOST_TAPS, Patches, Pointwise, Source, Tree, is_element, is_few, is_movement,
-    is_square, of_places, side_by_side,
+    Kernel, Patches, Pointwise, Source, Tree, is_element, is_few, is_movement, is_square,
+    of_places, reads_windows, side_by_side,
 };
 use crate::Precision;
 use crate::backend::plan::{Weights, Work, is_step, ordered};
@@ -282,14 +282,15 @@ impl<'a> Groups<'a> {
         else {
             return false;
         };
-        let few_taps = w.shape().dims()[2..].iter().all(|taps| *taps <= MOST_TAPS);
         let [read, written] = [x.shape(), node.value.shape()].map(|shape| plain(shape).is_some());
         let fits = match op.role {
             Role::Forward => written,
             Role::InputGradient => read && (written || self.folds(node).is_some()),
             Role::WeightGradient => false,
         };
-        fits && few_taps && self.can_lay_out(node) && !self.inlined.contains_key(&self.root(x))
+        fits && reads_windows(w.shape(), read)
+            && self.can_lay_out(node)
+            && !self.inlined.contains_key(&self.root(x))
     }
 
     /// A product of more than a few rows, which are in memory, with a constant matrix: the convolution that its kernel computes.

@@ -18,10 +18,12 @@ use xdnn_ir::Shape;
 const THREADS: u32 = 256;
 /// The steps whose operands are in shared memory, as there.
 const STAGES: usize = 4;
-/// The most taps along an axis: those of a place are the bits of a word.
-pub(in super::super) const MOST_TAPS: usize = 32;
 /// The most blocks along the axes that are not the first.
 const MOST: usize = 65_535;
+
+/// The most numbers of a window for which there is a table: with it, a block has room on all GPUs, and two of them on an A100's
+/// multiprocessor.
+const MOST_NUMBERS: usize = 4096;
 
 /// What becomes of the results of a convolution in the kernel that computes them.
 pub(in super::super) enum Then<'a> {
@@ -60,6 +62,15 @@ pub(in super::super) fn side_by_side(window: &PoolWindow, operand: Shape) -> boo
 /// Whether windows are of 2×2 places of values whose channels are in blocks.
 pub(in super::super) fn is_square(window: &PoolWindow) -> bool {
     window.kernel == [2, 2, 1]
+}
+
+/// Whether a kernel can read windows of weights of this shape: the taps of a place along an axis are the bits of a word; where channels are
+/// in no blocks, of half of one, and a table has all numbers of a window.
+pub(in super::super) fn reads_windows(weight: Shape, in_blocks: bool) -> bool {
+    let [window, axes] = [&weight.dims()[1..], &weight.dims()[2..]];
+    let most = if in_blocks { 32 } else { 15 };
+    let fits = in_blocks || window.iter().product::<usize>() <= MOST_NUMBERS;
+    fits && axes.iter().all(|taps| *taps <= most)
 }
 
 /// A product of rows with a matrix as a convolution of images of one place, or the input gradient of one: a row is the channels of a sample. They
@@ -204,7 +215,9 @@ pub(in super::super) fn blocked(
          blocked<{}, {kind}, {columns}, {lie}, {fetched}>(&{x}, &{w}, sizes, finish, write, {words}, {scratch}{windows});\n",
         name(precision),
     );
-    let operands = STAGES * (ROWS + columns) * CHANNELS;
+    // Two numbers for each of a window; functions are shared, so that room does not depend on the window.
+    let table = if stem { 2 * MOST_NUMBERS } else { 0 };
+    let operands = STAGES * (ROWS + columns) * CHANNELS + table;
     let shared = match patches {
         Some(_) => operands.max(ROWS * (columns + 8)),
         None => operands,

@@ -20,7 +20,7 @@ mod product;
 mod sum;
 mod tiles;
 
-pub(super) use blocked::{MOST_TAPS, Then, blocked, is_square, of_places, side_by_side};
+pub(super) use blocked::{Then, blocked, is_square, of_places, reads_windows, side_by_side};
 use code::Code;
 pub(super) use code::{Source, Tree};
 pub(super) use element::{from_blocks, is_element, is_movement};

@@ -136,7 +136,7 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
                                unsigned* counters, const Windows& windows = {}, Winner winner = {}) {
   const bool GROUPED = WARPGROUPS && PRECISION == TF32;
   const int LEFT = ROWS * CHANNELS, RIGHT = COLUMNS * CHANNELS;
-  DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers, or the results that windows read
+  DYNAMIC_SHARED(float, shared);  // STAGES · (LEFT + RIGHT) numbers and the table of `From`, or the results that windows read
   const Places<KIND> places(c, c.splits > 1 ? blockIdx.z / c.splits : blockIdx.z, windows);
   const int plane = places.height * places.width, rows = c.samples * plane;
   if (plane == 0) return;  // a class without places
@@ -145,7 +145,8 @@ __device__ inline void blocked(const float* x, const float* w, const Convolution
   const int columns = KIND == FOLDED ? c.channels * taps : c.to_channels;
   const int top = blockIdx.x * ROWS, side = blockIdx.y * whole;
 
-  From<KIND> from(x, c, places, top);
+  From<KIND> from(x, c, places, top, reinterpret_cast<int2*>(shared + STAGES * (LEFT + RIGHT)));
+  __syncthreads();  // so that its table is there, where it has one
   int steps = from.steps();
   if (c.splits > 1) {  // the part of this block
     const int share = (steps + c.splits - 1) / c.splits, start = blockIdx.z % c.splits * share;

@@ -50,7 +50,7 @@ struct Blocks {
   // The next step, where taps are counted among those that are read.
   int block = 0, tap_y = 0, tap_x = 0;
 
-  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int start)
+  __device__ Blocks(const float* x, const Convolution& c, const Places<KIND>& places, int start, int2*)
       : c(c),
         x(x),
         down(places.top, c.kernel_height, c.stride_height, c.padding_height, c.dilation_height),
@@ -94,54 +94,57 @@ struct Blocks {
 };
 
 // The same where `from` is not in blocks: a step reads 16 numbers of a window, counted channel by channel and then tap by tap. Lanes fetch four
-// of them for each of eight places beside one another, so that much of what they read lies side by side, and they write 32 banks.
+// of them for each of eight places beside one another, so that much of what they read lies side by side, and they write 32 banks. A table
+// tells of each number of a window how much further on it is, and its taps along both axes, of which there are at most 15, as bits.
 template <Kind KIND>
 struct Plain {
   static_assert(!leads_back(KIND), "only convolutions read values that are not in blocks");
   static const int COUNT = ROWS / EACH;
-  const Convolution& c;
   const float* x;
-  unsigned sample[COUNT];
-  int down[COUNT], across[COUNT];
-  // The next step, and which tap and channel this thread reads first.
-  int step = 0, tap_y = 0, tap_x = 0, channel = 0;
+  const int2* const table;
+  // As those of `Blocks`, of the first channel, and the taps along both axes.
+  int first[COUNT];
+  unsigned taps[COUNT];
+  const int count;
+  int step = 0;
 
-  __device__ Plain(const float* x, const Convolution& c, const Places<KIND>& places, int top) : c(c), x(x) {
+  // There is room for the numbers of all steps in the table, which is there after a barrier.
+  __device__ Plain(const float* x, const Convolution& c, const Places<KIND>& places, int top, int2* table)
+      : x(x), table(table), count((c.kernel_height * c.kernel_width * c.channels + CHANNELS - 1) / CHANNELS) {
+    for (int i = threadIdx.x; i < count * CHANNELS; i += BLOCKED_THREADS) {
+      const unsigned tap = (unsigned)i / c.channels, channel = i - tap * c.channels, y = tap / c.kernel_width, x = tap - y * c.kernel_width;
+      const int further = (channel * c.from_height + y * c.dilation_height) * c.from_width + x * c.dilation_width;
+      // The last step may have fewer numbers; no place reads them.
+      table[i] = make_int2(further, y < c.kernel_height ? 1 << y | 1 << (16 + x) : 1 << 15);
+    }
+    const Taps<KIND> down(0, c.kernel_height, c.stride_height, c.padding_height, c.dilation_height);
+    const Taps<KIND> across(0, c.kernel_width, c.stride_width, c.padding_width, c.dilation_width);
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
       int n, to_y, to_x;
       const bool there = places.find(top + row() + i * EACH, n, to_y, to_x);
-      sample[i] = there ? n * c.channels * c.from_height * c.from_width : OUTSIDE;
-      down[i] = to_y * c.stride_height - c.padding_height;
-      across[i] = to_x * c.stride_width - c.padding_width;
+      const int from_y = down.start(to_y, c.stride_height, c.padding_height, c.dilation_height);
+      const int from_x = across.start(to_x, c.stride_width, c.padding_width, c.dilation_width);
+      first[i] = (n * c.channels * c.from_height + from_y) * c.from_width + from_x;
+      taps[i] = there ? down.inside(from_y, c.from_height) | across.inside(from_x, c.from_width) << 16 : 0u;
     }
-    start(0);
   }
 
   static __device__ int row() { return threadIdx.x / 32 * 8 + threadIdx.x % 8; }
   static __device__ int member() { return threadIdx.x / 8 % 4; }
 
-  __device__ int steps() const { return (c.kernel_height * c.kernel_width * c.channels + CHANNELS - 1) / CHANNELS; }
+  __device__ int steps() const { return count; }
 
-  __device__ void start(int first) {
-    step = first;
-    const int at = step * CHANNELS + member(), tap = at / c.channels;
-    tap_y = tap / c.kernel_width, tap_x = tap % c.kernel_width, channel = at % c.channels;
-  }
+  __device__ void start(int first) { step = first; }
 
   __device__ int fetch(float* left, int) {
 #pragma unroll
     for (int quad = 0; quad < QUADS; ++quad) {
+      const int2 number = table[step * CHANNELS + quad * 4 + member()];
+      const unsigned its = number.y;
 #pragma unroll
-      for (int i = 0; i < COUNT; ++i) {
-        const int y = down[i] + tap_y * c.dilation_height, x = across[i] + tap_x * c.dilation_width;
-        // The last step may have fewer numbers.
-        const bool inside = sample[i] != OUTSIDE && tap_y < c.kernel_height && (unsigned)y < (unsigned)c.from_height && (unsigned)x < (unsigned)c.from_width;
-        const unsigned at = inside ? sample[i] + (channel * c.from_height + y) * c.from_width + x : 0u;
-        copy_async_4(left + quad_at(row() + i * EACH, quad) + member(), this->x + at, inside);
-      }
-      for (channel += 4; channel >= c.channels; channel -= c.channels)
-        if (++tap_x == c.kernel_width) tap_x = 0, ++tap_y;
+      for (int i = 0; i < COUNT; ++i)
+        copy_async_4(left + quad_at(row(), quad) + member() + i * EACH * CHANNELS, x + (first[i] + number.x), (taps[i] & its) == its);
     }
     return step++;
   }

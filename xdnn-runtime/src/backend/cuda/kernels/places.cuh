@@ -17,7 +17,6 @@ const int STAGES = 4;      // steps whose operands are in shared memory or on th
 const int BLOCKED_THREADS = 256;
 const int QUADS = CHANNELS / 4;
 const int EACH = BLOCKED_THREADS / QUADS;  // rows of which threads fetch a quad each
-const unsigned OUTSIDE = ~0u;              // where what is not there is
 
 // What happens to results.
 enum Kind {
