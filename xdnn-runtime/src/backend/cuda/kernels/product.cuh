@@ -113,6 +113,14 @@ __device__ inline void put_two(Write write, float v, float next, unsigned i) {
   write(v, i), write(next, i + 1);
 }
 
+// Puts the signs of 16 columns, number `at` of all, where they are there: of each eight, a lane has two bits, from its `own` column on.
+__device__ inline void put_signs(unsigned* signs, unsigned bits, int own, bool there, unsigned at) {
+  bits <<= own;
+  bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
+  bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
+  if (own == 0 && there) reinterpret_cast<unsigned short*>(signs)[at] = (unsigned short)bits;
+}
+
 // put(write, finish(acc, i), i) with i = index(row)(column) for the I·16 × J·8 results of a warp, of which those below `rows` and `columns` are
 // there. Unless columns lie ANYWHERE, the index is found once for 16 of them; `signs`, which is null or where to put the signs of the results,
 // wants that, too, from a multiple of 16 on.
@@ -160,12 +168,7 @@ __device__ inline void store(const float (&acc)[I][J][4], int top, int side, int
           }
 #pragma unroll
           for (int e = 0; e < 4; ++e) bits |= (unsigned)(v[pair][e] > 0.f) << (e / 2 * 8 + e % 2);
-          if (signs) {
-            bits <<= own;
-            bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
-            bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-            if (own == 0 && inside[pair][0]) reinterpret_cast<unsigned short*>(signs)[at[pair][0] / 16] = (unsigned short)bits;
-          }
+          if (signs) put_signs(signs, bits, own, inside[pair][0], at[pair][0] / 16);
         }
       }
     }

@@ -35,12 +35,7 @@ __device__ inline void store_pooled(const float (&acc)[I][J][4], int top, int si
             if (inside && tap == 0) write(most, (unsigned)__ffs(have) / 4, to + column);
           }
         __syncwarp();  // so that the compiler does not hold all of them in registers
-        if (signs) {
-          bits <<= own;
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 1);
-          bits |= __shfl_xor_sync(0xffffffffu, bits, 2);
-          if (inside && own == 0) reinterpret_cast<unsigned short*>(signs)[from / CHANNELS] = (unsigned short)bits;
-        }
+        if (signs) put_signs(signs, bits, own, inside, from / CHANNELS);
       }
     }
 }
